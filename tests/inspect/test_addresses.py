@@ -47,13 +47,22 @@ def test_writing_to_a_unit_changes_nothing_else_and_not_the_old_state(odd):
     assert after.keys is odd.here.state.keys
 
 
+def test_a_negative_index_counts_from_the_end_which_is_the_newest_place_of_a_leaf_that_grows(odd):
+    newest = parse_unit("keys[1,-1]", odd.here.state)
+    for _ in range(2):
+        assert str(newest) == "keys[1,-1]"
+        assert newest.of(odd.here.state) == odd.here.state.keys[0, 1, odd.position - 1]
+        odd.feed("a")
+
+
 WRONG_UNITS = {
     "layer[0]": "no leaf 'layer'; did you mean layers?",
     "cell": "no leaf 'cell'; available: layers, keys, phase, last, started, rest.0, rest.1",
     "layers[2,0]": r"layers\[2,0\] is outside layers, which goes from layers\[0,0\] to layers\[1,2\]",
     "layers[0,0,0]": r"layers\[0,0,0\] is outside layers, which goes from layers\[0,0\] to layers\[1,2\]",
     "started[0]": r"started\[0\] is outside started, which has only started",
-    "layers[-1]": r"'layers\[-1\]' is no unit; write a leaf with indices from 0, such as layers\[1,2\]",
+    "layers[-3]": r"layers\[-3\] is outside layers, which goes from layers\[0,0\] to layers\[1,2\]",
+    "layers[--1]": r"'layers\[--1\]' is no unit; write a leaf with indices from 0, such as layers\[1,2\]",
     "layers[0": r"'layers\[0' is no unit",
     "layers[a]": "is no unit",
     "": "'' is no unit",

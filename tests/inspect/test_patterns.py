@@ -12,6 +12,11 @@ def test_matches_are_ranges_of_characters_without_empty_ones():
     assert matches(r"b*", "abba\u2014b\U0001f600b") == [(1, 3), (5, 6), (7, 8)]
 
 
+def test_the_first_group_of_a_pattern_is_what_matches():
+    assert matches('("[^"]*)"', '"a" b "cd"') == [(0, 2), (6, 9)]
+    assert matches("(a)|b|c(d)", "abcda") == [(0, 1), (4, 5)]
+
+
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [

@@ -10,6 +10,7 @@ import seqshell
 from seqshell.core.errors import UsageError
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
+from seqshell.shell.own_values import OwnValues
 from seqshell.shell.setting_specs import SHELL_SETTINGS, settings_of_config
 from seqshell.shell.settings import Settings
 from seqshell.shell.shell import Shell
@@ -240,10 +241,8 @@ def test_values_for_a_session_in_the_background_do_not_change_it():
 
 def test_an_answer_reads_the_settings_once(monkeypatch):
     shell, reads = shell_with(), []
-    read = Settings._shell_entry
-    monkeypatch.setattr(
-        Settings, "_shell_entry", lambda self, setting: reads.append(setting.name) or read(self, setting)
-    )
+    read = OwnValues.entry
+    monkeypatch.setattr(OwnValues, "entry", lambda self, name: reads.append(name) or read(self, name))
     counts = []
     for tokens in ("2", "100"):
         shell.settings.set("max_tokens", tokens)

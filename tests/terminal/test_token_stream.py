@@ -7,6 +7,7 @@ from seqshell.core.events import (
     Finished,
     Token,
 )
+from seqshell.terminal.token_colours import SurprisalColours
 from seqshell.terminal.token_stream import TokenStream, translation_hints
 
 
@@ -59,7 +60,7 @@ def test_candidates_are_numbered(new_printer, visible):
 def test_tokens_are_coloured_by_the_surprisal_in_their_outputs(new_printer):
     printer = new_printer(colours=256)
     stream = TokenStream(printer, lambda: False)
-    stream.begin({"surprisal": True})
+    stream.begin(colours=SurprisalColours())
     stream.draw_token(Token("a", 0, 0, np.array([0.0, 0.0], np.float32)))  # ln 2 nats: level 1
     assert printer.stream.getvalue() == "\x1b[38;5;31ma\x1b[0m"
 
@@ -71,7 +72,7 @@ def test_pace_limits_the_tokens_per_second(new_printer):
         now[0] += seconds
 
     stream = TokenStream(printer, lambda: False, lambda: now[0], sleep)
-    stream.begin({"pace": 20.0})
+    stream.begin(20.0)
     for _ in range(5):
         stream.draw_token(Token("a"))
     assert now[0] == pytest.approx(5 / 20)
@@ -79,7 +80,7 @@ def test_pace_limits_the_tokens_per_second(new_printer):
 
 def test_an_interrupt_does_not_wait_for_the_pace(new_printer):
     stream = TokenStream(new_printer(), lambda: True)
-    stream.begin({"pace": 0.001})
+    stream.begin(0.001)
     stream.draw_token(Token("a"))
     assert stream.printer.stream.getvalue() == "a"
 
@@ -117,7 +118,7 @@ def test_an_answer_without_tokens_has_no_speed(new_printer):
 def first_line(printer, visible, before, text, *, surprisal=False):
     """The first lines of an answer after a text; every token has the surprisal 0."""
     stream = TokenStream(printer, lambda: False)
-    stream.begin({"surprisal": surprisal})
+    stream.begin(colours=SurprisalColours() if surprisal else None)
     for character in text:
         outputs = np.array([0.0, -1000.0])
         stream.draw_token(Token(character, 0, 0, outputs), before if stream.is_at_start else "")

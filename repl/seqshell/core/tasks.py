@@ -63,7 +63,7 @@ TASKS: dict[str, TaskSpec] = {
             draws=True,
             can_continue=True,
             default_model="shakespeare",
-            settings=frozenset({"max_tokens", "stop", "unknown", "newline", "pace", "surprisal"}),
+            settings=frozenset({"max_tokens", "stop", "unknown", "newline", "pace", "color", "surprisal"}),
             next_steps="then /regen 3, /top, /undo",
             keys=(
                 "Enter: continue · Ctrl-C: stop · /set surprisal on: colours · /tour: two minutes · /help",
@@ -84,7 +84,9 @@ TASKS: dict[str, TaskSpec] = {
             draws=True,
             strategy="greedy",
             default_model="english-french",
-            settings=frozenset({"max_tokens", "stop", "unknown", "nbest", "unk", "replace_unk", "pace", "surprisal"}),
+            settings=frozenset(
+                {"max_tokens", "stop", "unknown", "nbest", "unk", "replace_unk", "pace", "color", "surprisal"}
+            ),
             next_steps="then /attention, /top",
             keys=(
                 "Each line is translated · Ctrl-C: stop · /translate @FILE: a whole file · /help",

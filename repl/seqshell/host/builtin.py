@@ -25,6 +25,7 @@ COMMANDS = {
     "info": "info=info,show",
     "saliency": "reach=reach",
     "dynamics": "spectrum=spectrum",
+    "neuron": "neuron=neuron find_neuron=find-neuron",
     "translate": "translate=translate attention=attention",
     "classify": "classify=classify",
     "forecast": "forecast=forecast",

@@ -1,7 +1,7 @@
 """Addresses as users write them: units such as `cell[1,147]`, and states such as `here`, `main.2@120` or a name.
 
 A unit is a leaf of the state and indices without the batch axis, from 0: a leaf, a layer or one number. A leaf without
-a name has its number: `0[3]`.
+a name has its number: `0[3]`. As in numpy, -1 is the last place, of a leaf that grows the newest.
 
 A state is `here`, `zero` (the initial one), a branch, a position (`@120`, `main.2@120`), the name of a saved state, or
 the path of one.
@@ -28,7 +28,7 @@ from seqshell.session.given import StateRecord
 from seqshell.session.state_record import initial_record, leaf_names
 
 RESERVED = {"here": "this state", "zero": "the initial state"}
-_UNIT = re.compile(r"([^\[\]\s]+)(?:\[([0-9]+(?:,[0-9]+)*)\])?")
+_UNIT = re.compile(r"([^\[\]\s]+)(?:\[(-?[0-9]+(?:,-?[0-9]+)*)\])?")
 _DIGITS = re.compile(r"[0-9]{1,18}")
 
 
@@ -80,7 +80,7 @@ def parse_unit(text: str, state: State) -> Unit:
     index = tuple(map(int, indices.split(","))) if indices else ()
     number = names.index(leaf)
     shape = list(leaves(state))[number].shape[1:]
-    if len(index) > len(shape) or any(place >= size for place, size in zip(index, shape, strict=False)):
+    if len(index) > len(shape) or any(not -size <= place < size for place, size in zip(index, shape, strict=False)):
         raise UsageError(f"{word} is outside {leaf}, which {_range(state, leaf)}", code="unit")
     return Unit(leaf, number, index)
 

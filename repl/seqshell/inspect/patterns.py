@@ -23,12 +23,12 @@ try:
 except (re.error, RecursionError, OverflowError) as error:
     json.dump(str(error), sys.stdout)
 else:
-    json.dump([match.span() for match in found.finditer(text)], sys.stdout)
+    json.dump([match.span(min(1, found.groups)) for match in found.finditer(text)], sys.stdout)
 """
 
 
 def matches(pattern: str, text: str, *, seconds: float = SECONDS) -> list[tuple[int, int]]:
-    """The ranges of the text that match, in order, without empty ones.
+    """The ranges of the text that match, in order, without empty ones; of a pattern with groups, those of the first.
 
     UsageError if the pattern is not a regular expression, takes too long, or matches nothing.
     """

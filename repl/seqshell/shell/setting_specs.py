@@ -16,6 +16,7 @@ from seqshell.core.setting_origins import BUILT_IN
 from seqshell.core.tasks import TASKS, task_spec
 from seqshell.core.text_output import quoted
 from seqshell.core.units import UNITS
+from seqshell.shell.color_setting import OFF, ColorSetting, renamed
 
 if TYPE_CHECKING:
     from seqshell.core.model import Model
@@ -75,6 +76,7 @@ SHELL_SETTINGS: Mapping[str, Setting] = _declared(
         neutral=0,
         help="the maximum number of tokens shown per second; 0: no limit",
     ),
+    ColorSetting("color", str, OFF, help="colour the tokens of an answer by surprisal or by a unit of the state"),
     Setting("surprisal", bool, False, help="colour the tokens of an answer by their surprisal"),
     Setting(
         "unit",
@@ -117,7 +119,8 @@ def defaults_of(model: Model, report: Callable[[str], None]) -> dict[str, Any]:
     for name, value in model.header.get("defaults", {}).items():
         if name in SHELL_SETTINGS:
             try:
-                found[name] = read_value(SHELL_SETTINGS[name], value)
+                meant, read = renamed(name, read_value(SHELL_SETTINGS[name], value))
+                found[meant] = read
             except UsageError as error:
                 report(f"{model.name}: {error.message}")
     return found

@@ -11,12 +11,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import SeqshellError, UsageError
-from seqshell.core.plugin_api import Setting
 from seqshell.core.setting_origins import BUILT_IN, CHECKPOINT, COMMAND_LINE, CONFIG, SET
 from seqshell.core.tasks import task_spec
 from seqshell.host.plugin_settings import PluginSettings
+from seqshell.shell.color_setting import COLOR, trouble
 from seqshell.shell.decoding_settings import Decoding, DecodingSettings, full_name, is_given
 from seqshell.shell.idle_settings import only_for_drawing, unused_samplers, without_effect
+from seqshell.shell.own_values import OwnValues
 from seqshell.shell.setting_specs import (
     OF_THE_MODEL,
     ON_SESSION,
@@ -24,7 +25,6 @@ from seqshell.shell.setting_specs import (
     Entry,
     defaults_of,
     is_for_task,
-    read_value,
 )
 from seqshell.shell.unknown_settings import unknown_setting
 
@@ -54,12 +54,12 @@ class Settings:
         self._plugins = PluginSettings({}) if plugins is None else plugins
         self._problems: list[str] = []
         self._reported: set[str] = set()
-        self._values: dict[str, dict[str, Any]] = {SET: {}, COMMAND_LINE: {}, CONFIG: {}, CHECKPOINT: {}}
+        self._own = OwnValues()
         # The fields of chain and strategy; they are checked when a model is opened.
         self._fields: dict[str, dict[str, Any]] = {COMMAND_LINE: {}, CONFIG: {}}
         for name, value in command_line.items():
             if name in SHELL_SETTINGS:
-                self._values[COMMAND_LINE][name] = read_value(SHELL_SETTINGS[name], value)
+                self._own.put(COMMAND_LINE, name, value)
             elif self._is_of_plugin(name):
                 self._plugins.set(name, value, COMMAND_LINE)
             else:
@@ -69,7 +69,7 @@ class Settings:
                 self._fields[CONFIG][name] = value
                 continue
             try:
-                self._values[CONFIG][name] = read_value(SHELL_SETTINGS[name], value)
+                self._own.put(CONFIG, name, value)
             except UsageError as error:
                 self.report(f"config.toml: {error.message}")
 
@@ -92,7 +92,7 @@ class Settings:
                 self.report(only_for_drawing(name, session.model).message)
             else:
                 self._change(session, name, value)
-        notes = [without_effect(name, session.model) for name in self._values[COMMAND_LINE]]
+        notes = [without_effect(name, session.model) for name in self._own.given(COMMAND_LINE)]
         stages = [name.partition(".")[0] for name in fields]
         if stages:
             notes.append(unused_samplers(session, self._decoding.samplers, stages))
@@ -102,7 +102,9 @@ class Settings:
     def attach(self, session: Session | None) -> None:
         """Use the chain, the strategy and the checkpoint's defaults of this session from now on."""
         self.session = session
-        self._values[CHECKPOINT] = defaults_of(session.model, self.report) if session is not None else {}
+        self._own.use_defaults(defaults_of(session.model, self.report) if session is not None else {})
+        if session is not None and (error := trouble(color := self.get(COLOR), session)):
+            self.report(f"color {color} has no effect on {session.model.name}: {error.message}")
         self._apply_to_current()
 
     def apply(self, session: Session, values: Mapping[str, Any]) -> None:
@@ -119,17 +121,16 @@ class Settings:
 
     def values(self) -> Mapping[str, Any]:
         """The shell's settings by name, as they are now. Read it once per line."""
-        return MappingProxyType({name: self._shell_entry(setting).value for name, setting in SHELL_SETTINGS.items()})
+        return MappingProxyType({entry.name: entry.value for entry in self._own.entries()})
 
     def values_for(self, session: Session) -> Mapping[str, Any]:
         """The shell's settings for a session in the background.
 
         The defaults of its own checkpoint apply, and values of OF_THE_MODEL that were set for the current model do not.
         """
-        entries = map(self._shell_entry, SHELL_SETTINGS.values())
         kept = {
             entry.name: entry.value
-            for entry in entries
+            for entry in self._own.entries()
             if entry.origin not in (CHECKPOINT, BUILT_IN) and entry.name not in OF_THE_MODEL
         }
         built_in = {name: setting.default for name, setting in SHELL_SETTINGS.items()}
@@ -152,7 +153,7 @@ class Settings:
     def _entry(self, name: str, new: Any = "") -> Entry:
         """The same. new: the value that it shall have, for the hint in an error."""
         if name in SHELL_SETTINGS:
-            return self._shell_entry(SHELL_SETTINGS[name])
+            return self._own.entry(name)
         if self._is_of_plugin(name):
             return self._plugin_entry(name)
         if self.session is not None and self._is_idle(name, self.session.model):
@@ -177,9 +178,9 @@ class Settings:
     def table(self) -> tuple[Entry, ...]:
         """The settings that apply, with value and origin."""
         task = self.session.model.task if self.session else None
-        fitting = [setting for name, setting in SHELL_SETTINGS.items() if task is None or is_for_task(name, task)]
+        fitting = (entry for entry in self._own.entries() if task is None or is_for_task(entry.name, task))
         of_plugins = filter(self._is_of_plugin, self._plugins)
-        return (*map(self._shell_entry, fitting), *map(self._plugin_entry, of_plugins), *self._session_entries())
+        return (*fitting, *map(self._plugin_entry, of_plugins), *self._session_entries())
 
     # Changing
 
@@ -190,7 +191,7 @@ class Settings:
         """
         was = self._entry(name, value).value
         if name in SHELL_SETTINGS:
-            self._values[SET][name] = read_value(SHELL_SETTINGS[name], value)
+            self._own.put(SET, name, value, self.session)
             self._apply_to_current()
         elif self._is_of_plugin(name):
             self._plugins.set(name, value)
@@ -202,8 +203,7 @@ class Settings:
         """Return to the value without /set and, for the shell's own settings, without --set; return (new, old)."""
         entry = self.entry(name)
         if name in SHELL_SETTINGS:
-            self._values[SET].pop(name, None)
-            self._values[COMMAND_LINE].pop(name, None)
+            self._own.forget(name)
             self._apply_to_current()
             return self.get(name), entry.value
         if self._is_of_plugin(name):
@@ -248,12 +248,6 @@ class Settings:
 
     def _strategy_name(self) -> str:
         return str(self.session.strategy.name) if self.session else ""
-
-    def _shell_entry(self, setting: Setting) -> Entry:
-        for origin in (SET, COMMAND_LINE, CONFIG, CHECKPOINT):
-            if setting.name in self._values[origin]:
-                return Entry(setting.name, setting, self._values[origin][setting.name], origin)
-        return Entry(setting.name, setting, setting.default, BUILT_IN)
 
     def _session_entries(self) -> list[Entry]:
         """The fields of the current session's chain and strategy; comparing values finds the origin."""

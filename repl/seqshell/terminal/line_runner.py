@@ -29,6 +29,7 @@ from seqshell.terminal.printer import Printer
 from seqshell.terminal.renderer import Renderer
 from seqshell.terminal.script_steps import Step, steps_of
 from seqshell.terminal.signals import Signals
+from seqshell.terminal.token_colours import colours_of
 from seqshell.terminal.token_stream import TokenStream
 
 # Words that are commands in other programs.
@@ -154,7 +155,7 @@ class LineRunner:
 
     @_draw.register
     def _(self, event: LineStarted) -> None:
-        self._stream.begin(self.shell.settings.values())
+        self._stream.begin(float(self.shell.settings.get("pace")), colours_of(self.shell))
 
     @_draw.register
     def _(self, event: LineFinished) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 from prompt_toolkit.utils import get_cwidth
 
 from seqshell.core.capture import terminal_of
+from seqshell.core.colours import RGB, nearest_of_256
 from seqshell.core.sanitize import safe
 from seqshell.terminal.wrapping import wrapped
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 TRUE_COLOUR = 1 << 24
 LEVELS = 10  # of surprisal, shown as the digits 0 to 9
+Style: TypeAlias = str | RGB  # one of STYLES, or a colour, which only shows where there are shades
 
 # Each style for 256 colours, for 16, and without colour. The 256 have a contrast of 3 or more on black and on white.
 # Of the 16, which themes change, only red, magenta and grey are readable on both; shades need 256.
@@ -108,8 +110,8 @@ class Printer:
         """Whether shades of a colour can be told apart; else digits or letters take their place."""
         return self.colours >= 256
 
-    def write(self, text: str, style: str = "") -> None:
-        """Show a text, made safe, in one of the STYLES; it appears at once."""
+    def write(self, text: str, style: Style = "") -> None:
+        """Show a text, made safe, in a style; it appears at once."""
         text = safe(text)
         self._advance(text)
         self.stream.write(self._dressed(text, style))
@@ -141,8 +143,12 @@ class Printer:
         self.stream.write(f"\x1b[48;{code}m{' ' * width}\x1b[0m")
         self.column += width
 
-    def sequence(self, style: str) -> str:
+    def sequence(self, style: Style) -> str:
         """The numbers between ESC [ and m for a style; empty for plain text."""
+        if not isinstance(style, str):
+            if self.colours == TRUE_COLOUR:
+                return f"38;2;{';'.join(map(str, style))}"
+            return f"38;5;{nearest_of_256(style)}" if self.has_shades else ""
         return (
             "" if self.colours < 0 or not style else STYLES[style][{TRUE_COLOUR: 0, 256: 0, 16: 1}.get(self.colours, 2)]
         )
@@ -188,7 +194,7 @@ class Printer:
         self.console().print(renderable, soft_wrap=False)
         self.stream.flush()
 
-    def _dressed(self, text: str, style: str) -> str:
+    def _dressed(self, text: str, style: Style) -> str:
         code = self.sequence(style)
         if not code:
             return text

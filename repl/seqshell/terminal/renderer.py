@@ -9,6 +9,7 @@ from seqshell.core.events import (
     Alternatives,
     Attention,
     Branches,
+    ColouredText,
     Data,
     Event,
     Forecast,
@@ -30,9 +31,18 @@ from seqshell.core.events import (
     Text,
     TokenTree,
     Top,
+    UnitRanking,
 )
 from seqshell.core.text_output import cell, counted
-from seqshell.terminal import choices, forecast_chart, label_bars, saliency_bars, spectrum_plot, tables
+from seqshell.terminal import (
+    choices,
+    coloured_text,
+    forecast_chart,
+    label_bars,
+    saliency_bars,
+    spectrum_plot,
+    tables,
+)
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.progress_bar import ProgressBar
 from seqshell.terminal.table_layout import draw_table
@@ -101,6 +111,15 @@ class Renderer:
     @_draw.register
     def _(self, event: StateDifference) -> None:
         self._draw(Tables(event.tables()))
+
+    @_draw.register
+    def _(self, event: ColouredText) -> None:
+        coloured_text.draw(self.printer, event)
+
+    @_draw.register
+    def _(self, event: UnitRanking) -> None:
+        draw_table(self.printer, event.table())
+        self.printer.line(event.summary(), "dim")
 
     @_draw.register
     def _(self, event: Progress) -> None:

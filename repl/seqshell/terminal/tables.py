@@ -15,7 +15,8 @@ from seqshell.core.units import in_unit
 from seqshell.terminal import heat_map
 from seqshell.terminal.heat_map import HeatMap, pad
 from seqshell.terminal.printer import Printer
-from seqshell.terminal.surprisal import TokenWriter
+from seqshell.terminal.surprisal import shade
+from seqshell.terminal.token_writer import TokenWriter
 
 if TYPE_CHECKING:
     from rich.text import Text as Piece
@@ -84,9 +85,9 @@ def _draw_likely(
 def draw_score(printer: Printer, score: Score) -> None:
     """Draw the text coloured by surprisal, a table of its tokens (the most surprising ones), and the totals."""
     printer.fresh_line()
-    writer = TokenWriter(printer, score.unit)
+    writer = TokenWriter(printer)
     for token in score.tokens:
-        writer.write(token.text, -token.log_prob)
+        writer.write(token.text, *shade(-token.log_prob, score.unit))
     writer.finish_line()
     printer.fresh_line()
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Callable
 
 from seqshell.core.events import Finished, Label, Token, Translation
 from seqshell.core.text_output import counted, in_one_line
 from seqshell.terminal.printer import Printer
-from seqshell.terminal.surprisal import TokenWriter, draw_legend
+from seqshell.terminal.token_colours import TokenColours
+from seqshell.terminal.token_writer import TokenWriter
 
 EXPLAINED_ANSWERS = 3  # the first answers of a session end with a note and a hint
 ENDINGS = {
@@ -54,15 +53,13 @@ class TokenStream:
         self._clock = clock
         self._sleep = sleep
         self._hints_left = EXPLAINED_ANSWERS
-        self._legend_drawn = ""  # the unit of the last one
+        self._explained: set[str] = set()  # the colours that had a legend
         self.begin()
 
-    def begin(self, settings: Mapping[str, Any] = MappingProxyType({})) -> None:
-        """Start the results of a new input line. settings: pace, surprisal and unit, in force for this line."""
-        self._pace = float(settings.get("pace", 0))
-        self._surprisal = bool(settings.get("surprisal"))
-        self._unit = str(settings.get("unit", "nats"))
-        self._writer = TokenWriter(self.printer, self._unit)
+    def begin(self, pace: float = 0.0, colours: TokenColours | None = None) -> None:
+        """Start the results of a new input line, with the pace and the colours of its tokens."""
+        self._pace, self._colours = pace, colours
+        self._writer = TokenWriter(self.printer)
         self._num_tokens = 0
         self._waited = 0.0
         self._begun = self._started = self._shown = self._clock()
@@ -83,7 +80,7 @@ class TokenStream:
         self._num_tokens += 1
         self._keep_pace()
         text = token.text.removeprefix("\n") if self._num_tokens == 1 and self.printer.column == 0 else token.text
-        self._writer.write(text, self._nats(token))
+        self._writer.write(text, *(self._colours.shade(token) if self._colours is not None else ()))
 
     def draw_end(self, finished: Finished, *, streams: bool = True, has_attention: bool = False) -> float:
         """End the answer. The first answers, interrupted ones and candidates get a note. Returns its tokens per second.
@@ -104,9 +101,9 @@ class TokenStream:
         self.printer.fresh_line()
         if isinstance(finished, Translation):
             self._draw_candidates(finished)
-        if self._surprisal and self._legend_drawn != self._unit:
-            self._legend_drawn = self._unit
-            draw_legend(self.printer, self._unit)
+        if self._colours is not None and self._colours.name not in self._explained:
+            self._explained.add(self._colours.name)
+            self._colours.draw_legend(self.printer)
         self._begun = self._clock()
         return num_tokens / elapsed if num_tokens > 0 and elapsed > 0 else 0.0
 
@@ -158,13 +155,6 @@ class TokenStream:
             if printer.column < printer.width:
                 printer.write(mark, "dim")
         printer.line(next((note for note in notes if len(note) < printer.width), notes[-1]), "dim")
-
-    def _nats(self, token: Token) -> float | None:
-        if token.outputs is None or token.id < 0 or not self._surprisal:
-            return None
-        from seqshell.decoding.probabilities import log_probs
-
-        return float(-log_probs(token.outputs)[token.id])
 
     def _keep_pace(self) -> None:
         """Wait until the next token is due. A model slower than the pace does not catch up later."""

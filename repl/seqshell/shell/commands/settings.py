@@ -15,8 +15,10 @@ from seqshell.core.json_values import unquoted
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command, settings_of
 from seqshell.core.tasks import task_spec
+from seqshell.shell.color_setting import COLOR, NEURON
 from seqshell.shell.commands.arguments import assignments, whole_number, words
 from seqshell.shell.commands.stage_words import sampler_fields, stage_words
+from seqshell.shell.commands.state_words import unit_words
 from seqshell.shell.idle_settings import unused_samplers, without_effect
 
 if TYPE_CHECKING:
@@ -27,12 +29,14 @@ HIGHEST_SEED = 2**64 - 1  # a seed is packed into 8 bytes
 
 
 def setting_words(shell: Shell, text: str) -> Mapping[str, str]:
-    """The names of the settings and what they do; after a name, its values."""
-    name, sign, _ = _name_and_value(text)
+    """The names of the settings and what they do; after a name, its values; after `color neuron`, units."""
+    name, sign, value = _name_and_value(text)
     if not sign and not text.lstrip().endswith(" "):
         has_chain = shell.task is None or task_spec(shell.task).draws
         of_samplers = {field.name: field.help for field in sampler_fields(shell)} if has_chain else {}
         return of_samplers | {entry.name: entry.setting.help for entry in shell.settings.table()}
+    if name == COLOR and re.match(rf"{NEURON}\s", value.lstrip()):
+        return dict(unit_words(shell.session, text.rpartition(" ")[2]))
     written = f"{name}=" if sign == "=" else ""
     values = dict.fromkeys(shell.settings.entry(name).setting.values, "")
     values["default"] = "back to the value of the config file, the model or seqshell"
@@ -51,6 +55,7 @@ def set_value(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /set temperature 0.5
         >>> /set stop "\\n\\n"
         >>> /set stop default
+        >>> /set color neuron hidden[1,147]
         >>> /set max_tokens
     """
     name, separator, value = _name_and_value(arguments.text)

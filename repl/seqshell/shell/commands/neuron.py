@@ -1,0 +1,181 @@
+"""Single units of the state: /neuron colours a text by one, /find-neuron ranks all of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from seqshell.core.errors import UsageError
+from seqshell.core.events import Event, Notice
+from seqshell.core.plugin_api import Arguments, Option, command
+from seqshell.core.text_output import counted
+from seqshell.session.reading import slow_progress
+from seqshell.shell import syntax
+from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
+from seqshell.shell.commands.state_words import unit_words
+from seqshell.shell.commands.unknown import unknown_events
+
+if TYPE_CHECKING:
+    from seqshell.session import Session
+    from seqshell.session.given import StateRecord
+    from seqshell.shell.shell import Shell
+
+LEAST = 500  # tokens in which units are ranked
+FILE_AT_END = re.compile(r'(?:^|\s+)(@(?:"(?:[^"\\]|\\.)*"|\S+))\s*$')
+
+
+def neuron_words(shell: Shell, text: str) -> Mapping[str, str]:
+    """The units of the state, as the first argument."""
+    words = text.split(" ")
+    return dict(unit_words(shell.session, words[0])) if len(words) == 1 else {}
+
+
+@command(
+    "neuron",
+    usage="[-o FILE] UNIT [TEXT|@FILE]",
+    options=TABLE_OPTION,
+    complete=neuron_words,
+    free_text=True,
+    purpose="looking",
+)
+def neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Colour a text by a unit of the state, by default the text of this branch; the state does not change.
+
+    A UNIT is a number of the state, as /state shows them: cell[1,147]. A TEXT is read from the state here. Orange is
+    below 0, blue above; without colours, digits below the text show the values. /set color neuron UNIT colours answers
+    in the same way.
+
+        >>> ROMEO:
+        >>> /neuron hidden[1,147]
+        >>> /neuron cell[0,3] "O Romeo, Romeo!"
+    """
+    from seqshell.inspect.unit_texts import UnitText, branch_text
+    from seqshell.inspect.unit_values import single_unit
+
+    session = shell.session
+    name, _, rest = arguments.text.strip().partition(" ")
+    if not name:
+        raise UsageError(f"missing argument; usage: /neuron {neuron.usage}")
+    unit = single_unit(name, session)
+    given = syntax.read_arguments(neuron, rest.lstrip(), shell.read_stdin)
+    record: StateRecord | None = None
+    if given.text:
+        ids = session.behaviour.encode(given.text, shell.settings.get("unknown"))
+    else:
+        ids, record = branch_text(session)
+    found = UnitText(session, unit, ids, record)
+
+    def work() -> Iterator[Event]:
+        yield from _slowly(shell, found.steps(), lambda: len(found.values), len(ids), "reading")
+        yield found.coloured()
+        yield from unknown_events(session.behaviour.unknown(given.text)) if given.text else ()
+
+    yield from to_file(shell, Arguments(given.text, {**arguments.options, **given.options}), work())
+
+
+@command(
+    "find-neuron",
+    usage="[-o FILE] [--feature NAME] [PATTERN] [@FILE]",
+    options=(
+        *(Option(flag.partition(" ")[0], flag.partition(" ")[2], about) for flag, about in TABLE_OPTION.items()),
+        Option("--feature", "NAME", "look for a feature in place of a pattern", ("position", "line-start", "depth")),
+    ),
+    purpose="looking",
+)
+def find_neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Rank the units of the state by how well they tell where a pattern matches; the state does not change.
+
+    PATTERN is a regular expression of Python, verbatim. A token is inside if it has a character of a match, or of the
+    first group: ("[^"]*)" leaves the closing mark out. The text is that of FILE, read from the state here, or of this
+    branch. The AUC is the probability that a unit is larger inside
+    than outside, or smaller, whichever is more: 1 tells all tokens, 0.5 none. Beside it is what chance gives: the best
+    unit for the same labels moved along the text in a circle. A feature is position (the second half of the positions
+    in a line), line-start (the first character of a line) or depth (inside brackets or quotation marks).
+
+        >>> /continue 600
+        >>> /find-neuron [A-Z]+:
+        >>> /find-neuron --feature line-start
+    """
+    from seqshell.core.events.units import UnitRanking
+    from seqshell.inspect import patterns, text_features, unit_texts
+    from seqshell.inspect.ranking import Ranking
+    from seqshell.inspect.token_spans import token_spans
+
+    feature = str(arguments.options.get("--feature", ""))
+    pattern, file, text = _pattern_and_text(shell, arguments.text)
+    if bool(pattern) == bool(feature):
+        wrong = f"--feature {feature} takes no pattern" if pattern else "missing pattern"
+        raise UsageError(f"{wrong}; usage: /find-neuron {find_neuron.usage}")
+    session = shell.session
+    ids, record = _ids_and_start(shell, file, text)
+    most = unit_texts.most_tokens(session)
+    left_out, ids = max(0, len(ids) - most), ids[:most]
+    spans = token_spans(session.behaviour.cursor.token_text, ids)
+    if feature:
+        inside, about = text_features.labels(feature, spans)
+    else:
+        inside, about = spans.inside(patterns.matches(pattern, spans.text)), f"inside matches of {pattern}"
+        if inside.all():
+            raise UsageError(f"every token of the text is inside a match of {pattern!r:.80}", code="pattern")
+
+    def work() -> Iterator[Event]:
+        units = unit_texts.AllUnits(session, ids, record)
+        yield from _slowly(shell, units.steps(), lambda: units.done, len(ids), "reading")
+        ranking = Ranking(units.names, units.values, inside)
+        yield from _slowly(shell, ranking.steps(), lambda: ranking.done, len(units.names), "ranking", "unit")
+        name = file or session.branch
+        yield UnitRanking(about, name, len(ids), int(inside.sum()), ranking.best(), ranking.chance())
+        if left_out:
+            yield Notice(f"the last {counted(left_out)} of {name} were left out")
+        yield from unknown_events(session.behaviour.unknown(text)) if file else ()
+
+    yield from to_file(shell, arguments, work())
+
+
+def _pattern_and_text(shell: Shell, text: str) -> tuple[str, str, str]:
+    """The pattern, the name of the file after it, and what is in the file."""
+    found = FILE_AT_END.search(text)
+    if found is None:
+        return text.strip(), "", ""
+    read = syntax.read_arguments(replace(neuron, name="find-neuron"), found[1], shell.read_stdin)
+    if not read.file:
+        return text.strip(), "", ""
+    return text[: found.start()].strip(), read.file, read.text
+
+
+def _ids_and_start(shell: Shell, file: str, text: str) -> tuple[list[int], StateRecord | None]:
+    """The tokens in which units are ranked, and the state before them; None: that here."""
+    from seqshell.inspect.unit_texts import branch_text
+
+    session: Session = shell.session
+    if file:
+        ids, record = session.behaviour.encode(text, shell.settings.get("unknown")), None
+    else:
+        ids, record = branch_text(session) if session.position else ([], None)
+    if len(ids) < LEAST:
+        where = file or session.branch
+        raise UsageError(
+            f"{where} has {counted(len(ids))}, and units are ranked in {LEAST} or more",
+            hint="" if file else "@FILE, after the pattern, reads a longer text",
+        )
+    return ids, record
+
+
+def _slowly(
+    shell: Shell, steps: Iterable[object], done: Callable[[], int], total: int, doing: str, thing: str = "token"
+) -> Iterator[Event]:
+    """The steps of long work, with progress. Ctrl-C stops it between two of them."""
+    try:
+        yield from slow_progress(_until_interrupted(shell, steps), done, total, doing, thing)
+    except GeneratorExit:  # no event can be yielded any more
+        shell.notices.append(Notice(f"interrupted while {doing}; nothing has changed"))
+        raise
+
+
+def _until_interrupted(shell: Shell, steps: Iterable[object]) -> Iterator[None]:
+    for _ in steps:
+        if shell.session.behaviour.cursor.interrupted:
+            raise UsageError("interrupted; nothing has changed", code="interrupt")
+        yield

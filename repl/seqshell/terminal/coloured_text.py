@@ -1,0 +1,51 @@
+"""Draws a text whose tokens have colours, and the scale of these colours."""
+
+from __future__ import annotations
+
+from seqshell.core.colours import RGB, ink
+from seqshell.core.events import ColouredText
+from seqshell.terminal.printer import Printer
+from seqshell.terminal.token_writer import TokenWriter
+
+STEPS = 4  # of a scale on each side of its middle
+
+
+def draw(printer: Printer, event: ColouredText) -> None:
+    """Draw the text in colours or above digits, then its title and its scale."""
+    printer.fresh_line()
+    writer = TokenWriter(printer)
+    for token, value in zip(event.tokens, event.values, strict=True):
+        writer.write(token, *(("", "") if value is None else shade(event, value)))
+    writer.finish_line()
+    printer.fresh_line()
+    if event.title:
+        printer.line(event.title, "dim")
+    draw_scale(printer, event)
+
+
+def shade(event: ColouredText, value: float) -> tuple[RGB, str]:
+    """The colour and the digit of a value."""
+    return ink(event.share(value)), str(event.digit(value))
+
+
+def draw_scale(printer: Printer, event: ColouredText) -> None:
+    """Draw the range of the values, and what the colours or the digits mean."""
+    low, high, size = event.minimum, event.maximum, max(-event.minimum, event.maximum)
+    printer.fresh_line()
+    printer.write(f"{event.unit} from {number(low)} to {number(high)}: ".lstrip(), "dim")
+    if not printer.has_shades:
+        first = -size if low < 0 else low
+        middle = "5 from 0, " if low < 0 else ""
+        printer.write(f"0 from {number(first)}, {middle}9 to {number(max(size, high))}", "dim")
+    else:
+        places = [size * step / STEPS for step in range(-STEPS, STEPS + 1)]
+        if low >= 0:
+            places = [low + (high - low) * step / STEPS for step in range(STEPS + 1)]
+        for place in places:
+            printer.write(f"{number(place)} ", shade(event, place)[0])
+    printer.fresh_line()
+
+
+def number(value: float) -> str:
+    """A value in three digits."""
+    return f"{value:.3g}"
