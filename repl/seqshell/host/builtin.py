@@ -31,7 +31,7 @@ COMMANDS = {
     "forecast": "forecast=forecast",
     "models": "models=models,list load=load close=close",
     "train": "train=train recipes=recipes",
-    "session": "save=save restore=restore",
+    "session": "save=save restore=restore export=export",
     "script": "source=source history=history expect=expect leave=quit,exit,bye",
     "record": "record=record",
     "plugins": "plugins=plugins samplers=samplers strategies=strategies architectures=architectures",

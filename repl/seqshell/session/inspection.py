@@ -38,7 +38,7 @@ def text_of(cursor: Cursor, node: int, drops_separator: bool) -> Text:
     spans: list[tuple[int, int]] = []
     start = 0
     for run, first, last in cursor.timeline.runs_to(node):
-        text, tail = decoded(tail + _bytes(cursor, first, last))
+        text, tail = text_of_run(cursor, first, last, tail)
         end = start + len(text)
         if cursor.timeline.read[run] == Read.FED and text:
             if spans and spans[-1][1] == start:
@@ -51,6 +51,11 @@ def text_of(cursor: Cursor, node: int, drops_separator: bool) -> Text:
     if not drops_separator or not whole.startswith(SEPARATORS):
         return Text(whole, tuple(spans))
     return Text(whole[1:], tuple((max(0, start - 1), end - 1) for start, end in spans))
+
+
+def text_of_run(cursor: Cursor, first: int, last: int, tail: bytes) -> tuple[str, bytes]:
+    """The text of the nodes first to last of one run after the bytes `tail`, and the bytes that now wait for more."""
+    return decoded(tail + _bytes(cursor, first, last))
 
 
 def _bytes(cursor: Cursor, first: int, last: int) -> bytes:

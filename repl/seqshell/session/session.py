@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events import Branch, Moved, Score, Text, Top
 from seqshell.core.model import Model
@@ -33,6 +33,9 @@ from seqshell.session.reading import Reading
 from seqshell.session.snapshots import Snapshot
 from seqshell.session.task_methods import TaskMethods
 from seqshell.session.tasks.behaviour import TaskBehaviour
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page
 
 MB = 1_000_000
 Kinds = Mapping[str, type[Any]] | None  # samplers or strategies by name
@@ -267,6 +270,18 @@ class Session(TaskMethods, InspectMethods, Sealed):
     def describe(self) -> Mapping[str, Any]:
         """The position, the state's size and norms, and the snapshots in use, as text."""
         return {**inspection.describe(self._cursor, self.branch), "seed": self.seed, "retry": self.retry}
+
+    def as_page(self, *, settings: Sequence[Any] = ()) -> Page:
+        """The session with its branches, as `seqshell.pictures` writes it. settings: rows to show, with their names."""
+        from seqshell.session.page import session_page
+
+        return session_page(self._cursor, self._navigator, self.behaviour.drops_separator, settings)
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: the whole session."""
+        from seqshell.core.pictures.html import fragment
+
+        return fragment(self.as_page())
 
     def save(self, path: str | Path, settings: Mapping[str, Any] | None = None) -> None:
         """Write the whole session, to go back to any of its tokens. settings: JSON values, for `saved_model`."""

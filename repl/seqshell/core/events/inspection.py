@@ -15,6 +15,8 @@ from seqshell.core.units import in_both, in_unit
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page
 
+STRONGEST = 3  # times the mean surprisal: what has the strongest colour, so that one outlier leaves the others theirs
+
 
 @dataclass(frozen=True)
 class Likely:
@@ -130,7 +132,8 @@ class Score(Event):
         pieces = tuple(
             Piece(token.text, value, _instead(token)) for token, value in zip(self.tokens, values, strict=True)
         )
-        scale = Scale(0.0, max(filter(math.isfinite, values), default=1.0), self.unit)
+        finite = list(filter(math.isfinite, values)) or [1.0]
+        scale = Scale(0.0, min(max(finite), STRONGEST * math.fsum(finite) / len(finite)), self.unit)
         return Page((Passage(pieces, scale), Note(self._measures())))
 
     def _measures(self) -> str:

@@ -25,6 +25,7 @@ from seqshell.core.pictures.page import (
     Scale,
     Scatter,
     Tree,
+    note_of,
 )
 from seqshell.core.pictures.tree_rows import rows_of_tree
 from seqshell.core.text_output import cell
@@ -101,11 +102,10 @@ def _is_plain(block: Passage, piece: Piece) -> bool:
 
 def _coloured(piece: Piece, scale: Scale | None) -> str:
     """A piece with its value and note as a title."""
-    value = "" if piece.value is None or scale is None else scale.text(piece.value)
-    title = " · ".join(filter(None, (repr(piece.text), value, piece.note)))
-    name = "" if piece.value is None or scale is None else paints.step(scale, piece.value)
-    classes = " ".join(filter(None, (name, "nl" if "\n" in piece.text else "")))
-    return f"<span{_class(classes)} title={_quoted(title)}>{escaped(piece.text)}</span>"
+    if scale is None or piece.value is None:
+        return f"<span title={_quoted(piece.note)}>{escaped(piece.text)}</span>"
+    classes = " ".join(filter(None, (paints.step(scale, piece.value), "nl" if "\n" in piece.text else "")))
+    return f"<span{_class(classes)} title={_quoted(note_of(piece, scale))}>{escaped(piece.text)}</span>"
 
 
 @_html.register

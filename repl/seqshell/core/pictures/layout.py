@@ -23,6 +23,7 @@ from seqshell.core.pictures.page import (
     Scale,
     Scatter,
     Tree,
+    note_of,
 )
 from seqshell.core.pictures.tree_rows import rows_of_tree
 from seqshell.core.sanitize import safe
@@ -87,7 +88,7 @@ def _(block: Passage, drawing: Drawing) -> None:
     for piece in block.pieces:
         value = None if block.scale is None else piece.value
         name = paints.step(block.scale, value) if value is not None and block.scale is not None else ""
-        note = _note(piece, block.scale) if piece.note or value is not None else ""
+        note = note_of(piece, block.scale)
         text = safe(piece.text).expandtabs(1)
         for index, line in enumerate(text.split("\n")):
             if index:
@@ -112,11 +113,6 @@ def _written(drawing: Drawing, x: float, text: str, name: str, note: str, piece:
         drawing.add(Box(x, drawing.down, width_of(text) * CHARACTER, LINE - 1, name or paints.PAGE, note))
     mark = paints.MARK if piece.bold and not name else paints.on(name)
     return drawing.write(text, x, mark, bold=piece.bold)
-
-
-def _note(piece: Piece, scale: Scale | None) -> str:
-    value = "" if piece.value is None or scale is None else scale.text(piece.value)
-    return " · ".join(filter(None, (repr(piece.text), value, piece.note)))
 
 
 def _parts(line: str, room: int) -> Iterator[str | None]:

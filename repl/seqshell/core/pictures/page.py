@@ -84,6 +84,13 @@ class Passage:
     scale: Scale | None = None
 
 
+def note_of(piece: Piece, scale: Scale | None) -> str:
+    """What is shown beside a piece: itself with its value, if it has one, and its note."""
+    if scale is None or piece.value is None:
+        return piece.note
+    return " · ".join(filter(None, (repr(piece.text), scale.text(piece.value), piece.note)))
+
+
 @dataclass(frozen=True)
 class Grid:
     """Rows under the names of columns; cells are str, int, float, bool or None."""

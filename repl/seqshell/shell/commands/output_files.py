@@ -69,8 +69,7 @@ def write_view(word: str, event: Event, text: str | None = None, as_json: Mappin
         page = event.as_page()
         if page is None:
             raise UsageError(f"there is no picture of this; end {word} in .txt or .json")
-        write_atomically(path, picture(page, ending[1:]))
-        return path
+        return write_page(word, page)
     rows = event.as_rows()
     if ending in TABLES and rows is None:
         raise UsageError(f"there is no table of this; end {word} in .html, .svg, .png, .json or .txt")
@@ -78,7 +77,14 @@ def write_view(word: str, event: Event, text: str | None = None, as_json: Mappin
     return write_text(word, text, event.as_json() if as_json is None else as_json, rows)
 
 
-def picture(page: Page, kind: str) -> bytes:
+def write_page(word: str, page: Page) -> Path:
+    """Write a page as a picture of the kind of its ending. Returns the path."""
+    path = view_place(word)
+    write_atomically(path, _picture(page, path.suffix.lower()[1:]))
+    return path
+
+
+def _picture(page: Page, kind: str) -> bytes:
     """A page as the content of a file: html, svg, png, pdf, jpg or jpeg."""
     if kind == "html":
         from seqshell.core.pictures import html

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from seqshell.core import paths
-from seqshell.core.errors import CheckpointError
+from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Event, Notice
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.text_output import cell
 from seqshell.models.file import KINDS, read_header, require_kind
 from seqshell.models.summary import about_file
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.models import is_session, restored
+from seqshell.shell.commands.output_files import view_place, write_page
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
@@ -74,3 +76,26 @@ def restore(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         path = paths.find_checkpoint(word, kind="sessions")
         require_kind(read_header(path), "session", path, word)
     yield from restored(shell, word)
+
+
+@command("export", usage="FILE", purpose="session")
+def export(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Write the whole session as a page, FILE.html, to read or to share; the state does not change.
+
+    It has the model, the tree of branches, the text of each branch with what you wrote in bold, and the settings;
+    beside the mouse are the turn, the seed and the options of an answer. Tokens that branches share are shown once. The
+    page is one file without scripts. /save keeps a session to continue it.
+
+        >>> ROMEO:
+        >>> /regen 2
+        >>> /export romeo.html
+    """
+    word = arguments.text.strip()
+    if not word:
+        words(arguments, export, 1)
+    if view_place(word).suffix.lower() != ".html":
+        raise UsageError(f"a session is exported as .html; /save {word} saves it, /text -o {word} writes the text")
+    settings = [(entry.name, cell(entry.value), entry.origin) for entry in shell.settings.table()]
+    path = write_page(word, shell.session.as_page(settings=[("setting", "value", "from"), *settings]))
+    if shell.interactive:
+        yield Notice(f"written to {path}")
