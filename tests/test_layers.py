@@ -26,6 +26,7 @@ LAYERS = """
     session
     models
     layers | decoding | host | state
+    patterns
     core
 """
 
@@ -128,7 +129,7 @@ def test_plugins_import_only_public_names_core_and_layers(module):
         first = name.partition(".")[0]
         if first == "seqshell":
             is_public = name == "seqshell" or name.removeprefix("seqshell.") in dir(seqshell)
-            assert is_public or below(("seqshell.core", "seqshell.layers"), home(name)), (
+            assert is_public or below(("seqshell.core", "seqshell.layers", "seqshell.patterns"), home(name)), (
                 f"{module} may not import {name}"
             )
         elif first.startswith("seqshell_"):

@@ -12,19 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell import END, SampleContext, Tokenizer, UsageError, setting
-from seqshell_samplers.automaton import FAR, TokenAutomaton
-from seqshell_samplers.expressions import (
-    ANYTHING,
-    EMPTY,
-    Character,
-    Expression,
-    either,
-    literal,
-    negated,
-    parse,
-    sequence,
-    shortened,
-)
+from seqshell.patterns import FAR, TokenAutomaton, containing, either, negated, parse, shortened
 
 Logits = NDArray[np.float64]
 
@@ -37,7 +25,7 @@ class _Constraint:
     ends: ClassVar[bool]  # whether the answer ends where the most likely token would leave the constraint
 
     @cached_property
-    def _expression(self) -> Expression:
+    def _expression(self) -> Any:
         raise NotImplementedError
 
     @cached_property
@@ -98,7 +86,7 @@ class Pattern(_Constraint):
         return self._constrained(logits, context, f"pattern={shortened(self.pattern)}") if self.pattern else logits
 
     @cached_property
-    def _expression(self) -> Expression:
+    def _expression(self) -> Any:
         return parse(self.pattern)
 
 
@@ -122,17 +110,6 @@ class Ban(_Constraint):
         return self._constrained(logits, context, f"ban={shortened(self.texts)}") if self.texts else logits
 
     @cached_property
-    def _expression(self) -> Expression:
+    def _expression(self) -> Any:
         texts = (re.sub(r"\\(.)", r"\1", text) for text in re.split(r"(?<!\\),", self.texts))
-        return negated(either(*(_containing(text) for text in texts if text)))
-
-
-def _containing(text: str) -> Expression:
-    """What contains a text; a word or phrase only as a whole."""
-    found = literal(text, ignores_case=True)
-    edge = sequence(ANYTHING, Character(r"\W"))
-    before = either(EMPTY, edge) if len(text) > 1 and re.match(r"\w", text) else ANYTHING
-    after = (
-        either(EMPTY, sequence(Character(r"\W"), ANYTHING)) if len(text) > 1 and re.search(r"\w\Z", text) else ANYTHING
-    )
-    return sequence(before, found, after)
+        return negated(either(*(containing(text, as_word=len(text) > 1) for text in texts if text)))

@@ -14,11 +14,11 @@ from seqshell.core.subword_tokenizers import BPETokenizer, WordTokenizer
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
 from seqshell.decoding.beam import Beam
 from seqshell.decoding.strategies import Greedy, Sample
+from seqshell.patterns.automaton import FAR, Automaton, TokenAutomaton
+from seqshell.patterns.expressions import both, derivative, negated, parse
 from seqshell.session import Session
 from seqshell.testing import tiny_model
-from seqshell_samplers.automaton import FAR, Automaton, TokenAutomaton
 from seqshell_samplers.constraints import Ban, Pattern
-from seqshell_samplers.expressions import both, derivative, negated, parse
 
 LETTERS = CharTokenizer("abc de.1é\n")
 

@@ -19,6 +19,7 @@ from seqshell.core.events import (
     Table,
     Translation,
 )
+from seqshell.decoding.beam import Beam
 from seqshell.models.summary import direction
 from seqshell.shell.completion import complete
 from seqshell.testing import shell_for, tiny_checkpoint, tiny_model, tiny_translation_checkpoint, tiny_translation_model
@@ -130,6 +131,22 @@ def test_languages_come_from_the_header_or_the_name():
 def test_an_answer_begins_with_its_prefix(shell):
     assert only(shell, "/translate --prefix je i love you", Translation).answer.startswith("je")
     assert only(shell, '/translate --prefix "tu aime" i love you', Translation).answer.startswith("tu aime")
+
+
+def test_an_answer_contains_required_words(shell, tmp_path):
+    send(shell, "/translate the cat")
+    session = shell.workspace.sessions["english-french"]
+    vocabulary = session.model.tokenizer
+    word = next(vocabulary.piece(token).decode().strip() for token in range(6, vocabulary.size))
+    with pytest.raises(UsageError, match="greedy cannot require words; /strategy beam can"):
+        send(shell, f"/translate --with {word} i love you")
+    session.strategy = Beam(4)
+    assert word in only(shell, f"/translate --with {word} i love you", Translation).answer.split()
+    assert session.strategy == Beam(4)
+    source = tmp_path / "source.txt"
+    source.write_text("i love you\nthe cat\n", "utf-8")
+    lines = [each for each in send(shell, f"/translate --with {word} @{source}") if isinstance(each, Translation)]
+    assert [word in line.answer.split() for line in lines] == [True, True]
 
 
 def test_a_text_in_quotes_and_of_several_lines_is_one_text(shell):

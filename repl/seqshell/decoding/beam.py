@@ -19,7 +19,9 @@ class Beam:
 
     Each step keeps the `width` most likely continuations of all live hypotheses. A continuation that ends, with EOS or
     a stop text, is scored and frees its place. If two finished hypotheses have the same text in different tokens, the
-    better one remains. Samplers with `about_chance` are not used. Width 1 is greedy decoding.
+    better one remains. With `require`, the places are shared among hypotheses with different numbers of these words
+    (Post and Vilar 2018, https://arxiv.org/abs/1804.06609). Samplers with `about_chance` are not used. Width 1 is
+    greedy decoding.
     """
 
     name: ClassVar[str] = "beam"
@@ -36,6 +38,7 @@ class Beam:
         0.0, low=0, high=100, neutral=0, help="penalty for source words that got no attention"
     )
     early_stop: bool = setting(True, help="stop at `width` finished answers; off: stop when no other can be better")
+    require: str = setting("", neutral="", help="words that every answer contains, e.g. love,good night")
 
     def search(self, decoder: Decoder, start: Batch, request: Request) -> Iterator[Step]:
         """Yield the Hypotheses of each row when it is finished.
@@ -47,5 +50,8 @@ class Beam:
     def plan(self) -> BeamPlan:
         """The settings in the form that the search takes."""
         return BeamPlan(
-            self.width, Scoring(self.normalise, self.length_penalty, self.coverage_penalty), self.early_stop
+            self.width,
+            Scoring(self.normalise, self.length_penalty, self.coverage_penalty),
+            self.early_stop,
+            require=tuple(word for part in self.require.split(",") if (word := part.strip())),
         )

@@ -16,22 +16,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seqshell.core.decoder import Decoder
 from seqshell.core.errors import UsageError
 from seqshell.core.sampling import Batch, Hypotheses, Hypothesis, Request, SampleContext
 from seqshell.core.state import attention_of
+from seqshell.decoding.beam_choice import Choice, Continuations, Ids, Ranker, choose, most_likely_continuations
 from seqshell.decoding.beam_pools import Pool, best_of
-from seqshell.decoding.candidates import Floats, RowContext, Shaped, Shaper, most_likely
+from seqshell.decoding.candidates import Floats, RowContext, Shaped, Shaper
 from seqshell.decoding.hypotheses import ExtendedHistory, PathNode, Trail
 from seqshell.decoding.length_penalty import Scoring
+from seqshell.decoding.required_words import RequiredWords
 from seqshell.decoding.stop_texts import BranchingStops
-
-Ids = NDArray[np.int64]
 
 # Finished sentences are removed when they are an eighth of the batch: removing them copies all others.
 COMPACT_SHARE = 8
@@ -43,7 +41,7 @@ class BeamPlan:
 
     diversity: nats that a token loses for each hypothesis of an earlier group that chose it at the same step.
     early_stop: a group is finished when it has as many finished hypotheses as places; otherwise, when also no live one
-    can beat the worst of these.
+    can beat the worst of these. require: words that every answer contains.
     """
 
     width: int
@@ -51,19 +49,7 @@ class BeamPlan:
     early_stop: bool
     groups: int = 1
     diversity: float = 0.0
-
-
-class Choice(NamedTuple):
-    """The best continuations of each sentence, arrays [M, W]: the place of the parent, and the token.
-
-    sums: of the log-probabilities after the samplers, by which hypotheses are ranked; -inf if a place is empty.
-    log_probs: of the same tokens by the model alone.
-    """
-
-    places: Ids
-    tokens: Ids
-    sums: Floats
-    log_probs: Floats
+    require: tuple[str, ...] = ()
 
 
 def search(decoder: Decoder, start: Batch, request: Request, plan: BeamPlan) -> Iterator[Hypotheses]:
@@ -83,6 +69,14 @@ def search(decoder: Decoder, start: Batch, request: Request, plan: BeamPlan) -> 
     return _Search(decoder, start, request, plan).run()
 
 
+def _required_words(request: Request, plan: BeamPlan) -> RequiredWords | None:
+    if not plan.require:
+        return None
+    if request.tokenizer is None:
+        raise UsageError("words can be required only with a tokenizer")
+    return RequiredWords(plan.require, request.tokenizer, request.stop)
+
+
 class _Search:
     """The state of a search over M sentences, each with W places for live hypotheses, in the rows m * W + w of the
     trail.
@@ -99,6 +93,7 @@ class _Search:
         self._endings = (
             BranchingStops(request.stop.texts, request.tokenizer) if request.stop.texts and request.tokenizer else None
         )
+        self._required = _required_words(request, plan)
         self._trail = Trail(decoder, start, request.keeps_states)
         # By row of the start, and by group.
         self._pools = [[Pool(request.tokenizer) for _ in range(plan.groups)] for _ in range(num_rows)]
@@ -124,7 +119,7 @@ class _Search:
                 self._finish_live(row, step, "plugin")
                 self._nodes[row] = None
                 self._sums.flat[row] = -np.inf
-            choice = self._forced(shaped, forced[0]) if forced else self._chosen(shaped)
+            choice = self._forced(shaped, forced[0]) if forced else self._chosen(shaped, step)
             coverage = self._covered(choice)
             if not forced:
                 self._end(choice, coverage, step + 1)
@@ -160,39 +155,22 @@ class _Search:
             np.zeros(log_probs.shape, np.int64), np.full(log_probs.shape, token, np.int64), log_probs, log_probs
         )
 
-    def _chosen(self, shaped: Shaped) -> Choice:
-        """The best continuations of each group's hypotheses, one group after the other.
-
-        Of equal ones, the one with the better parent, then with the smaller id. Only the `share` most likely tokens of
-        each parent are compared: more of one parent cannot be among the best `share` of the group.
-        """
+    def _chosen(self, shaped: Shaped, step: int) -> Choice:
+        """The best continuations of each sentence's hypotheses."""
         num_sentences, places = self._sums.shape
-        size, share = shaped.logits.shape[1], self._share
-        logits, outputs = (
-            shaped.logits.reshape(num_sentences, places, size),
-            self._trail.outputs.reshape(num_sentences, places, size),
+        shape = num_sentences, places, shaped.logits.shape[1]
+        continuations = Continuations(
+            shaped.logits.reshape(shape),
+            self._sums - shaped.totals.reshape(num_sentences, places),
+            self._trail.outputs.reshape(shape),
+            self._log_probs - shaped.own_totals.reshape(num_sentences, places),
         )
-        before = self._sums - shaped.totals.reshape(num_sentences, places)
-        own_before = self._log_probs - shaped.own_totals.reshape(num_sentences, places)
-        # how many hypotheses chose a token at this step
-        taken = np.zeros((num_sentences, size)) if self._plan.groups > 1 else None
-        sentence = np.arange(num_sentences)[:, None]
-        choices = []
-        for group in range(self._plan.groups):
-            first = 0 if places == 1 else group * share  # at first all groups share one place
-            mine = slice(first, first + min(places, share))
-            part = logits[:, mine]
-            if taken is not None:
-                part = part - self._plan.diversity * taken[:, None]
-            ids = most_likely(part.reshape(-1, size), share).reshape(num_sentences, -1, share)  # [M, P, K]
-            ranks = (before[:, mine, None] + np.take_along_axis(part, ids, 2)).reshape(num_sentences, -1)  # [M, P * K]
-            best = np.argsort(-ranks, axis=1, kind="stable")[:, :share]
-            place, token = first + best // share, np.take_along_axis(ids.reshape(num_sentences, -1), best, 1)
-            parent, chosen = (sentence, place), (sentence, place, token)
-            choices.append(Choice(place, token, before[parent] + logits[chosen], own_before[parent] + outputs[chosen]))
-            if taken is not None:
-                np.add.at(taken, (sentence, token), np.isfinite(choices[-1].sums))
-        return Choice(*(np.concatenate(parts, 1) for parts in zip(*choices, strict=True)))
+        ranker: Ranker = most_likely_continuations
+        if self._required is not None:
+            nodes = [self._nodes[start : start + places] for start in range(0, len(self._nodes), places)]
+            answers = [[node.ids() if node is not None else None for node in row] for row in nodes]
+            ranker = self._required.ranker(answers, self._request.stop.max_tokens - step)
+        return choose(continuations, self._plan.groups, self._share, self._plan.diversity, ranker)
 
     def _covered(self, choice: Choice) -> Floats | None:
         """The attention [M, W, S] that each source position got in total, for the parents of the chosen tokens."""
@@ -219,6 +197,9 @@ class _Search:
                 if not num_bytes:
                     continue
                 num_ids = self._endings.cut([*node.ids(), token], num_bytes)
+            if self._required is not None and not self._required.are_in(node.ids()[:num_ids]):
+                choice.sums[index, place] = -np.inf
+                continue
             score = self._score(choice.sums, coverage, index, place, length)
             self._pool(index, place).add(score, float(choice.log_probs[index, place]), node, num_ids)
             choice.sums[index, place] = -np.inf

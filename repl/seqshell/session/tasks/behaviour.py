@@ -12,6 +12,7 @@ from seqshell.core.decoder import Decoder
 from seqshell.core.errors import SeqshellError, UsageError, VocabularyError
 from seqshell.core.events import Attention, Event, Forecast, Label, Score
 from seqshell.core.model import Model
+from seqshell.core.sampling import Strategy
 from seqshell.core.state import State
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.models.task_parts.parts import Contents, parts_of
@@ -257,7 +258,9 @@ class TaskBehaviour:
         """See TranslateBehaviour."""
         self._lacks("translate")
 
-    def translate_lines(self, lines: Iterable[str], settings: SettingValues, prefix: str = "") -> Iterator[Event]:
+    def translate_lines(
+        self, lines: Iterable[str], settings: SettingValues, prefix: str = "", strategy: Strategy | None = None
+    ) -> Iterator[Event]:
         """See TranslateBehaviour."""
         self._lacks("translate")
 

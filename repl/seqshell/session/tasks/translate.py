@@ -88,12 +88,18 @@ class TranslateBehaviour(TaskBehaviour):
             return iter([Translation("", 0, "eos", 0.0, position, position, branch, source=text)])
         return noted(self._translated(self._for_source(plan, source), source), self.unknown(text))
 
-    def translate_lines(self, lines: Iterable[str], settings: SettingValues, prefix: str = "") -> Iterator[Event]:
+    def translate_lines(
+        self,
+        lines: Iterable[str],
+        settings: SettingValues,
+        prefix: str = "",
+        strategy: Strategy | None = None,
+    ) -> Iterator[Event]:
         """Translate lines, settings as for `answer`; the session does not move. See translate_lines."""
         from seqshell.session.tasks.translate_lines import translate_lines
 
-        unknown = settings["unknown"]
-        plan = self._plan_translation(NO_OPTIONS, prefix, unknown, settings.get("nbest") or 1, _defaults(settings))
+        unknown, options = settings["unknown"], AnswerOptions.of(None, (), strategy, {})
+        plan = self._plan_translation(options, prefix, unknown, settings.get("nbest") or 1, _defaults(settings))
         return translate_lines(self, lines, plan, lambda line: self._source(line, unknown, plan.prefix))
 
     def attention(self) -> Attention:

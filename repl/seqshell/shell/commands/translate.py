@@ -10,7 +10,8 @@ from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Notice, Translation
 from seqshell.core.events.base import rows_of
 from seqshell.core.model import Task
-from seqshell.core.plugin_api import Arguments, Option, command
+from seqshell.core.plugin_api import Arguments, Option, build, command, settings_of
+from seqshell.core.sampling import Strategy
 from seqshell.models.summary import direction
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.batch import LineFormat, answer_lines, lines_of, model_for, open_session
@@ -37,6 +38,7 @@ def prefix_words(shell: Shell, text: str) -> Iterable[str]:
     options=(
         Option("-m", "MODEL", "the model to use"),
         Option("--prefix", "TEXT", "the first words of the answer", complete=prefix_words),
+        Option("--with", "WORDS", "words that the answer contains: couch, or couch,big dog", complete=prefix_words),
         Option("-o", "FILE", "write the translation to FILE (.txt, .json, .csv, .tsv)"),
     ),
     free_text=True,
@@ -51,6 +53,7 @@ def translate(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
         >>> /translate i love you
         >>> /translate --prefix je i love you
+        >>> /translate --with adore i love you
         >>> /translate -o french.txt i love you
     """
     if not arguments.text.strip() and not arguments.file:
@@ -61,14 +64,32 @@ def translate(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     name = model_for(shell, Task.TRANSLATE, str(arguments.options.get("-m", "")))
     session, values = shell.answer_with(name)
     prefix = str(arguments.options.get("--prefix", ""))
+    strategy = _requiring(session.strategy, str(arguments.options.get("--with", "")))
     if arguments.file:
-        yield from _lines(shell, session, arguments.text, values, prefix, file)
+        yield from _lines(shell, session, arguments.text, values, prefix, strategy, file)
     else:
-        yield from _text(shell, session, arguments.text, values, prefix, file)
+        yield from _text(shell, session, arguments.text, values, prefix, strategy, file)
+
+
+def _requiring(strategy: Strategy, words: str) -> Strategy | None:
+    """The strategy, requiring these words too; None without words. UsageError if it cannot require any."""
+    if not words:
+        return None
+    if "require" not in [item.name for item in settings_of(type(strategy))]:
+        raise UsageError(f"{strategy.name} cannot require words; /strategy beam can")
+    fields: dict[str, Any] = {item.name: getattr(strategy, item.name) for item in settings_of(type(strategy))}
+    fields["require"] = ",".join(filter(None, (fields["require"], words)))
+    return build(type(strategy), fields, what=strategy.name)
 
 
 def _text(
-    shell: Shell, session: Session, text: str, values: Mapping[str, Any], prefix: str, file: str
+    shell: Shell,
+    session: Session,
+    text: str,
+    values: Mapping[str, Any],
+    prefix: str,
+    strategy: Strategy | None,
+    file: str,
 ) -> Iterator[Event]:
     """One translation. The label of a model in the background comes just before its answer."""
     label = (
@@ -78,7 +99,8 @@ def _text(
     )
     length, unknown, stop = (values[name] for name in ("max_tokens", "unknown", "stop"))
     nbest = values["nbest"] or 1
-    for event in session.translate(text, length, prefix=prefix, unknown=unknown, stop=stop, nbest=nbest):
+    options: dict[str, Any] = {"prefix": prefix, "unknown": unknown, "stop": stop, "strategy": strategy, "nbest": nbest}
+    for event in session.translate(text, length, **options):
         if label:
             yield Notice(label, "label")
             label = ""
@@ -90,7 +112,13 @@ def _text(
 
 
 def _lines(
-    shell: Shell, session: Session, text: str, values: Mapping[str, Any], prefix: str, file: str
+    shell: Shell,
+    session: Session,
+    text: str,
+    values: Mapping[str, Any],
+    prefix: str,
+    strategy: Strategy | None,
+    file: str,
 ) -> Iterator[Event]:
     """One translation for each line of a text."""
 
@@ -99,7 +127,9 @@ def _lines(
 
     form = LineFormat(Task.TRANSLATE, "translated", empty, _as_line, _as_json, _as_row)
     sources = lines_of(text)
-    yield from answer_lines(shell, form, sources, session.behaviour.translate_lines(sources, values, prefix), file)
+    yield from answer_lines(
+        shell, form, sources, session.behaviour.translate_lines(sources, values, prefix, strategy), file
+    )
 
 
 def _as_line(event: Translation) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
-from seqshell import UsageError
+from seqshell.core.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,17 @@ def literal(text: str, *, ignores_case: bool = False) -> Expression:
     """Matches a text alone."""
     flag = "(?i:%s)" if ignores_case else "%s"
     return sequence(*(Character(flag % re.escape(character)) for character in text))
+
+
+def containing(text: str, *, as_word: bool) -> Expression:
+    """Matches what contains a text, whatever its case. as_word: between characters that are in no word."""
+    before: Expression = ANYTHING
+    after: Expression = ANYTHING
+    if as_word and re.match(r"\w", text):
+        before = either(EMPTY, sequence(ANYTHING, Character(r"\W")))
+    if as_word and re.search(r"\w\Z", text):
+        after = either(EMPTY, sequence(Character(r"\W"), ANYTHING))
+    return sequence(before, literal(text, ignores_case=True), after)
 
 
 def sequence(*parts: Expression) -> Expression:

@@ -16,8 +16,9 @@ from heapq import heappop, heappush
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell import Tokenizer, UsageError
-from seqshell_samplers.expressions import NEVER, Expression, characters, derivative, is_nullable
+from seqshell.core.errors import UsageError
+from seqshell.core.tokenizers import Tokenizer
+from seqshell.patterns.expressions import NEVER, Expression, characters, derivative, is_nullable
 
 MAX_STATES = 20_000
 MAX_COSTS = 500  # states whose costs are kept; each has as many numbers as the vocabulary has tokens
@@ -118,9 +119,9 @@ class TokenAutomaton:
         return np.array([self._cost(self._after(state, piece)) if piece else end for piece in self._pieces], np.int64)
 
     def _cost(self, state: State | None) -> int:
-        return FAR if state is None or (distance := self._distance(state)) == FAR else distance + 1
+        return FAR if state is None or (distance := self.distance(state)) == FAR else distance + 1
 
-    def _distance(self, state: State) -> int:
+    def distance(self, state: State) -> int:
         """The number of tokens that a match needs from here (Dijkstra 1959); FAR if there is none."""
         if (known := self._distances.get(state)) is not None:
             return known
