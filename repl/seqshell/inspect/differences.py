@@ -13,12 +13,12 @@ from seqshell.core.events.states import PartDifference, TokenChange, UnitChange
 from seqshell.core.state import leaves
 from seqshell.decoding.probabilities import log_probs
 from seqshell.inspect.addresses import unit_text
+from seqshell.inspect.parts import parts_of
 from seqshell.session import Session
 from seqshell.session.given import StateRecord
 from seqshell.session.inspection import token_name
 from seqshell.session.state_record import leaf_names
 
-MAX_LAYERS = 8  # rows of a leaf that are compared one by one; more are positions or channels, not layers
 MAX_UNITS = 3  # of a part
 MAX_TOKENS = 5
 
@@ -35,11 +35,9 @@ def difference(session: Session, one: StateRecord, other: StateRecord) -> StateD
 def _parts(name: str, one: NDArray[Any], other: NDArray[Any]) -> Iterator[PartDifference]:
     if one.shape != other.shape:
         yield PartDifference(name, None, None, (), f"shapes {list(one.shape)} and {list(other.shape)}")
-    elif one.ndim >= 2 and len(one) <= MAX_LAYERS:
-        for layer in range(len(one)):
-            yield _part(name, (layer,), one[layer], other[layer])
     else:
-        yield _part(name, (), one, other)
+        for index in parts_of(name, one.shape).values():
+            yield _part(name, index, one[index], other[index])
 
 
 def _part(name: str, index: tuple[int, ...], one: NDArray[Any], other: NDArray[Any]) -> PartDifference:

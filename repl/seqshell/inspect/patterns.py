@@ -43,15 +43,15 @@ def matches(pattern: str, text: str, *, seconds: float = SECONDS) -> list[tuple[
         raise UsageError(
             f"the pattern {quoted(pattern)} takes more than {seconds:g} s for {len(text):,} characters; "
             "a repetition inside a repetition, such as (a+)+, is slow",
-            code="pattern",
+            code="regex",
         ) from None
     if done.returncode:
-        raise UsageError(f"the pattern {quoted(pattern)} cannot be searched in this text", code="pattern")
+        raise UsageError(f"the pattern {quoted(pattern)} cannot be searched in this text", code="regex")
     found = json.loads(done.stdout)
     if isinstance(found, str):
-        raise UsageError(f"{quoted(pattern)} is not a regular expression: {brief(found)}", code="pattern")
+        raise UsageError(f"{quoted(pattern)} is not a regular expression: {brief(found)}", code="regex")
     spans = [(start, end) for start, end in found if start < end]
     if not spans:
         only = "only empty places" if found else "nothing"
-        raise UsageError(f"{quoted(pattern)} matches {only} in these {len(text):,} characters", code="pattern")
+        raise UsageError(f"{quoted(pattern)} matches {only} in these {len(text):,} characters", code="regex")
     return spans

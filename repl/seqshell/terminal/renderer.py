@@ -13,6 +13,7 @@ from seqshell.core.events import (
     Data,
     Event,
     Forecast,
+    Gates,
     HookOutput,
     Label,
     ModelOpened,
@@ -20,6 +21,7 @@ from seqshell.core.events import (
     NextWords,
     Notice,
     Picture,
+    Probes,
     Progress,
     Reach,
     Score,
@@ -38,6 +40,7 @@ from seqshell.terminal import (
     choices,
     coloured_text,
     forecast_chart,
+    gate_plot,
     label_bars,
     saliency_bars,
     spectrum_plot,
@@ -156,6 +159,16 @@ class Renderer:
     @_draw.register
     def _(self, event: Spectrum) -> None:
         spectrum_plot.draw(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Gates) -> None:
+        gate_plot.draw(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Probes) -> None:
+        draw_table(self.printer, event.table())
+        for note in event.notes():
+            self.printer.line(note, "dim")
 
     @_draw.register
     def _(self, event: Branches) -> None:

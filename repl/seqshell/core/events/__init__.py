@@ -7,8 +7,10 @@ from seqshell.core.events.coloured_text import ColouredText
 from seqshell.core.events.display import Data, Picture, Table, Tables, Text
 from seqshell.core.events.dynamics import Spectrum
 from seqshell.core.events.forecast import Forecast
+from seqshell.core.events.gates import Gates
 from seqshell.core.events.inspection import Attention, Likely, Reach, Score, Scored, Top
 from seqshell.core.events.line import HookOutput, LineFinished, LineStarted, Quit, Steps
+from seqshell.core.events.probes import Probes
 from seqshell.core.events.result_text import ResultText
 from seqshell.core.events.session import Branch, Branches, ModelOpened, Moved, SettingChanged
 from seqshell.core.events.states import StateDifference
@@ -28,6 +30,7 @@ __all__ = [
     "Event",
     "Finished",
     "Forecast",
+    "Gates",
     "HookOutput",
     "Label",
     "Likely",
@@ -38,6 +41,7 @@ __all__ = [
     "NextWords",
     "Notice",
     "Picture",
+    "Probes",
     "Progress",
     "Quit",
     "Reach",

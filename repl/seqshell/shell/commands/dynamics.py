@@ -1,4 +1,4 @@
-"""How the state moves: /spectrum."""
+"""How the state moves: /spectrum and /gates."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.text_output import quoted
 from seqshell.session.reading import slow_progress
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
+from seqshell.shell.commands.unknown import unknown_events
 
 if TYPE_CHECKING:
     from seqshell.core.state import State
@@ -82,3 +83,35 @@ def _step(session: Session, text: str, *, is_last: bool) -> tuple[int, State, in
     excluded = behaviour.excluded_tokens()
     likeliest = next(each.id for each in session.top(len(excluded) + 1).tokens if each.id not in excluded)
     return session.position, session.here.state, likeliest
+
+
+@command("gates", usage="[-o FILE] [TEXT|@FILE]", options=TABLE_OPTION, free_text=True, purpose="looking")
+def gates(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Show how a model uses its gates on a text, by default that of this branch; the state does not change.
+
+    For each layer and unit: at which share of the tokens a gate is left-saturated, below 0.1, or right-saturated, above
+    0.9 (Karpathy et al. 2015). The half-life of a unit is ln 0.5 / ln m tokens, for the mean m of its forget or update
+    gate. A TEXT is read from the state here.
+
+    The gates are what the decoder's trace tells besides the state, if it has values from 0 to 1.
+
+        >>> ROMEO:
+        >>> /gates
+        >>> /gates "O Romeo, Romeo!"
+    """
+    yield from to_file(shell, arguments, _gates(shell, arguments.text))
+
+
+def _gates(shell: Shell, text: str) -> Iterator[Event]:
+    from seqshell.inspect.gates import GateUse
+    from seqshell.inspect.unit_texts import branch_text
+
+    session = shell.session
+    if text:
+        ids, record = session.behaviour.encode(text, str(shell.settings.get("unknown"))), None
+    else:
+        ids, record = branch_text(session)
+    use = GateUse(session, ids, record)
+    yield from slow_progress(use.steps(), lambda: use.done, len(ids), "reading")
+    yield use.gates()
+    yield from unknown_events(session.behaviour.unknown(text)) if text else ()

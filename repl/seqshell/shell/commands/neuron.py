@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from seqshell.core.text_output import counted
 from seqshell.session.reading import slow_progress
 from seqshell.shell import syntax
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
+from seqshell.shell.commands.pattern_words import pattern_and_file
 from seqshell.shell.commands.state_words import unit_words
 from seqshell.shell.commands.unknown import unknown_events
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 LEAST = 500  # tokens in which units are ranked
-FILE_AT_END = re.compile(r'(?:^|\s+)(@(?:"(?:[^"\\]|\\.)*"|\S+))\s*$')
 
 
 def neuron_words(shell: Shell, text: str) -> Mapping[str, str]:
@@ -104,7 +103,7 @@ def find_neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     from seqshell.inspect.token_spans import token_spans
 
     feature = str(arguments.options.get("--feature", ""))
-    pattern, file, text = _pattern_and_text(shell, arguments.text)
+    pattern, file, text = pattern_and_file(shell, arguments.text, replace(neuron, name="find-neuron"))
     if bool(pattern) == bool(feature):
         wrong = f"--feature {feature} takes no pattern" if pattern else "missing pattern"
         raise UsageError(f"{wrong}; usage: /find-neuron {find_neuron.usage}")
@@ -118,7 +117,7 @@ def find_neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     else:
         inside, about = spans.inside(patterns.matches(pattern, spans.text)), f"inside matches of {pattern}"
         if inside.all():
-            raise UsageError(f"every token of the text is inside a match of {pattern!r:.80}", code="pattern")
+            raise UsageError(f"every token of the text is inside a match of {pattern!r:.80}", code="regex")
 
     def work() -> Iterator[Event]:
         units = unit_texts.AllUnits(session, ids, record)
@@ -132,17 +131,6 @@ def find_neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield from unknown_events(session.behaviour.unknown(text)) if file else ()
 
     yield from to_file(shell, arguments, work())
-
-
-def _pattern_and_text(shell: Shell, text: str) -> tuple[str, str, str]:
-    """The pattern, the name of the file after it, and what is in the file."""
-    found = FILE_AT_END.search(text)
-    if found is None:
-        return text.strip(), "", ""
-    read = syntax.read_arguments(replace(neuron, name="find-neuron"), found[1], shell.read_stdin)
-    if not read.file:
-        return text.strip(), "", ""
-    return text[: found.start()].strip(), read.file, read.text
 
 
 def _ids_and_start(shell: Shell, file: str, text: str) -> tuple[list[int], StateRecord | None]:

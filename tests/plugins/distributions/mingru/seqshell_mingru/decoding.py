@@ -31,7 +31,17 @@ class MinGRUDecoder:
 
     def feed(self, inputs, state):
         """inputs: [B, T] int64; state: [B, L, H]. Returns the logits [B, V] after the last token, state."""
-        read, after = self._vectors[inputs], np.empty_like(state)  # [B, T, H]
+        hidden, steps, _ = self._read(inputs, state)
+        return self._readout(self._norm(hidden[:, -1])), steps[:, -1]
+
+    def trace(self, inputs, state):
+        """As `feed`, with the logits [B, T, V], and the states and the shares that they keep [B, T, L, H]."""
+        hidden, steps, kept = self._read(inputs, state)
+        return self._readout(self._norm(hidden)), steps[:, -1], {"0": steps, "forget": kept}
+
+    def _read(self, inputs, state):
+        """Returns the hidden vectors [B, T, H] before the read-out, and states and kept shares [B, T, L, H]."""
+        read, states, kept = self._vectors[inputs], [], []  # [B, T, H]
         for number, (norm, gates, out) in enumerate(self._layers):
             gate, candidate = np.split(gates(norm(read)), 2, axis=-1)
             gate = _sigmoid(gate)
@@ -39,9 +49,10 @@ class MinGRUDecoder:
             hidden, steps = state[:, number], np.empty_like(read)
             for time in range(read.shape[1]):
                 steps[:, time] = hidden = keep[:, time] * hidden + candidate[:, time]
-            after[:, number] = hidden
+            states.append(steps)
+            kept.append(keep)
             read = read + out(steps * _sigmoid(steps))
-        return self._readout(self._norm(read[:, -1])), after
+        return read, np.stack(states, 2), np.stack(kept, 2)
 
 
 def _norm(weights, prefix, size):
