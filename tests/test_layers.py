@@ -25,7 +25,7 @@ LAYERS = """
     inspect
     session
     models
-    layers | decoding | host | state
+    layers | decoding | host | state | pictures
     patterns
     core
 """

@@ -26,6 +26,7 @@ Samplers and strategies
 
 Commands and events
     command, Command    make a command of a function: run(shell, arguments) yields events
+    pictures            the Page that an event looks like in HTML, SVG and PNG, and its blocks
     Arguments, Option   what the user wrote after its name; what it accepts
     Event               something that happens while a line is executed:
                         Attention Finished Forecast HookOutput Label Moved Notice Picture Progress Table Text Token
@@ -77,12 +78,16 @@ _HOMES = {
     "seqshell.shell.opening": "open",
     "seqshell.core.version": "__version__",
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names.split()} | {"state": "seqshell.state"}
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()} | {
+    "state": "seqshell.state",
+    "pictures": "seqshell.pictures",
+}
 
 TYPE_CHECKING = False  # as in `typing`, whose import would delay the program's answer to Ctrl-C
 if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module, too
     from typing import Any
 
+    from seqshell import pictures as pictures
     from seqshell import state as state
     from seqshell.core.decoder import Decoder as Decoder
     from seqshell.core.errors import CheckpointError as CheckpointError

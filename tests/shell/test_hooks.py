@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, replace
 from types import ModuleType
+from typing import Any
 
 import pytest
 
 import seqshell
 from seqshell.core.events import Finished, HookOutput, Label, Moved, Notice, Progress, Text, Translation
+from seqshell.pictures import Bars, Page
 from seqshell.terminal.toolbar import toolbar_parts
 from seqshell.testing import (
     shell_for,
@@ -44,6 +46,16 @@ class HalfMute(Mood):
 class Listed(Mood):
     def as_json(self):
         return [self.number]
+
+
+@dataclass(frozen=True)
+class Pictured(Mood):
+    """An event whose page is what the test says."""
+
+    page: Any = None
+
+    def as_page(self):
+        return self.page
 
 
 def plugin(**hooks):
@@ -208,10 +220,11 @@ def test_a_hook_cannot_move_the_session(hook):
         (Text("hello"), [Text("hello")]),
         ([Notice("a"), Mood(3)], [Notice("a"), Mood(3)]),
         ((Mood(number) for number in range(2)), [Mood(0), Mood(1)]),
+        (Pictured(1, Page((Bars(("a",), (2.0,)),))), [Pictured(1, Page((Bars(("a",), (2.0,)),)))]),
         ((), []),
         (None, []),
     ],
-    ids=["an event", "a list", "a generator", "nothing", "None"],
+    ids=["an event", "a list", "a generator", "a page", "nothing", "None"],
 )
 def test_a_hook_may_return_events(result, shown):
     shell = shell_for(tiny_model(), plugins=[plugin(turn=lambda: result)])
@@ -227,6 +240,9 @@ def test_a_hook_may_return_events(result, shown):
         (Mute(), "it returns a Mute, which has no as_text() and no as_json() of its own"),
         (HalfMute(1), "it returns a HalfMute, which has no as_json() of its own"),
         (Listed(1), "the JSON of a Listed must be a dict, not list"),
+        (Pictured(1, "a"), "the page of a Pictured must be a seqshell.pictures.Page or None, not str"),
+        (Pictured(1, Page(("a",))), "the page of a Pictured cannot be written: a page has no str"),
+        (Pictured(1, Page((Bars(("a",), ("b",)),))), "the page of a Pictured cannot be written: bad operand type"),
         (Mood, "it must return events, not type"),
         ("mood", "it must return events, not str"),
         ([Text("a"), "mood"], "it returns a str, which is not an event"),

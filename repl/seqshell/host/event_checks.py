@@ -39,7 +39,25 @@ def check_event(event: Any, verb: str = "yields") -> None:
     if text is not None and not isinstance(text, str):
         raise TypeError(f"the text of a {kind.__name__} must be a str, not {type(text).__name__}")
     event.as_rows()
+    if kind.as_page is not Event.as_page and not kind.__module__.startswith(_OWN):
+        _check_page(event.as_page(), kind.__name__)
     json.dumps(tidy(event.as_json()))
+
+
+def _check_page(page: Any, name: str) -> None:
+    """Raise TypeError for a page that cannot be written."""
+    if page is None:
+        return
+    from seqshell.core.pictures import html, layout
+    from seqshell.core.pictures.page import Page
+
+    if not isinstance(page, Page):
+        raise TypeError(f"the page of a {name} must be a seqshell.pictures.Page or None, not {type(page).__name__}")
+    try:
+        html.body(page)
+        layout.laid_out(page)
+    except Exception as error:
+        raise TypeError(f"the page of a {name} cannot be written: {error}") from error
 
 
 def check_shown(event: Any) -> None:

@@ -12,8 +12,8 @@ from seqshell.core.events.base import rows_of
 from seqshell.core.model import Task
 from seqshell.core.tasks import task_spec
 from seqshell.core.text_output import counted, unknown_note
+from seqshell.core.view_files import write_text
 from seqshell.session.tasks.translate_lines import Failed
-from seqshell.shell.commands.output_files import write_text
 
 if TYPE_CHECKING:
     from seqshell.session import Session

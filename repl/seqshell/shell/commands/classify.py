@@ -9,9 +9,10 @@ from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.events import Event, Label, Notice
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.view_files import text_place, view_place, write_view
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.batch import LineFormat, answer_lines, lines_of, model_for
-from seqshell.shell.commands.output_files import PICTURE_OPTION, text_place, view_place, write_view
+from seqshell.shell.commands.output_files import PICTURE_OPTION
 
 if TYPE_CHECKING:
     from seqshell.session import Session

@@ -16,9 +16,10 @@ from seqshell.core.named_files import named_path
 from seqshell.core.plugin_api import Arguments, Option, command
 from seqshell.core.text_files import read_file
 from seqshell.core.text_output import rows_as_json
+from seqshell.core.view_files import view_place, write_view
 from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.batch import model_for, open_session
-from seqshell.shell.commands.output_files import PICTURES_HELP, view_place, write_view
+from seqshell.shell.commands.output_files import PICTURES_HELP
 
 if TYPE_CHECKING:
     from seqshell.session import Session

@@ -10,11 +10,11 @@ from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Event, Notice
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.text_output import cell
+from seqshell.core.view_files import view_place, write_page
 from seqshell.models.file import KINDS, read_header, require_kind
 from seqshell.models.summary import about_file
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.models import is_session, restored
-from seqshell.shell.commands.output_files import view_place, write_page
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell

@@ -12,10 +12,11 @@ from seqshell.core.events.base import rows_of
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Option, build, command, settings_of
 from seqshell.core.sampling import Strategy
+from seqshell.core.view_files import text_place, view_place, write_text
 from seqshell.models.summary import direction
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.batch import LineFormat, answer_lines, lines_of, model_for, open_session
-from seqshell.shell.commands.output_files import PICTURE_OPTION, text_place, to_file, view_place, write_text
+from seqshell.shell.commands.output_files import PICTURE_OPTION, to_file
 
 if TYPE_CHECKING:
     from seqshell.session import Session
