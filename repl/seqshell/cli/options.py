@@ -18,6 +18,7 @@ subcommands (the first argument; each has its own --help):
   train RECIPE|NAME|FILE   train a model from a recipe, or directly from text.txt, pairs.tsv, or two files a.de a.en
   evaluate MODEL DATA      evaluate a model on a text, translations, labelled texts or a series
   compare MODEL|RECIPE...  compare language models on the same text; recipes are trained first
+  trace FILE -o FILE       write the state, the gates and the surprisal after each token of a text
   models                   list the models
   recipes [show NAME]      list the recipes, or print one
   import FILE              convert weights from another program to a checkpoint

@@ -192,6 +192,18 @@ def _recipes(arguments: Namespace) -> int:
     return recipes_command(arguments)
 
 
+def _add_trace(parser: ArgumentParser) -> None:
+    from seqshell.cli.trace import add_trace_arguments
+
+    add_trace_arguments(parser)
+
+
+def _trace(arguments: Namespace) -> int:
+    from seqshell.cli.trace import trace_command
+
+    return trace_command(arguments)
+
+
 def _add_no_options(parser: ArgumentParser) -> None:
     pass
 
@@ -241,6 +253,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "compare": Subcommand(
             "Compare language models on the same text; recipes are trained first.", _add_compare, _compare
         ),
+        "trace": Subcommand("Write what a model does with each token of a text.", _add_trace, _trace),
         "models": Subcommand("List the models.", _add_no_options, _models),
         "recipes": Subcommand("List the recipes, or print one.", _add_recipes, _recipes),
         "import": Subcommand("Convert weights from another program to a checkpoint.", _add_import, _import),

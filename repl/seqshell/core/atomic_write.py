@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from seqshell.core.errors import UsageError
 from seqshell.core.named_files import named_path, reason, shown_name
@@ -12,6 +15,16 @@ from seqshell.core.named_files import named_path, reason, shown_name
 
 def write_atomically(path: str | Path, data: bytes) -> None:
     """Replace the content of a file. After a crash, either the old or the new content is there.
+
+    Raises UsageError as `replacing` does.
+    """
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[BinaryIO]:
+    """A file to write to, which replaces that of the path when the context ends, unless with an exception.
 
     The target of a symbolic link is replaced, not the link. Raises UsageError if the file cannot be written; devices,
     pipes and folders are refused.
@@ -23,10 +36,10 @@ def write_atomically(path: str | Path, data: bytes) -> None:
         _sweep(target.parent)
         temporary = target.with_name(f".seqshell-{os.getpid()}-{os.urandom(6).hex()}.tmp")
         # Not tempfile, whose files have mode 0600: the user's umask applies to this one.
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+        handle = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
+            with os.fdopen(handle, "w+b") as file:
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, target)

@@ -27,6 +27,7 @@ COMMANDS = {
     "neuron": "neuron=neuron find_neuron=find-neuron",
     "dynamics": "spectrum=spectrum gates=gates",
     "probe": "probe=probe",
+    "trace": "trace=trace",
     "translate": "translate=translate attention=attention",
     "classify": "classify=classify",
     "forecast": "forecast=forecast",

@@ -63,7 +63,7 @@ def chunks(session: Session, ids: Sequence[int], record: StateRecord | None = No
 
 def _chunks(cursor: Cursor, ids: list[int], record: StateRecord | None) -> Iterator[Trace]:
     if record is None:
-        state, before, tail, position = cursor.here.state, cursor.outputs(), cursor.tail(), cursor.num_read
+        state, before, tail, position = cursor.here.state, cursor.outputs(), cursor.tail(), cursor.position
     else:
         state, before, tail, position = cursor.own(record.state), record.outputs[0], b"", record.given.position
     tells_tokens = before.ndim == 1 and not cursor.model.labels

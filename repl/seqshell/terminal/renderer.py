@@ -33,6 +33,7 @@ from seqshell.core.events import (
     Text,
     TokenTree,
     Top,
+    TracedText,
     UnitRanking,
 )
 from seqshell.core.text_output import cell, counted
@@ -123,6 +124,10 @@ class Renderer:
     def _(self, event: UnitRanking) -> None:
         draw_table(self.printer, event.table())
         self.printer.line(event.summary(), "dim")
+
+    @_draw.register
+    def _(self, event: TracedText) -> None:
+        self._draw(event.table())
 
     @_draw.register
     def _(self, event: Progress) -> None:

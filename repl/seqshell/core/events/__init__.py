@@ -15,6 +15,7 @@ from seqshell.core.events.result_text import ResultText
 from seqshell.core.events.session import Branch, Branches, ModelOpened, Moved, SettingChanged
 from seqshell.core.events.states import StateDifference
 from seqshell.core.events.token_tree import TokenTree, TreeLine, TreeNode
+from seqshell.core.events.traces import TracedText, TracedToken
 from seqshell.core.events.units import UnitRanking
 
 __all__ = [
@@ -58,6 +59,8 @@ __all__ = [
     "Token",
     "TokenTree",
     "Top",
+    "TracedText",
+    "TracedToken",
     "Translation",
     "TreeLine",
     "TreeNode",

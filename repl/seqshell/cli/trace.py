@@ -1,0 +1,83 @@
+"""`seqshell trace`: its options and output. The work is that of /trace, on a model at its initial state."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seqshell.cli.progress import print_json, results_of
+from seqshell.cli.registry import registry_for_command
+from seqshell.cli.result_output import print_result
+from seqshell.core.errors import UsageError
+from seqshell.core.named_files import output_file, shown_name
+from seqshell.core.text_files import read_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from seqshell.core.events import Event
+    from seqshell.inspect.trace_work import TraceWork
+
+ENDINGS = (".npz", ".safetensors", ".tsv", ".csv")
+
+
+def add_trace_arguments(parser: ArgumentParser) -> None:
+    """Add the options of `seqshell trace`."""
+    parser.add_argument("file", metavar="FILE", help="a text file; - is stdin")
+    parser.add_argument(
+        "-m", dest="model", default="shakespeare", metavar="MODEL", help="a checkpoint, by name or path"
+    )
+    parser.add_argument(
+        "-o",
+        dest="output",
+        default="",
+        metavar="FILE",
+        help="write arrays (.npz, .safetensors) or a table (.tsv, .csv)",
+    )
+    parser.add_argument(
+        "--what",
+        default="",
+        metavar="NAMES",
+        help="arrays to write, such as hidden,cell,input,forget,output,candidate,update,reset,logits; default: the "
+        "state, and in a table none",
+    )
+    parser.add_argument("--layer", default="", metavar="N", help="write only this layer, from 0")
+    parser.add_argument("--lines", action="store_true", help="begin each line at the initial state")
+
+
+def trace_command(arguments: Namespace) -> int:
+    """Trace a file and write the arrays, or print the table of its tokens. Returns 0; the caller handles
+    SeqshellError.
+    """
+    from seqshell.inspect.trace_choice import parse_choice
+    from seqshell.inspect.trace_work import TraceWork, texts_of
+    from seqshell.models.opening import open_model
+    from seqshell.session import Session
+
+    path = output_file(arguments.output) if arguments.output else None
+    if path is not None and path.suffix.lower() not in ENDINGS:
+        raise UsageError(f"unknown ending of {shown_name(path)}; use {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
+    if path is None and (arguments.what or arguments.layer):
+        raise UsageError("--what and --layer are of arrays: write them to a file, with -o FILE.npz")
+    choice = parse_choice(arguments.what, arguments.layer)
+    text = read_file(arguments.file, sys.stdin.read)
+    session = Session(open_model(arguments.model, registry_for_command(arguments)))
+    work = TraceWork(session, texts_of(session, text, by_line=arguments.lines), choice, "nats")
+    (found,) = results_of(_events(work, path))
+    if arguments.json:
+        print_json(found.as_json())
+    elif path is None:
+        print_result(found, sys.stdout)
+    else:
+        print(work.summary(path), file=sys.stderr)
+    return 0
+
+
+def _events(work: TraceWork, path: Path | None) -> Iterator[Event]:
+    from seqshell.core.events import Data
+    from seqshell.session.reading import slow_progress
+
+    yield from slow_progress(work.steps(path), lambda: work.done, work.total, "tracing")
+    yield work.found() if path is None else Data(work.written(path))

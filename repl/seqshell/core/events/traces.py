@@ -1,0 +1,84 @@
+"""The event of a trace: its tokens as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from seqshell.core.events.base import Event, Rows
+from seqshell.core.events.display import Table
+from seqshell.core.units import in_both, in_unit
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page
+
+
+@dataclass(frozen=True)
+class TracedToken:
+    """A token that was read without moving. position: the tokens before it. surprisal: in nats; None if there is none.
+
+    line: the number of its line, from 1; 0 if the text was read as a whole.
+    """
+
+    position: int
+    id: int
+    text: str
+    surprisal: float | None
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class TracedText(Event):
+    """The tokens of a text that was read from a state, which stays where it is. origin: the state, e.g. main@7.
+
+    unit: that people see.
+    """
+
+    origin: str
+    tokens: tuple[TracedToken, ...]
+    unit: str = "nats"
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The state, and the tokens with their surprisal in both units."""
+        tokens = [
+            {
+                **({"line": each.line} if each.line else {}),
+                "pos": each.position,
+                "id": each.id,
+                "text": each.text,
+                **in_both("surprisal", each.surprisal),
+            }
+            for each in self.tokens
+        ]
+        return {"from": self.origin, "tokens": tokens}
+
+    def as_rows(self) -> Rows:
+        """A row for each token, in the unit."""
+        return self._rows("surprisal", str)
+
+    def table(self) -> Table:
+        """The same for people."""
+        names, *rows = self._rows(self.unit, repr)
+        return Table(tuple(names), tuple(map(tuple, rows)), f"from {self.origin}", ("id",))
+
+    def as_text(self) -> str:
+        """The table."""
+        return self.table().as_text()
+
+    def as_page(self) -> Page:
+        """The table."""
+        return self.table().as_page()
+
+    def _rows(self, surprisal: str, shown: Callable[[str], str]) -> Rows:
+        """shown: how a text is written."""
+        first = self.tokens[0]
+        has_line, has_surprisal = bool(first.line), first.surprisal is not None
+        names = ("line",) * has_line + ("position", "id", "text") + (surprisal,) * has_surprisal
+        rows = [
+            (each.line,) * has_line
+            + (each.position, each.id, shown(each.text))
+            + (round(in_unit(each.surprisal or 0.0, self.unit), 4),) * has_surprisal
+            for each in self.tokens
+        ]
+        return [names, *rows]

@@ -1,0 +1,61 @@
+"""`seqshell trace`: the trace of a file from the initial state, as /trace writes it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from seqshell.cli import main
+from seqshell.testing import tiny_checkpoint
+
+
+@pytest.fixture
+def model(tmp_path):
+    (tmp_path / "t.txt").write_text("fade\nbad\n", encoding="utf-8")
+    return str(tiny_checkpoint(tmp_path / "tiny.safetensors"))
+
+
+def run(capsys, *arguments):
+    """Exit code, stdout, stderr of `seqshell trace`."""
+    code = main(["trace", *arguments])
+    return code, *capsys.readouterr()
+
+
+def test_a_file_is_written_as_arrays(capsys, model):
+    code, out, err = run(capsys, "-m", model, "t.txt", "-o", "x.npz", "--what", "hidden,logits", "--lines")
+    assert (code, out) == (0, "")
+    assert err == "7 tokens from main@0 · surprisal, hidden, logits · written to x.npz\n"
+    with np.load("x.npz") as found:
+        assert "".join(found["text"]) == "fadebad"
+        assert found["line"].tolist() == [1] * 4 + [2] * 3
+        assert found["hidden"].shape[:2] == (7, 1)
+        assert found["surprisal"][0] == found["surprisal"][4] == pytest.approx(np.log(found["logits"].shape[1]))
+
+
+def test_without_a_file_the_table_is_printed(capsys, model):
+    code, out, _ = run(capsys, "-m", model, "t.txt")
+    assert (code, out.splitlines()[1].split()) == (0, ["position", "id", "text", "nats"])
+    assert len(out.splitlines()) == 2 + len("fade\nbad\n")
+    code, out, _ = run(capsys, "-m", model, "t.txt", "--json")
+    assert [token["text"] for token in json.loads(out)["tokens"]] == list("fade\nbad\n")
+    code, out, _ = run(capsys, "-m", model, "t.txt", "--json", "-o", "x.tsv")
+    assert json.loads(out)["tokens"] == 9
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["t.txt", "-o", "x.json"], "unknown ending of x.json; use .npz, .safetensors, .tsv or .csv"),
+        (["t.txt", "--what", "hidden"], "--what and --layer are of arrays: write them to a file, with -o FILE.npz"),
+        (["t.txt", "-o", "x.npz", "--layer", "1"], "the layer of 0 must be 0, not 1"),
+        (["t.txt", "-o", "x.npz", "--what", "gate"], "no array 'gate'; available: 0, hidden, logits, surprisal"),
+        (["none.txt", "-o", "x.npz"], "cannot read none.txt"),
+        (["empty.txt", "-o", "x.npz"], "cannot trace an empty text"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(capsys, model, tmp_path, arguments, message):
+    (tmp_path / "empty.txt").write_text("")
+    code, out, err = run(capsys, "-m", model, *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert not list(tmp_path.glob("x*"))
