@@ -25,7 +25,7 @@ from seqshell.core.events import (
     Text,
 )
 from seqshell.core.pictures import html, paints, raster, svg
-from seqshell.core.pictures.drawing import CHARACTER, Box, Words
+from seqshell.core.pictures.drawing import CHARACTER, Box, Dot, Track, Words
 from seqshell.core.pictures.layout import COLUMNS, MARGIN, laid_out
 from seqshell.core.pictures.page import (
     Axis,
@@ -240,3 +240,19 @@ def test_notebooks_show_events(name):
 def test_an_event_with_nothing_to_see_has_no_page():
     assert Notice("hm").as_page() is None
     assert Notice("hm")._repr_html_() is None
+
+
+def test_a_scatter_plot_has_its_points_between_the_ends_of_its_axes():
+    """Of the frame, 320 pixels wide and high, (0, 0) is the middle if both axes begin at -1."""
+    block = Scatter(
+        ((-1.0, 0.0, "a"), (0.0, 1.0, "b"), (9.0, 0.0, "c")),
+        Axis("x", -1, 1),
+        Axis("y", -1, 1),
+        guide=((-1, -1), (1, 1)),
+    )
+    shapes = laid_out(Page((block,))).shapes
+    (left, top), (middle, high), (right, _) = ((each.x, each.y) for each in shapes if isinstance(each, Dot))
+    (guide,) = (each for each in shapes if isinstance(each, Track))
+
+    assert (middle - left, right - left, top - high) == pytest.approx((160, 320, 160))
+    assert guide.points == ((left, top + 160), (right, high))

@@ -6,10 +6,13 @@ import cmath
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
 from seqshell.core.text_output import columns, counted
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page
 
 SHOWN = 10  # eigenvalues in a table for people
 
@@ -75,6 +78,18 @@ class Spectrum(Event):
         """What was left out."""
         listed = ", ".join(f"{leaf} {reason}" for leaf, reason in self.left_out)
         return (f"left out: {listed}",) if listed else ()
+
+    def as_page(self) -> Page:
+        """The eigenvalues in the complex plane with the unit circle, the table of the largest, and the summary."""
+        from seqshell.core.pictures.page import Axis, Grid, Note, Page, Scatter
+
+        size = max(1.0, 1.05 * self.radius)
+        circle = tuple((math.cos(turn), math.sin(turn)) for turn in (2 * math.pi * step / 64 for step in range(65)))
+        points = tuple((each.real, each.imag, "") for each in self.eigenvalues)
+        plot = Scatter(points, Axis("real", -size, size), Axis("imaginary", -size, size), "Eigenvalues", circle)
+        names, *rows = self.table()
+        notes = map(Note, (self.summary(), *self.notes()))
+        return Page((plot, Grid(tuple(names), tuple(rows)), *notes), f"Spectrum at {self.position:,}")
 
     def as_text(self) -> str:
         """The table of the largest eigenvalues, and the summary."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
 from seqshell.core.events.display import Table
 from seqshell.core.text_output import counted
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page
 
 LONGEST = 3  # units with the longest half-lives in a table
 
@@ -79,6 +82,19 @@ class Gates(Event):
             f"{counted(self.num_tokens)} · left: mean share of them at which a unit is below 0.1, right: above 0.9 · "
             "half-life: median, in tokens"
         )
+
+    def as_page(self) -> Page:
+        """A scatter plot for each gate and layer (Karpathy et al. 2015), and the table."""
+        from seqshell.core.pictures.page import Axis, Note, Page, Scatter
+
+        left, right = Axis("left: share below 0.1"), Axis("right: share above 0.9")
+        plots = [
+            Scatter(
+                tuple(zip(each.left, each.right, each.units, strict=True)), left, right, each.gate, ((0, 1), (1, 0))
+            )
+            for each in self.gates
+        ]
+        return Page((*plots, *self.table().as_page().blocks, Note(self.note())), "Gates")
 
     def as_text(self) -> str:
         """The table, and what its numbers are."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
 from seqshell.core.events.display import Table
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page
 
 MAX_NAMES = 6  # labels that the note names
 
@@ -77,6 +80,12 @@ class Probes(Event):
         )
         listed = ", ".join(f"{leaf} {reason}" for leaf, reason in self.left_out)
         return (about, f"left out: {listed}") if listed else (about,)
+
+    def as_page(self) -> Page:
+        """The table and the notes."""
+        from seqshell.core.pictures.page import Note, Page
+
+        return Page((*self.table().as_page().blocks, *map(Note, self.notes())))
 
     def as_text(self) -> str:
         """The table and the notes."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows, rows_of
 from seqshell.core.events.display import Table
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page
 
 MAX_SHOWN = 10  # units in the table; JSON and files have all
 
@@ -67,6 +70,12 @@ class UnitRanking(Event):
             f"by chance {max(self.chance, default=0.5):.4f}: the best of {len(self.units):,} units for the same labels "
             f"moved along the text in a circle, {len(self.chance)} times"
         )
+
+    def as_page(self) -> Page:
+        """The table, and what chance gives."""
+        from seqshell.core.pictures.page import Note, Page
+
+        return Page((*self.table().as_page().blocks, Note(self.summary())))
 
     def as_text(self) -> str:
         """The table, and what chance gives."""

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 from seqshell.core.pictures import paints
-from seqshell.core.pictures.drawing import ASCENT, CHARACTER, LINE, Box, Dot, Drawing, Stroke, Words, shown, width_of
+from seqshell.core.pictures.drawing import (
+    ASCENT,
+    CHARACTER,
+    LINE,
+    Box,
+    Dot,
+    Drawing,
+    Stroke,
+    Track,
+    Words,
+    shown,
+    width_of,
+)
 from seqshell.core.pictures.page import Bars, HeatMap, Scale, Scatter
 
 CELL = 24.0  # pixels of a cell of a heat map
@@ -83,9 +95,14 @@ def draw_scatter(drawing: Drawing, block: Scatter, left: float) -> None:
     drawing.add(Words(start - CHARACTER, bottom, ends[0], paints.DIM, end=True))
     drawing.add(Words(start - CHARACTER, top + ASCENT - 4, ends[1], paints.DIM, end=True))
     drawing.add(Words(left + ASCENT, bottom - 3 * CHARACTER, shown(block.y.title), paints.DIM, turned=True))
+
+    def place(x: float, y: float) -> tuple[float, float]:
+        return start + FRAME * block.x.share(x), bottom - FRAME * block.y.share(y)
+
+    if block.guide:
+        drawing.add(Track(tuple(place(*point) for point in block.guide), paints.DIM))
     for x_value, y_value, label in block.points:
-        x = start + FRAME * Scale(block.x.low, block.x.high).share(x_value)
-        y = bottom - FRAME * Scale(block.y.low, block.y.high).share(y_value)
+        x, y = place(x_value, y_value)
         note = f"{label} · {x_value:.4g}, {y_value:.4g}".removeprefix(" · ")
         drawing.add(Dot(x, y, 3.5, paints.BAR, note))
     drawing.down = bottom

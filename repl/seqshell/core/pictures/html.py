@@ -173,7 +173,7 @@ def _(block: Tree) -> Iterator[str]:
 def _(block: Scatter | Curves) -> Iterator[str]:
     from seqshell.core.pictures.svg import picture
 
-    yield f'<div class="scroll">{picture(block)}</div>'
+    yield f'<div class="plot">{picture(block)}</div>'
 
 
 def _legend(scale: Scale) -> str:

@@ -43,6 +43,7 @@ white-space:pre;border:0}
 .seqshell .scale{white-space:nowrap;border:1px solid var(--rule);display:inline-block;height:.8rem;
 vertical-align:-.1rem}
 .seqshell .scale span{display:inline-block;width:.35rem;height:.8rem}
+.seqshell .plot{display:inline-block;max-width:100%;vertical-align:top}
 .seqshell svg{max-width:100%;height:auto}
 @media print{.seqshell{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """

@@ -152,15 +152,21 @@ class Axis:
     low: float = 0.0
     high: float = 1.0
 
+    def share(self, value: float) -> float:
+        """Where a value is between the ends, 0 to 1."""
+        size = self.high - self.low
+        return min(1.0, max(0.0, (value - self.low) / size)) if size > 0 and math.isfinite(value) else 0.0
+
 
 @dataclass(frozen=True)
 class Scatter:
-    """Points (x, y, label), in a frame with two axes."""
+    """Points (x, y, label), in a frame with two axes. guide: a line through points (x, y), to compare with."""
 
     points: tuple[tuple[float, float, str], ...]
     x: Axis
     y: Axis
     title: str = ""
+    guide: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True)
