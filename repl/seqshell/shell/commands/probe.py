@@ -37,7 +37,8 @@ def probe(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     label (majority), and of a control task: a random label for each type of word, which can only be memorised (Hewitt
     and Liang 2019). The accuracy minus that of the control is the selectivity.
 
-        >>> /feed It is the east, and Juliet is the sun. Arise!
+        >>> /feed But soft! What light through
+        >>> /feed yonder window breaks? It is the east
         >>> /probe --regex [A-Z]\w+
     """
     yield from to_file(shell, arguments, _probe(shell, arguments))
