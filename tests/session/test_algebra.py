@@ -20,6 +20,7 @@ from seqshell.decoding.strategies import Sample
 from seqshell.inspect.addresses import find_state
 from seqshell.inspect.editing import mixed
 from seqshell.session import Session
+from seqshell.session.interventions import Clamp, Steering
 from seqshell.session.state_record import changed
 from seqshell.testing import tiny_model
 from seqshell.testing.tiny_language_model import TinyDecoder
@@ -72,7 +73,8 @@ STRATEGIES = {"sample": Sample}
 class Stretch:
     """Tokens that one call read. ids: those that were fed; None: `count` tokens were drawn with this chain and draw.
 
-    strength: the option of the answer, which regenerate repeats.
+    strength: the option of the answer, which regenerate repeats. change: no token was read, but from here on these
+    interventions are active, and `added` was added to the state.
     """
 
     turn: int
@@ -82,6 +84,8 @@ class Stretch:
     chain: tuple = ()
     seed: int = 0
     strength: float | None = None
+    change: tuple | None = None
+    added: tuple = ()  # interventions
 
     def first(self, count):
         return replace(self, ids=self.ids[:count]) if self.ids is not None else replace(self, count=count)
@@ -112,6 +116,7 @@ class Place:
     turn: int = -1
     stretches: tuple[Stretch, ...] = ()
     given: Edit | None = None
+    began: tuple = ()  # the interventions that are active at the root: those at the place that was left
 
     def __len__(self):
         return sum(map(len, self.stretches))
@@ -119,10 +124,13 @@ class Place:
     def until(self, position):
         kept = []
         for stretch in self.stretches:
-            if position > 0:
+            if position > 0 or (position == 0 and stretch.change is not None):
                 kept.append(stretch.first(min(len(stretch), position)))
             position -= len(stretch)
         return replace(self, stretches=tuple(kept))
+
+    def active(self):
+        return next((each.change for each in reversed(self.stretches) if each.change is not None), self.began)
 
     def last_turn(self):
         return self.stretches[-1].turn if self.stretches else self.turn
@@ -140,7 +148,7 @@ class Place:
         return self.stretches[-1].retry if self.stretches else 0
 
     def alone(self):
-        return Place(stretches=self.stretches, given=self.given)
+        return Place(stretches=self.stretches, given=self.given, began=self.began)
 
 
 @dataclass(frozen=True)
@@ -167,6 +175,18 @@ def edited(edit, known):
     return Computed((), state, start.outputs if same else DECODER.state_outputs(state))
 
 
+def held(now, state, active):
+    """What the interventions make of a state: what they add comes first, then the clamps."""
+    state, steerings = state.copy(), [each for each in active if isinstance(each, Steering)]
+    for each in steerings:
+        state += each.parts[0]
+    for each in active:
+        if isinstance(each, Clamp):
+            state[0, each.index[0]] = each.value
+    same = not steerings and (state == now.state).all()
+    return now if same else replace(now, state=state, outputs=DECODER.state_outputs(state))
+
+
 def compute(place, known):
     """The state at a place, computed from the initial state by the same calls; `known` is a cache."""
     place = place.alone()
@@ -174,10 +194,19 @@ def compute(place, known):
         return known[place]
     if not place.stretches:
         first = Computed((), DECODER.initial_state(1), np.zeros((1, len(LETTERS)), np.float32))
-        known[place] = first if place.given is None else edited(place.given, known)
+        first = first if place.given is None else edited(place.given, known)
+        known[place] = held(first, first.state, [each for each in place.began if isinstance(each, Clamp)])
         return known[place]
     now, last = compute(replace(place, stretches=place.stretches[:-1]), known), place.stretches[-1]
-    if last.ids is not None:
+    active = place.active()
+    if last.change is not None:
+        now = held(now, now.state, [*last.added, *(each for each in active if isinstance(each, Clamp))])
+    elif last.ids is not None and active:
+        for token in last.ids:
+            outputs, state = DECODER.step(np.array([token]), now.state)
+            now = replace(now, ids=(*now.ids, token), state=state, outputs=outputs)
+            now = held(now, state, active)
+    elif last.ids is not None:
         ids = list(last.ids)
         while ids:
             piece = ids[: 32 - len(now.ids) % 32]
@@ -195,6 +224,7 @@ def compute(place, known):
             memory = tuple(s.update(m, token, log_probs(logits)) for s, m in zip(last.chain, now.memory, strict=True))
             outputs, state = DECODER.step(np.array([token]), now.state)
             now = Computed((*now.ids, token), state, outputs, memory, last.chain, now.generated + 1)
+            now = held(now, state, active)
     known[place] = now
     return now
 
@@ -237,6 +267,31 @@ class SessionAgainstReference(RuleBasedStateMachine):
             self.line.place = replace(place, stretches=(*place.stretches, stretch))
             for position in range(len(place), len(self.line.place)):
                 self.used.setdefault(self.line.place.until(position), set()).add(stretch.retry)
+
+    def intervene(self, stays, *new):
+        """End some interventions, and begin others, in this turn."""
+        self.next_turn()
+        active = self.line.place.active()
+        mine, theirs = (  # a restored session has copies
+            [each for each, is_kept in zip(group, stays, strict=False) if is_kept]
+            for group in (self.session.interventions, active)
+        )
+        change = self.session.intervene((*mine, *new))
+        clamped = [each.index for each in new if isinstance(each, Clamp)]  # again, which ends the clamp before
+        wanted = (*(each for each in theirs if getattr(each, "index", None) not in clamped), *new)
+        assert (change is None) == (wanted == active)
+        if change is not None:
+            self.changed(self.turn, wanted)
+        names = [each.name for each in self.line.place.active()]
+        assert [each.name for each in self.session.interventions] == names
+
+    def changed(self, turn, wanted):
+        place = self.line.place
+        self.used.setdefault(place, set()).add(self.line.retry)
+        added = tuple(each for each in wanted if isinstance(each, Steering) and each not in place.active())
+        active = tuple(each for each in wanted if each not in added or not each.once)
+        stretch = Stretch(turn, self.line.retry, change=active, added=added)
+        self.line.place = replace(place, stretches=(*place.stretches, stretch))
 
     def drawn(self, count, chain=None):
         return Stretch(self.turn, self.line.retry, None, count, self.chain if chain is None else chain, self.seed)
@@ -353,13 +408,17 @@ class SessionAgainstReference(RuleBasedStateMachine):
     def reseed(self, text):
         self.next_turn()
         if len(self.line.place) or self.line.place.given or text:
-            self.line.place, self.line.retry = Place(self.line.place, self.turn), 0
+            self.line.place, self.line.retry = self.root(), 0
             self.read(Stretch(self.turn, 0, tuple(map(LETTERS.index, text))))
         self.session.reseed(text) if text else self.session.reset()
 
+    def root(self, given=None):
+        place = self.line.place
+        return Place(place, self.turn, given=given, began=place.active())
+
     def continue_from(self, edit, record):
         self.session.set_state(record)
-        self.line.place, self.line.retry = Place(self.line.place, self.turn, given=edit), 0
+        self.line.place, self.line.retry = self.root(edit), 0
 
     def found(self, data):
         """Any position of any branch: its address and the place in the reference."""
@@ -390,10 +449,20 @@ class SessionAgainstReference(RuleBasedStateMachine):
         self.session.set_state(state)
         state[:] = np.nan  # the session has a copy
         place = self.line.place
-        self.line.place, self.line.retry = (
-            Place(place, self.turn, given=Edit(place.alone(), place.alone(), 0, unit, value)),
-            0,
-        )
+        self.line.place, self.line.retry = self.root(Edit(place.alone(), place.alone(), 0, unit, value)), 0
+
+    @rule(unit=st.integers(0, 7), value=st.sampled_from([0.0, 0.5, -2.0]))
+    def clamp_a_unit(self, unit, value):
+        self.intervene([True] * 99, Clamp(f"0[{unit}]", 0, (unit,), np.float32(value)))
+
+    @rule(strength=st.sampled_from([0.25, -1.5]), once=st.booleans())
+    def steer(self, strength, once):
+        vector = np.linspace(-1, 1, 8, dtype=np.float32)[None] * np.float32(strength)
+        self.intervene([True] * 99, Steering(f"by {strength}", (vector,), once))
+
+    @rule(stays=st.lists(st.booleans(), max_size=3))
+    def end_interventions(self, stays):
+        self.intervene(stays)
 
     @precondition(lambda self: len(self.lines) < 6)
     @rule()
@@ -423,8 +492,8 @@ class SessionAgainstReference(RuleBasedStateMachine):
     @rule(strengths=st.lists(st.sampled_from([0.0, 1.0, 2.0]), max_size=2), count=st.integers(1, 40))
     def regenerate(self, strengths, count):
         self.next_turn()
-        place = self.line.place
-        while place.stretches and place.stretches[-1].ids is not None:
+        place, active = self.line.place, self.line.place.active()
+        while place.stretches and not place.stretches[-1].count:
             place = replace(place, stretches=place.stretches[:-1])
         if not place.stretches:
             with pytest.raises(UsageError, match="no answer"):
@@ -441,6 +510,8 @@ class SessionAgainstReference(RuleBasedStateMachine):
             retry = min(set(range(len(used) + 1)) - used)
             assert finished.branch not in self.lines
             self.lines[finished.branch] = Line(point, retry)
+            if active != point.active():
+                self.changed(answer.turn, active)
             strength = answer.strength if strength is None else strength
             chain = self.chain if strength is None else (Weary(strength),)
             self.read(replace(self.drawn(count, chain), turn=answer.turn, strength=strength))

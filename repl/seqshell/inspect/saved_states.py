@@ -106,12 +106,12 @@ def load(word: str | Path, session: Session) -> StateRecord:
 def _record(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], cursor: Cursor, name: str) -> StateRecord:
     """What a file says, checked."""
     source = _source(header, cursor)
-    like = cursor.decoder.initial_state(1) if source is None else cursor.decoder.begin(source.ids)[1]
+    like = cursor.plain.initial_state(1) if source is None else cursor.plain.begin(source.ids)[1]
     state = _state(tensors, arrays(like), grows=bool(cursor.model.grows))
     outputs = tensors["outputs"]
     if trouble := cursor.decoder.trouble(outputs, 1):
         raise CheckpointError(f"its outputs are {trouble}")
-    require_next(cursor, cursor.own(state))
+    require_next(cursor.model, cursor.plain, cursor.own(state))
     text, position, scale = header["text"], header["position"], tuple(map(float, header.get("scale", ())))
     if not isinstance(text, str) or type(position) is not int or not 0 <= position < 2**62:
         raise CheckpointError("its text or its position is missing")

@@ -16,6 +16,7 @@ from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.branches import BranchState
 from seqshell.session.cursor import Cursor
 from seqshell.session.generation import End, GenerationPlan, answer
+from seqshell.session.intervening import change_at
 from seqshell.session.navigation import Navigator, require_causal
 
 Answer = Iterator[Token | Finished]
@@ -128,7 +129,8 @@ class Answers:
     def last_answer(self) -> tuple[int, int]:
         """The node before the last answer on this branch, and the answer's turn. UsageError if there is none."""
         branch, timeline, here = self.navigator.branches.current, self.cursor.timeline, self.cursor.here
-        if branch.point == here.node and not branch.returns:  # a candidate without any token
+        is_candidate = branch.point >= 0 and not branch.returns
+        if is_candidate and timeline.unchanged(branch.point) == timeline.unchanged(here.node):  # without any token
             return branch.point, branch.turn
         run = timeline.last_answer(here.node)
         if run < 0:
@@ -140,6 +142,7 @@ class Answers:
     ) -> Answer:
         """Generate one candidate per plan from the node `point`, each on a branch; the first becomes the current one.
 
+        The interventions are those that are active here, not at the point.
         of_one_search: the plans are equal, and the candidates are the best answers of one search.
         """
         self.cursor.require_free()
@@ -149,6 +152,7 @@ class Answers:
         used = timeline.retries_at(point)
         used |= {branch.retry for branch in branches if branch.node == branch.point == point}  # without any token
         start, notes = self.cursor.snapshot(point), timeline.notes_at(point, self.cursor.here.node)
+        change = change_at(self.cursor, start, self.cursor.interventions)
         parent = left.parent if left.point == point else left.name
         left.point, left.turn = point, turn
         first: BranchState | None = None
@@ -166,6 +170,7 @@ class Answers:
             name = branches.free_name()
             branch = branches.add(BranchState(name, point, retry, parent, fork, point, turn, notes=notes))
             navigator.switch(branch, start, retry)
+            begun = start if change is None else self.cursor.change(change, turn, navigator.draw)
             first = first or branch
             finished = None
             try:
@@ -174,7 +179,7 @@ class Answers:
                     finished = event if isinstance(event, Finished) else None
                     yield event
             except SeqshellError:
-                if self.cursor.here.node == point and branches.current is branch:  # no token was committed
+                if self.cursor.here.node == begun.node and branches.current is branch:  # no token was committed
                     navigator.checkout(left.name if branch is first else first.name)
                     branches.remove(branch)
                 raise

@@ -28,8 +28,11 @@ class CheckedDecoder:
     numpy does not warn of numbers that are not finite, since they are refused here if they reach the outputs.
 
     allows_impossible: -inf is valid, for an impossible token, if at least one value of each row is finite; else every
-    value must be finite. noun: what a value is called in error messages.
+    value must be finite. noun: what a value is called in error messages. reads_padded: rows of different lengths can be
+    read together.
     """
+
+    reads_padded = True
 
     def __init__(
         self, model: Model, decoder: Decoder, shape: tuple[int, ...], allows_impossible: bool, noun: str
@@ -62,6 +65,10 @@ class CheckedDecoder:
         Returns outputs [1, V] for the first target token, state.
         """
         return self.step(np.array([BOS]), self.encode(np.array([source], np.int64), np.array([len(source)])))
+
+    def begun(self, outputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """A state that a text begins with, and its outputs, as they are. See IntervenedDecoder."""
+        return outputs, state
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B] int64. Returns outputs [B, V], state. PluginError if the model fails."""

@@ -16,6 +16,8 @@ from seqshell.core.sampling import Draw, History, SampleContext, Sampler
 from seqshell.core.state import State, as_array, as_leaf, map_leaves
 from seqshell.session.checked_decoder import CheckedDecoder
 from seqshell.session.given import Start, StateRecord, TranslationSource
+from seqshell.session.intervened_decoder import IntervenedDecoder
+from seqshell.session.interventions import Change, Interventions
 from seqshell.session.notes import Notes
 from seqshell.session.snapshots import Memories, Snapshot, SnapshotStore
 from seqshell.session.timeline import STRIDE, UNSPLIT, Call, Read, Timeline
@@ -29,12 +31,13 @@ class Cursor:
     """A model, the current snapshot (`here`), and every position that it was at.
 
     `interrupted` is set from outside, by a signal handler or another thread, to stop what is running. budget: bytes for
-    snapshots.
+    snapshots. plain: the model without interventions.
     """
 
     def __init__(self, model: Model, decoder: CheckedDecoder, budget: float) -> None:
         self.model = model
-        self.decoder = decoder
+        self.plain = decoder
+        self._intervened: IntervenedDecoder | None = None  # the last one in use
         self.token_text = TokenText(model.tokenizer)
         self.timeline = Timeline(STRIDE if model.causal else UNSPLIT)
         self.store = SnapshotStore(self.timeline, budget, grows=bool(model.grows))
@@ -42,6 +45,24 @@ class Cursor:
         self.notes = Notes(lambda: self.timeline.notes, partial(self.require_free, notes=True))
         self._held: tuple[str, bool] | None = None  # why nothing can change, and whether the notes can
         self.here = self.add_root(-1, FIRST_TURN, Draw())
+
+    @property
+    def interventions(self) -> Interventions:
+        """Those that are active here, in the order in which they began."""
+        return self.timeline.active_at(self.here.node)
+
+    @property
+    def decoder(self) -> CheckedDecoder:
+        """The model as it runs from here on, with the interventions that are active."""
+        return self.decoder_with(self.interventions)
+
+    def decoder_with(self, active: Interventions) -> CheckedDecoder:
+        """The model with these interventions."""
+        if not active:
+            return self.plain
+        if self._intervened is None or self._intervened.active is not active:
+            self._intervened = IntervenedDecoder(self.plain, active)
+        return self._intervened
 
     @property
     def position(self) -> int:
@@ -57,7 +78,7 @@ class Cursor:
     @property
     def is_new(self) -> bool:
         """True at an initial state: nothing was read, and no state was given."""
-        return not self.position and self.here.node not in self.timeline.givens
+        return not self.position and self.timeline.given(self.here.node) is None
 
     @property
     def state(self) -> State:
@@ -66,7 +87,7 @@ class Cursor:
 
     def own(self, state: State) -> State:
         """A state of arrays with leaves of the kinds that the model makes."""
-        return map_leaves(as_leaf, state, self.decoder.initial_state(1))
+        return map_leaves(as_leaf, state, self.plain.initial_state(1))
 
     @contextmanager
     def held_still(self, why: str, *, notes: bool = False) -> Iterator[None]:
@@ -90,27 +111,38 @@ class Cursor:
 
         If the model fails, nothing has changed.
         """
+        active = self.timeline.active_at(before)
         if isinstance(start, StateRecord):
-            outputs, state, source, given = start.outputs, self.own(start.state), start.source, start.given
+            outputs, state = self.decoder_with(active).begun(start.outputs, self.own(start.state))
+            source, given = start.source, start.given
         else:
-            outputs, state = self._root_state(start)
+            outputs, state = self.root_state(start, active)
             source, given = start, None
         self.here = Snapshot(self.timeline.add_root(before, turn, draw, source, given), state, outputs)
         self.store.add(self.here)
         return self.here
 
-    def _root_state(self, source: TranslationSource | None) -> tuple[NDArray[Any], State]:
-        """Outputs [1, V] and the state at a root."""
+    def root_state(self, source: TranslationSource | None, active: Interventions) -> tuple[NDArray[Any], State]:
+        """Outputs [1, V] and the state at a root at which these interventions are active."""
+        decoder = self.decoder_with(active)
         if source is not None:
-            return self.decoder.begin(source.ids)
-        return self.no_outputs(), self.decoder.initial_state(1)
+            return decoder.begin(source.ids)
+        return decoder.begun(self.no_outputs(), self.plain.initial_state(1))
+
+    def change(self, change: Change, turn: int, draw: Draw) -> Snapshot:
+        """Go to a new node at this position, where the state, or the interventions, are others."""
+        before = self.here
+        node = self.timeline.add_change(before.node, turn, draw, change.active)
+        self.here = Snapshot(node, change.state, change.outputs, before.memories, before.samplers)
+        self.store.add(self.here)
+        return self.here
 
     def no_outputs(self) -> NDArray[Any]:
         """Zeros [1, V].
 
         As logits, they are the uniform distribution: before the first token, no token is more likely.
         """
-        return np.zeros((1, *self.decoder.shape), np.float32)
+        return np.zeros((1, *self.plain.shape), np.float32)
 
     def feed(self, ids: list[int], turn: int, draw: Draw) -> Iterator[int]:
         """Read ids in chunks that end at multiples of the timeline's stride; yields after each how many were read.
@@ -154,9 +186,10 @@ class Cursor:
         if snapshot is not None:
             outputs, state = snapshot.outputs, snapshot.state
         else:
-            outputs, state = self._root_state(self.timeline.sources[start])
+            outputs, state = self.root_state(self.timeline.sources[start], self.timeline.active_at(start))
+        decoder = self.decoder_with(self.timeline.active_at(node))  # of all the calls: changes are always kept
         for call in reversed(calls):
-            outputs, state = self.decoder.read(call.ids, call.read, state)
+            outputs, state = decoder.read(call.ids, call.read, state)
         return Snapshot(node, state, outputs, *self._memories_at(node))
 
     def _memories_at(self, node: int) -> tuple[Memories, tuple[Sampler, ...]]:

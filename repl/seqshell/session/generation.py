@@ -232,23 +232,23 @@ class InterruptibleDecoder:
 
     def __init__(self, cursor: Cursor) -> None:
         self._cursor = cursor
-        self.initial_state = cursor.decoder.initial_state
-        self.features = cursor.decoder.features
+        self._decoder = decoder = cursor.decoder
+        self.initial_state, self.features = decoder.initial_state, decoder.features
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """As Decoder.step."""
         self._check()
-        return self._cursor.decoder.step(inputs, state)
+        return self._decoder.step(inputs, state)
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """As Decoder.feed."""
         self._check()
-        return self._cursor.decoder.feed(inputs, state)
+        return self._decoder.feed(inputs, state)
 
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
         """As SourceDecoder.encode."""
         self._check()
-        return self._cursor.decoder.encode(source, lengths)
+        return self._decoder.encode(source, lengths)
 
     def _check(self) -> None:
         if self._cursor.interrupted:

@@ -110,8 +110,8 @@ def _as_kind(array: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
 
 
 def as_tensor(value: Any) -> NDArray[np.uint8]:
-    """JSON in a tensor, because it may be too large for a header."""
-    return np.frombuffer(json.dumps(value).encode(), np.uint8)
+    """JSON in a tensor, because it may be too large for a header; arrays as `plain` writes them."""
+    return np.frombuffer(json.dumps(value, default=plain).encode(), np.uint8)
 
 
 def plain(value: Any) -> Any:

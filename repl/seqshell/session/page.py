@@ -80,6 +80,12 @@ def _blocks(cursor: Cursor, parts: Sequence[Part], *, continues: bool, drops_sep
                 yield Note(start)
             pieces, tail, at_start = [], b"", True
             continue
+        if timeline.read[run] == Read.CHANGED:
+            if pieces:
+                yield Passage(tuple(pieces))
+            pieces, at_start = [], False
+            yield Note(f"from here on: {', '.join(each.name for each in timeline.active[run]) or 'no interventions'}")
+            continue
         text, tail = inspection.text_of_run(cursor, first, last, tail)
         if at_start and drops_separator and text.startswith(inspection.SEPARATORS):
             text = text[1:]

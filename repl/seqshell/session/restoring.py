@@ -20,12 +20,13 @@ from seqshell.core.text_output import brief, quoted
 from seqshell.decoding.available import Missing, chain_of, samplers_of, strategy_of
 from seqshell.models import file
 from seqshell.models.ownership import describe_missing
-from seqshell.session import saved_notes
+from seqshell.session import saved_interventions, saved_notes
 from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.answers import Answers
 from seqshell.session.branches import Branches, BranchState, Return
 from seqshell.session.cursor import FIRST_TURN, Cursor
 from seqshell.session.given import Given, TranslationSource
+from seqshell.session.interventions import Interventions
 from seqshell.session.navigation import Navigator
 from seqshell.session.notes import NO_NOTES
 from seqshell.session.packing import array_of, unstacked
@@ -70,7 +71,8 @@ def _rebuild(
     model = cursor.model
     if isinstance(model.tokenizer, Values):
         model.tokenizer.fill(tensors["values"])
-    timeline = _timeline(tensors, model.tokenizer.size, cursor.timeline.stride)
+    changes = _read_changes(tensors)
+    timeline = _timeline(tensors, model.tokenizer.size, cursor.timeline.stride, changes)
     _read_sources(tensors, timeline, cursor)
     _read_givens(tensors, timeline)
     _read_words(tensors, timeline)
@@ -88,6 +90,7 @@ def _rebuild(
         )
     store = SnapshotStore(timeline, cursor.store.budget, grows=bool(model.grows))
     snapshots = {snapshot.node: snapshot for snapshot in _snapshots(tensors, cursor, timeline, memories)}
+    saved_interventions.check(changes, {node: in_one_piece(snapshots[node]).state for node in changes})
     _check_integers(snapshots.values(), cursor, timeline)
     for node in sorted(snapshots):
         store.restore(snapshots[node])
@@ -124,7 +127,14 @@ def _read_row_times(header: Mapping[str, Any], timeline: Timeline) -> None:
         timeline.row_times[node] = times
 
 
-def _timeline(tensors: Tensors, size: int, stride: int) -> Timeline:
+def _read_changes(tensors: Tensors) -> dict[int, Interventions]:
+    """The interventions that are active from each change on, if there are any."""
+    if "interventions" not in tensors:
+        return {}
+    return saved_interventions.read_json(json.loads(tensors["interventions"].tobytes(), object_hook=array_of))
+
+
+def _timeline(tensors: Tensors, size: int, stride: int, changes: Mapping[int, Interventions]) -> Timeline:
     """The runs, added one after the other, so that what is derived from them is correct whatever the file says."""
     timeline = Timeline(stride)
     ids = tensors["ids"].tolist()
@@ -140,12 +150,17 @@ def _timeline(tensors: Tensors, size: int, stride: int) -> Timeline:
         if read == Read.ROOT:
             timeline.add_root(parent, turn, draw)
             fits = tokens == [-1]
+        elif read == Read.CHANGED:
+            timeline.add_change(parent, turn, draw, changes[first])
+            fits = tokens == [-1]
         else:
             timeline.begin_run(parent, turn, Read(read), draw)
             timeline.extend(tokens)
             fits = all(0 <= token < size for token in tokens)
         if not fits:
             raise CheckpointError("a token is not in the vocabulary")
+    if changes.keys() != {node for node, _ in saved_interventions.changes_of(timeline)}:
+        raise CheckpointError("interventions begin at a token")
     return timeline
 
 
@@ -197,17 +212,20 @@ def _read_options(tensors: Tensors, timeline: Timeline) -> None:
 
 
 def _snapshots(tensors: Tensors, cursor: Cursor, timeline: Timeline, memories: Mapping[int, Any]) -> Iterable[Snapshot]:
-    template = cursor.decoder.initial_state(1)
+    template = cursor.plain.initial_state(1)
     for run in range(timeline.num_runs):
         root = timeline.first[run]
         if timeline.read[run] == Read.ROOT and root not in timeline.sources and root not in timeline.givens:
-            yield Snapshot(root, template, cursor.no_outputs())
+            active = timeline.active[run]
+            outputs, state = cursor.root_state(None, active) if active else (cursor.no_outputs(), template)
+            yield Snapshot(root, state, outputs)
     kept = tensors["kept"].tolist()
-    if not timeline.givens.keys() <= {*kept} & {*tensors["whole"].tolist()}:
+    given = _given_nodes(timeline)
+    if not given <= {*kept} & {*tensors["whole"].tolist()}:
         raise CheckpointError("a given state is missing")
     if not kept:
         return
-    if any(not 0 <= node < len(timeline) or (timeline.ids[node] < 0 and node not in timeline.givens) for node in kept):
+    if any(not 0 <= node < len(timeline) or (timeline.ids[node] < 0 and node not in given) for node in kept):
         raise CheckpointError("a snapshot belongs to no token")
     likes = list(_templates(kept, template, cursor, timeline))
     names = [name for name, _ in named_leaves(template)]
@@ -216,16 +234,21 @@ def _snapshots(tensors: Tensors, cursor: Cursor, timeline: Timeline, memories: M
         unstacked(name, tensors, like, grows=grows) for name, like in zip(names, zip(*likes, strict=True), strict=True)
     ]
     rows = zip(*columns, strict=True) if columns else [()] * len(kept)  # a model that reads whole texts has no state
-    outputs = {
+    whole = {
         node: row.copy()
         for node, row in zip(tensors["whole"].tolist(), tensors.get("outputs", np.zeros((0, 0)))[:, None], strict=True)
     }
-    if any(cursor.decoder.trouble(row, 1) for row in outputs.values()):
+    if any(cursor.plain.trouble(row, 1) for row in whole.values()):
         raise CheckpointError("the outputs do not fit the model")
     for node, row in zip(kept, rows, strict=True):
         own = map(as_leaf, row, leaves(template))
         state = replace_leaves(map_leaves(lambda leaf: leaf, template), own)
-        yield Snapshot(node, state, outputs.get(node), *memories.get(node, ((), ())))
+        yield Snapshot(node, state, whole.get(node), *memories.get(node, ((), ())))
+
+
+def _given_nodes(timeline: Timeline) -> set[int]:
+    """The nodes without a token whose states nothing can compute again."""
+    return {*timeline.givens, *(node for node, _ in saved_interventions.changes_of(timeline))}
 
 
 def _check_integers(snapshots: Iterable[Snapshot], cursor: Cursor, timeline: Timeline) -> None:
@@ -234,16 +257,17 @@ def _check_integers(snapshots: Iterable[Snapshot], cursor: Cursor, timeline: Tim
     Each state once, with others of its shapes.
     """
     groups: dict[Any, list[Snapshot]] = {}
+    given = _given_nodes(timeline)
     for snapshot in snapshots:
         own, node = list(map(as_array, leaves(snapshot.state))), snapshot.node
-        if (timeline.ids[node] >= 0 or node in timeline.givens) and any(leaf.dtype.kind in "iu" for leaf in own):
+        if (timeline.ids[node] >= 0 or node in given) and any(leaf.dtype.kind in "iu" for leaf in own):
             groups.setdefault(tuple(leaf.shape for leaf in own), []).append(snapshot)
     for group in groups.values():
         for start in range(0, len(group), ROWS):
             part = group[start : start + ROWS]
             state = map_leaves(_joined, *(in_one_piece(each).state for each in part))
             try:
-                require_next(cursor, state)
+                require_next(cursor.model, cursor.plain, state)
             except PluginError:
                 raise CheckpointError("a state has numbers that the model cannot go on from") from None
 
@@ -262,7 +286,7 @@ def _templates(
         source = timeline.source(node)
         length = len(source.ids) if source is not None else 0
         if source is not None and length not in known:
-            known[length] = list(map(as_array, leaves(cursor.decoder.begin(source.ids)[1])))
+            known[length] = list(map(as_array, leaves(cursor.plain.begin(source.ids)[1])))
         yield known[length]
 
 

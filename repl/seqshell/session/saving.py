@@ -14,14 +14,15 @@ owners of those from plugins, the shell's settings, the current branch, and all 
     memories [bytes]              JSON: what samplers remember, [node, number of the chain, memories] each
     sources [bytes]               JSON: the roots of translations, [node, text, ids, ids of the prefix] each
     givens [bytes]                JSON: the roots with a state that was given, [node, name, text, position, scale] each
+    interventions [bytes]         JSON: the interventions, and those active from each change on; see saved_interventions
     words [bytes]                 JSON: words that unknown tokens stand for, [node, text] each
     options [bytes]               JSON: options of answers, [node, max_tokens, stop, strategy, settings] each
     notes [bytes]                 JSON: what plugins noted, as saved_notes.to_json returns it
     values [R, F] float64         the rows of a series, by the ids that stand for them
 
-Only the snapshots that nothing else can replace are saved: every 32nd, those where branches are, those that were given,
-and those of a search in a text that is not a translation. Going back to another one reads at most 32 tokens again, by
-the same calls. Sources are encoded again when needed.
+Only the snapshots that nothing else can replace are saved: every 32nd, those where branches are, those that were given
+or changed, and those of a search in a text that is not a translation. Going back to another one reads at most 32 tokens
+again, by the same calls. Sources are encoded again when needed.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ from seqshell.core.state import as_array, named_leaves
 from seqshell.decoding.syntax import format_chain, format_strategy
 from seqshell.models import file
 from seqshell.models.ownership import decoding_owners
-from seqshell.session import saved_notes
+from seqshell.session import saved_interventions, saved_notes
 from seqshell.session.answer_options import NO_OPTIONS
 from seqshell.session.answers import Answers
 from seqshell.session.branches import Branches, BranchState
@@ -138,6 +139,8 @@ def write(
     }
     if options := _options(cursor, answers):
         tensors["options"] = as_tensor(options)
+    if changed := saved_interventions.to_json(cursor.timeline):
+        tensors["interventions"] = as_tensor(changed)
     if noted := saved_notes.to_json(cursor.timeline.notes, navigator.branches):
         tensors["notes"] = as_tensor(noted)
     if isinstance(model.tokenizer, Values):
@@ -169,6 +172,7 @@ def _worth_keeping(cursor: Cursor, branches: Branches) -> list[Snapshot]:
         elif timeline.read[run] != Read.ROOT:
             nodes.update(range(first + (-(timeline.base[run] + 1)) % STRIDE, end, STRIDE))
     nodes = {node for node in nodes if timeline.ids[node] >= 0} | timeline.givens.keys()
+    nodes.update(node for node, _ in saved_interventions.changes_of(timeline))
     found = {node: snapshot for node in nodes if (snapshot := store.kept_as(node)) is not None}
     if (here := cursor.here).node in nodes:
         found[here.node] = replace(here, state=found[here.node].state) if here.node in found else here

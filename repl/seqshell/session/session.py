@@ -26,6 +26,8 @@ from seqshell.session.forwarding import Forwarded, Settable
 from seqshell.session.given import StateRecord
 from seqshell.session.guard import ThreadGuard, guarded
 from seqshell.session.inspect_methods import InspectMethods
+from seqshell.session.intervening import intervene
+from seqshell.session.interventions import Change, Intervention, Interventions
 from seqshell.session.mark import Mark
 from seqshell.session.navigation import Navigator
 from seqshell.session.notes import Notes
@@ -91,6 +93,7 @@ class Session(TaskMethods, InspectMethods, Sealed):
     line = Forwarded[str]("_navigator", "What the user typed to begin this turn.")
     state = Forwarded[State]("_cursor", "A copy of the state: leaves [1, ...], in NamedTuples of the architecture.")
     notes = Forwarded[Notes]("_cursor", "What plugins noted: JSON values by name, which follow undo and branches.")
+    interventions = Forwarded[Interventions]("_cursor", "The interventions that are active here.")
     unread = Forwarded[Reading | None]("behaviour", "The text of this turn that an interrupt left in part unread.")
     chain = Settable[tuple[Sampler, ...]](
         "_answers", "The samplers, in order. A change drops what they remember and keeps the state."
@@ -192,6 +195,14 @@ class Session(TaskMethods, InspectMethods, Sealed):
     def set_state(self, state: State | StateRecord) -> Moved:
         """Continue from a state, as `state` or `seqshell.load_state` gives it. UsageError if it does not fit."""
         return self._navigator.give(self.behaviour.given(state))
+
+    def intervene(self, interventions: Sequence[Intervention]) -> Change | None:
+        """Make these the interventions that are active from here on, in one turn; None if they are already.
+
+        What is new begins here: a clamp writes its value to the state, a steering is added. What is left out ends, and
+        the state stays as it is. UsageError if the model cannot go on with them; nothing has changed then.
+        """
+        return intervene(self._cursor, self._navigator, interventions)
 
     # Back and forth
 

@@ -38,8 +38,8 @@ class SnapshotStore:
 
     First every snapshot stays at a depth that is a multiple of STRIDE, so that each can be computed again by at most
     STRIDE steps. If these take more than the budget, the stride doubles, until only the roots are left. Whatever the
-    budget, these stay: the roots, the snapshots of a search (nothing else can compute them again) and the samplers'
-    memories.
+    budget, these stay: the roots, the changes that the user made, the snapshots of a search (nothing else can compute
+    them again) and the samplers' memories.
 
     Translations keep less: their roots go, because the source can be encoded again (unless the user gave the state),
     and so do the snapshots of a search, because no token is drawn after a part of a translation. Their states are then
@@ -172,7 +172,8 @@ class SnapshotStore:
             run = timeline.run_of(start)
             last = timeline.first[run + 1] if run + 1 < timeline.num_runs else len(timeline)
             stop = min(end, last, start + 64)
-            if timeline.read[run] != Read.FOUND or timeline.source(start) is not None:
+            read = timeline.read[run]
+            if read != Read.CHANGED and (read != Read.FOUND or timeline.source(start) is not None):
                 for node in range(start, stop):
                     snapshot = self._snapshots[node]
                     if snapshot is not None:

@@ -13,6 +13,7 @@ from seqshell.core.errors import PluginError, UsageError
 from seqshell.core.growth import growth_axis
 from seqshell.core.model import Model
 from seqshell.core.state import State, as_array, by_address, leaves, map_leaves, replace_leaves
+from seqshell.session.checked_decoder import CheckedDecoder
 from seqshell.session.cursor import Cursor
 from seqshell.session.given import Given, StateRecord
 
@@ -34,7 +35,7 @@ def record_at(cursor: Cursor, node: int, name: str, scale: tuple[float, ...] = (
 
 def initial_record(cursor: Cursor, name: str) -> StateRecord:
     """The initial state, before anything is read."""
-    return StateRecord(arrays(cursor.decoder.initial_state(1)), cursor.no_outputs(), Given(name))
+    return StateRecord(arrays(cursor.plain.initial_state(1)), cursor.no_outputs(), Given(name))
 
 
 def changed(cursor: Cursor, record: StateRecord, state: State, name: str) -> StateRecord:
@@ -42,7 +43,7 @@ def changed(cursor: Cursor, record: StateRecord, state: State, name: str) -> Sta
 
     name: where the state is from. UsageError if the state does not fit the model, or if the model cannot go on from it.
     """
-    state = fitting(cursor, state, arrays(cursor.decoder.initial_state(1)) if cursor.model.grows else record.state)
+    state = fitting(cursor, state, arrays(cursor.plain.initial_state(1)) if cursor.model.grows else record.state)
     given = replace(record.given, name=name)
     if all(_is_same(*pair) for pair in zip(leaves(state), leaves(record.state), strict=True)):
         return replace(record, given=given)
@@ -50,7 +51,7 @@ def changed(cursor: Cursor, record: StateRecord, state: State, name: str) -> Sta
     try:
         own = cursor.own(state)
         outputs = cursor.decoder.state_outputs(own)
-        require_next(cursor, own)
+        require_next(cursor.model, cursor.decoder, own)
     except PluginError as error:
         raise UsageError(f"{model} cannot go on from this state: {error.message}", code="state") from None
     if outputs is None:
@@ -90,13 +91,13 @@ def fitting(cursor: Cursor, state: Any, like: State) -> State:
     return replace_leaves(like, iter(copies))
 
 
-def require_next(cursor: Cursor, state: State) -> None:
-    """PluginError if the model cannot read a token in a state; its leaves are [B, ...]."""
+def require_next(model: Model, decoder: CheckedDecoder, state: State) -> None:
+    """PluginError if a decoder of the model cannot read a token in a state; its leaves are [B, ...]."""
     first = next(leaves(state), None)
     if first is None:
         return
     try:
-        cursor.decoder.step(any_inputs(cursor.model, len(as_array(first))), state)
+        decoder.step(any_inputs(model, len(as_array(first))), state)
     except PluginError as error:
         if error.__cause__ is not None:  # else it went on, to outputs that its weights make infinite
             raise

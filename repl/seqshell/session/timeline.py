@@ -20,6 +20,7 @@ from seqshell.core.row_times import RowTimes
 from seqshell.core.sampling import Draw
 from seqshell.session.answer_options import NO_OPTIONS, AnswerOptions
 from seqshell.session.given import Given, TranslationSource
+from seqshell.session.interventions import Interventions
 from seqshell.session.notes import NO_NOTES, NoteHistory, NoteTexts
 
 # Feeds are split where the position is a multiple of the stride, so that at most STRIDE tokens are read again to go
@@ -29,12 +30,19 @@ UNSPLIT = 1 << 62  # the stride of a model that must read a text at once
 
 
 class Read(IntEnum):
-    """How the tokens of a run were read. FOUND: a search returned them together with their states."""
+    """How the tokens of a run were read. FOUND: a search returned them together with their states.
+
+    CHANGED: the run is one node without a token, at which the user changed the state or the interventions.
+    """
 
     ROOT = 0
     FED = 1
     DRAWN = 2
     FOUND = 3
+    CHANGED = 4
+
+
+READ_BY_MODEL = Read.DRAWN, Read.FOUND
 
 
 @dataclass(frozen=True)
@@ -57,14 +65,15 @@ class Timeline:
     that it was given, if any; if it has no token, by ~N, where N is the node before it. row_times: by the first node of
     a table, the times of its rows. notes: those of plugins.
 
-    ids[node] is the token of a node, -1 for a root. The columns have one entry per run: first (node), parent (the node
-    before `first`, -1 for the first root), base (depth of the parent, -1 for a root), turn, read, seed, retry,
-    generated (tokens that the model generated before the run), and the links that find ancestors:
+    ids[node] is the token of a node, -1 for a root or a change. The columns have one entry per run: first (node),
+    parent (the node before `first`, -1 for the first root), base (depth of the parent, -1 for a root), turn, read,
+    seed, retry, generated (tokens that the model generated before the run), active (the interventions at its nodes:
+    those at its parent, unless it is a change), and the links that find ancestors:
 
     above: the run of the parent. level: the number of runs above. jump: a run far above (Myers 1983, "An applicative
     random-access stack", https://doi.org/10.1016/0020-0190(83)90106-0). straight: the first of the runs that led here
     without going back. Between `straight` and the node, node numbers grow as depths do, so that a subtraction finds any
-    ancestor among them.
+    ancestor among them. A change has the depth of the node before it, and so begins one.
     """
 
     def __init__(self, stride: int = STRIDE) -> None:
@@ -73,6 +82,7 @@ class Timeline:
         self.first, self.parent, self.base = array("q"), array("q"), array("q")
         self.turn, self.read, self.generated = array("q"), array("b"), array("q")
         self.seed, self.retry = array("Q"), array("Q")
+        self.active: list[Interventions] = []
         self.above, self.level, self.jump, self.straight = array("q"), array("q"), array("q"), array("q")
         self.sources: dict[int, TranslationSource] = {}
         self.givens: dict[int, Given] = {}
@@ -90,8 +100,8 @@ class Timeline:
 
     @property
     def num_tokens(self) -> int:
-        """The number of tokens that were ever committed: nodes that are no roots."""
-        return len(self.ids) - self.read.count(Read.ROOT)
+        """The number of tokens that were ever committed: nodes that are neither roots nor changes."""
+        return len(self.ids) - self.read.count(Read.ROOT) - self.read.count(Read.CHANGED)
 
     # Growing
 
@@ -103,7 +113,7 @@ class Timeline:
         given: where its state is from, if the user gave it. Returns the node.
         """
         run = self.num_runs
-        self._begin(parent, -1, turn, Read.ROOT, draw, 0, run, 0, run, run)
+        self._begin(parent, -1, turn, Read.ROOT, draw, self.active_at(parent), 0, run, 0, run, run)
         root = self.append(-1)
         if source is not None:
             self.sources[root] = source
@@ -113,9 +123,17 @@ class Timeline:
 
     def begin_run(self, parent: int, turn: int, read: Read, draw: Draw) -> None:
         """Begin a run after a node. The caller must add its first node at once, by `append` or `extend`."""
+        self._begin_below(parent, self.depth(parent), turn, read, draw, self.active_at(parent))
+
+    def add_change(self, parent: int, turn: int, draw: Draw, active: Interventions) -> int:
+        """Add a node after another at which no token was read, but from which on these interventions are active."""
+        self._begin_below(parent, self.depth(parent) - 1, turn, Read.CHANGED, draw, active)
+        return self.append(-1)
+
+    def _begin_below(self, parent: int, base: int, turn: int, read: Read, draw: Draw, active: Interventions) -> None:
         above = self.run_of(parent)
         generated = self.generated[above]
-        if self.read[above] in (Read.DRAWN, Read.FOUND):
+        if self.read[above] in READ_BY_MODEL:
             generated += parent - self.first[above] + 1
         # Myers' rule: if the last two jumps span the same number of levels, jump over both, else to the parent run. The
         # spans are then those of a skew binary number, and any ancestor run is reached in O(log level) jumps and single
@@ -123,10 +141,13 @@ class Timeline:
         jump, level = self.jump[above], self.level[above]
         same_span = level - self.level[jump] == self.level[jump] - self.level[self.jump[jump]]
         target = self.jump[jump] if same_span else above
-        straight = self.straight[above] if parent == len(self.ids) - 1 else self.num_runs
-        self._begin(parent, self.depth(parent), turn, read, draw, generated, above, level + 1, target, straight)
+        is_straight = parent == len(self.ids) - 1 and read != Read.CHANGED
+        straight = self.straight[above] if is_straight else self.num_runs
+        self._begin(parent, base, turn, read, draw, active, generated, above, level + 1, target, straight)
 
-    def _begin(self, parent: int, base: int, turn: int, read: Read, draw: Draw, *place: int) -> None:
+    def _begin(
+        self, parent: int, base: int, turn: int, read: Read, draw: Draw, active: Interventions, *place: int
+    ) -> None:
         """place: generated, above, level, jump, straight.
 
         `first` is written last: a KeyboardInterrupt before that leaves no run, and the next call overwrites the other
@@ -137,6 +158,7 @@ class Timeline:
         for column, value in zip(columns, (parent, base, turn, read, draw.seed, draw.retry, *place), strict=True):
             del column[self.num_runs :]
             column.append(value)
+        self.active[self.num_runs :] = [active]
         self.notes.begin(len(self.ids))
         self.first.append(len(self.ids))
 
@@ -164,7 +186,7 @@ class Timeline:
     def num_generated(self, node: int) -> int:
         """How many of the tokens up to the node the model generated."""
         run = self.run_of(node)
-        return self.generated[run] + (node - self.first[run] + 1 if self.read[run] in (Read.DRAWN, Read.FOUND) else 0)
+        return self.generated[run] + (node - self.first[run] + 1 if self.read[run] in READ_BY_MODEL else 0)
 
     def before(self, node: int) -> int:
         """The parent of a node."""
@@ -172,7 +194,7 @@ class Timeline:
         return self.parent[run] if node == self.first[run] else node - 1
 
     def ancestor(self, node: int, depth: int) -> int:
-        """The node on the path to `node` at which `depth` tokens were read; 0 <= depth <= depth(node)."""
+        """The last node on the path to `node` at which `depth` tokens were read; 0 <= depth <= depth(node)."""
         run = self._run_at(self.straight[self.run_of(node)], depth)
         return self.first[run] + depth - self.base[run] - 1
 
@@ -186,7 +208,17 @@ class Timeline:
 
     def root(self, node: int) -> int:
         """The root of the path to the node."""
-        return self.ancestor(node, 0)
+        return self.unchanged(self.ancestor(node, 0))
+
+    def unchanged(self, node: int) -> int:
+        """The last token, or the root, on the path to the node: the node itself unless it is a change."""
+        while self.read[run := self.run_of(node)] == Read.CHANGED:
+            node = self.parent[run]
+        return node
+
+    def active_at(self, node: int) -> Interventions:
+        """The interventions that are active at a node; none before the first root, at -1."""
+        return self.active[self.run_of(node)] if node >= 0 else ()
 
     def source(self, node: int) -> TranslationSource | None:
         """The source that the node is a translation of, if any."""
@@ -201,17 +233,21 @@ class Timeline:
         return node in self.sources and node not in self.givens
 
     def runs_to(self, node: int, start: int = 0) -> list[tuple[int, int, int]]:
-        """(run, first node, last node) of each run on the path from depth `start` to `node`, oldest first; no roots."""
+        """(run, first node, last node) of each run on the path from depth `start` to `node`, oldest first.
+
+        Neither roots nor changes.
+        """
         found = []
         run = self.run_of(node)
         while self.base[run] >= 0 and self.base[run] + 1 + node - self.first[run] > start:
-            found.append((run, self.first[run] + max(0, start - self.base[run]), node))
+            if self.read[run] != Read.CHANGED:
+                found.append((run, self.first[run] + max(0, start - self.base[run]), node))
             node, run = self.parent[run], self.above[run]
         found.reverse()
         return found
 
     def nodes_to(self, node: int) -> list[int]:
-        """Every node on the path to `node`, oldest first, without roots."""
+        """Every node with a token on the path to `node`, oldest first."""
         return [number for _, first, last in self.runs_to(node) for number in range(first, last + 1)]
 
     def ids_to(self, node: int, start: int = 0) -> list[int]:
@@ -246,14 +282,14 @@ class Timeline:
     def last_answer(self, node: int) -> int:
         """The run of the last answer on the path to the node; -1 if the model has not answered since the root."""
         run = self.run_of(node)
-        while self.read[run] == Read.FED:
+        while self.read[run] in (Read.FED, Read.CHANGED):
             run = self.above[run]
         return -1 if self.read[run] == Read.ROOT else run
 
     def options_after(self, point: int, node: int) -> AnswerOptions:
         """The options that the answer after `point`, on the path to `node`, was given."""
         depth = self.depth(point)
-        first = self.ancestor(node, depth + 1) if self.depth(node) > depth else ~point
+        first = self.unchanged(self.ancestor(node, depth + 1)) if self.depth(node) > depth else ~node
         return self.options.get(first, NO_OPTIONS)
 
     def notes_at(self, target: int, node: int) -> NoteTexts:

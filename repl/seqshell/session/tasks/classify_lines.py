@@ -88,7 +88,7 @@ def _labelled(
         if cursor.interrupted:
             return
         longest = len(waiting[0][2])
-        size = max(1, min(MAX_ROWS, MAX_TOKENS // longest))
+        size = max(1, min(MAX_ROWS, MAX_TOKENS // longest)) if cursor.decoder.reads_padded else 1
         batch, waiting = waiting[:size], waiting[size:]
         texts = np.full((len(batch), longest), PAD, np.int64)
         for row, (_, _, ids) in zip(texts, batch, strict=True):

@@ -21,7 +21,7 @@ class IncrementalLabels:
 
     def __init__(self, behaviour: TaskBehaviour) -> None:
         self._behaviour = behaviour
-        self._decoder = behaviour.cursor.decoder
+        self._decoder = behaviour.cursor.decoder  # with the interventions that are active
         self._ids: list[int] = []
         self._steps: list[tuple[Any, Any]] = []  # outputs [1, C] and the state after each of the ids
 
@@ -36,6 +36,8 @@ class IncrementalLabels:
             return ()
         if not ids or len(ids) > MAX_TOKENS:
             return ()
+        if (decoder := self._behaviour.cursor.decoder) is not self._decoder:
+            self._decoder, self._ids, self._steps = decoder, [], []
         shorter = min(len(ids), len(self._ids))
         same = next((place for place in range(shorter) if ids[place] != self._ids[place]), shorter)
         del self._ids[same:], self._steps[same:]

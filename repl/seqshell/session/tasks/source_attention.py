@@ -41,13 +41,18 @@ def source_attention(cursor: Cursor) -> Attention:
 
 
 def _states(cursor: Cursor, root: int, node: int) -> Iterator[State]:
-    """The states at the root and at every node up to `node`; missing ones are computed again by steps."""
-    state = cursor.snapshot(root).state
+    """The states at the root and at every token up to `node`; missing ones are computed again by steps."""
+    timeline, last, state = cursor.timeline, root, cursor.snapshot(root).state
     yield state
-    for number in cursor.timeline.nodes_to(node):
-        kept = cursor.store.get(number)
-        token = np.array([cursor.timeline.ids[number]])
-        state = kept.state if kept is not None else cursor.decoder.step(token, state)[1]
+    for number in timeline.nodes_to(node):
+        kept, before = cursor.store.get(number), timeline.before(number)
+        if kept is not None:
+            state = kept.state
+        else:
+            state = state if before == last else cursor.snapshot(before).state  # the user changed it there
+            decoder = cursor.decoder_with(timeline.active_at(before))
+            state = decoder.step(np.array([timeline.ids[number]]), state)[1]
+        last = number
         yield state
 
 

@@ -45,6 +45,10 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         raise UsageError(
             f"{session.model.name} has no file, from which /reach reads the torch module for the gradients"
         )
+    if session.interventions:
+        raise UsageError(
+            "/reach computes gradients of the torch module, which has no interventions; /interventions clear ends them"
+        )
     _refuse_whole_numbers(session)
     if "torch" not in sys.modules:
         yield Notice("loading torch for the gradients")
