@@ -17,6 +17,7 @@ COMMANDS = """\
 subcommands (the first argument; each has its own --help):
   train RECIPE|NAME|FILE   train a model from a recipe, or directly from text.txt, pairs.tsv, or two files a.de a.en
   evaluate MODEL DATA      evaluate a model on a text, translations, labelled texts or a series
+  score FILE               the surprisal of each token or word, as a table, or of pairs of sentences
   compare MODEL|RECIPE...  compare language models on the same text; recipes are trained first
   trace FILE -o FILE       write the state, the gates and the surprisal after each token of a text
   models                   list the models
@@ -218,16 +219,21 @@ class _HelpOnly(Action):
         raise AssertionError
 
 
-def build_options(arguments: Namespace, lines: Sequence[str], *, interactive: bool) -> Options:
-    """Return the shell's options. Raises UsageError for a --set without NAME=VALUE."""
-    from seqshell.shell.startup import Options
-
+def settings_of_options(given: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """The (name, value) of each --set. Raises UsageError for one without NAME=VALUE."""
     settings = []
-    for arg in arguments.settings:
+    for arg in given:
         name, equals, value = arg.partition("=")
         if not equals:
             raise UsageError(f"--set needs NAME=VALUE, not {arg!r}; write --set {arg}=VALUE")
         settings.append((name.strip(), value))
+    return tuple(settings)
+
+
+def build_options(arguments: Namespace, lines: Sequence[str], *, interactive: bool) -> Options:
+    """Return the shell's options. Raises UsageError for a --set without NAME=VALUE."""
+    from seqshell.shell.startup import Options
+
     return Options(
         model=arguments.model,
         lines=tuple(lines),
@@ -236,7 +242,7 @@ def build_options(arguments: Namespace, lines: Sequence[str], *, interactive: bo
         messages=arguments.messages,
         json=arguments.json,
         echo=arguments.echo,
-        settings=tuple(settings),
+        settings=settings_of_options(arguments.settings),
         seed=arguments.seed,
         restore=arguments.restore,
         on_error=arguments.on_error,

@@ -168,6 +168,18 @@ def _evaluate(arguments: Namespace) -> int:
     return evaluate_command(arguments)
 
 
+def _add_score(parser: ArgumentParser) -> None:
+    from seqshell.cli.score import add_score_arguments
+
+    add_score_arguments(parser)
+
+
+def _score(arguments: Namespace) -> int:
+    from seqshell.cli.score import score_command
+
+    return score_command(arguments)
+
+
 def _add_compare(parser: ArgumentParser) -> None:
     from seqshell.cli.evaluate import add_compare_arguments
 
@@ -250,6 +262,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "evaluate": Subcommand(
             "Evaluate a model on a text, translations, labelled texts or a series.", _add_evaluate, _evaluate
         ),
+        "score": Subcommand("Write the surprisal of each token or word of a text as a table.", _add_score, _score),
         "compare": Subcommand(
             "Compare language models on the same text; recipes are trained first.", _add_compare, _compare
         ),

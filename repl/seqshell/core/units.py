@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
-Unit = Literal["nats", "bits"]
-UNITS: tuple[Unit, Unit] = ("nats", "bits")
-IN_NATS = {"nats": 1.0, "bits": math.log(2)}  # one of each unit
+UNITS = ("nats", "bits")
+NATS_PER_BIT = math.log(2)
 
 
 def in_unit(nats: float, unit: str) -> float:
     """A number of nats in a unit: 1 bit is ln 2 nats."""
-    return nats if unit == "nats" else nats / IN_NATS[unit]
+    return nats / NATS_PER_BIT if unit == "bits" else nats
 
 
 def in_both(name: str, nats: float | None) -> dict[str, float | None]:

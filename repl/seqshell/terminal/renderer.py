@@ -20,11 +20,13 @@ from seqshell.core.events import (
     Moved,
     NextWords,
     Notice,
+    PairScores,
     Picture,
     Probes,
     Progress,
     Reach,
     Score,
+    Scores,
     SettingChanged,
     Spectrum,
     StateDifference,
@@ -156,6 +158,10 @@ class Renderer:
     @_draw.register
     def _(self, event: Score) -> None:
         tables.draw_score(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Scores | PairScores) -> None:
+        tables.draw_scores(self.printer, event)
 
     @_draw.register
     def _(self, event: Reach) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from seqshell.core.units import in_unit
 from seqshell.terminal.printer import LEVELS, Printer
 
-PER_LEVEL = {"nats": 0.5, "bits": 0.75}  # of surprisal, in each unit: about the same colours
+
+def per_level(unit: str) -> float:
+    """The surprisal from one level to the next, in a unit: about the same colours in both."""
+    return 0.75 if unit == "bits" else 0.5
 
 
 def level(surprisal: float, unit: str = "nats") -> int:
     """Return the level 0-9 of a surprisal in a unit: the number of half nats, or of 0.75 bits, at most 9."""
-    size = PER_LEVEL[unit]
+    size = per_level(unit)
     return max(0, int(surprisal / size)) if surprisal < (LEVELS - 1) * size else LEVELS - 1
 
 
@@ -22,7 +25,7 @@ def shade(nats: float, unit: str = "nats") -> tuple[str, str]:
 
 def draw_legend(printer: Printer, unit: str = "nats") -> None:
     """Explain the colours or digits."""
-    size = PER_LEVEL[unit]
+    size = per_level(unit)
     printer.fresh_line()
     printer.write(f"surprisal in {unit}: ", "dim")
     for each in range(LEVELS):

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.utils import get_cwidth
 
 from seqshell.core import attention_labels
-from seqshell.core.events import Alternatives, Attention, Branch, Branches, Picture, Score, Scored, Top
+from seqshell.core.events import (
+    Alternatives,
+    Attention,
+    Branch,
+    Branches,
+    PairScores,
+    Picture,
+    Score,
+    Scored,
+    Scores,
+    Top,
+)
 from seqshell.core.sanitize import safe
 from seqshell.core.units import in_unit
 from seqshell.terminal import heat_map
 from seqshell.terminal.heat_map import HeatMap, pad
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.surprisal import shade
+from seqshell.terminal.table_layout import draw_table
 from seqshell.terminal.token_writer import TokenWriter
 
 if TYPE_CHECKING:
@@ -110,6 +123,15 @@ def draw_score(printer: Printer, score: Score) -> None:
     whole, mean = in_unit(-score.log_prob, score.unit), in_unit(score.nats, score.unit)
     total = f"sum {whole:.4g} {score.unit} · mean {mean:.4g} {score.unit}"
     printer.line(f"{total} · {score.bits_per_char:.4g} bits per character · perplexity {score.perplexity:.4g}")
+
+
+def draw_scores(printer: Printer, scores: Scores | PairScores) -> None:
+    """Draw the first rows of a table of scores, and the totals or the share."""
+    table = scores.table()
+    draw_table(printer, replace(table, rows=table.rows[:ALL_ROWS]))
+    if len(table.rows) > ALL_ROWS:
+        printer.line(f"the first {ALL_ROWS} of {len(table.rows):,} rows; -o FILE.tsv writes all", "dim")
+    printer.line(scores.summary())
 
 
 def _alternatives(tokens: Sequence[Scored], room: int) -> list[str]:

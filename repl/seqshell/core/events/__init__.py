@@ -12,6 +12,7 @@ from seqshell.core.events.inspection import Attention, Likely, Reach, Score, Sco
 from seqshell.core.events.line import HookOutput, LineFinished, LineStarted, Quit, Steps
 from seqshell.core.events.probes import Probes
 from seqshell.core.events.result_text import ResultText
+from seqshell.core.events.scores import PairScores, Scores
 from seqshell.core.events.session import Branch, Branches, ModelOpened, Moved, SettingChanged
 from seqshell.core.events.states import StateDifference
 from seqshell.core.events.token_tree import TokenTree, TreeLine, TreeNode
@@ -41,6 +42,7 @@ __all__ = [
     "Moved",
     "NextWords",
     "Notice",
+    "PairScores",
     "Picture",
     "Probes",
     "Progress",
@@ -49,6 +51,7 @@ __all__ = [
     "ResultText",
     "Score",
     "Scored",
+    "Scores",
     "SettingChanged",
     "Spectrum",
     "StateDifference",
