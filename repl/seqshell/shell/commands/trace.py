@@ -10,9 +10,10 @@ from seqshell.core.errors import UsageError
 from seqshell.core.events import Data, Event, Notice
 from seqshell.core.named_files import output_file, shown_name
 from seqshell.core.plugin_api import Arguments, Option, command
+from seqshell.core.view_files import PICTURES, TABLES
 from seqshell.session.reading import slow_progress
 from seqshell.shell.commands.arguments import words
-from seqshell.shell.commands.output_files import PICTURES, TABLES, to_file
+from seqshell.shell.commands.output_files import to_file
 from seqshell.shell.commands.unknown import unknown_events
 
 if TYPE_CHECKING:
