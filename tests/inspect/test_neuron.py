@@ -136,7 +136,7 @@ def test_chance_is_as_good_as_the_units_where_the_labels_are_random(shell):
 
 def test_it_is_shown_as_a_table_as_json_and_as_a_file_with_all_units(shell, folder):
     found = only(send(shell, '/find-neuron ("[^"]*)" @quotes.txt'), UnitRanking)
-    assert found.as_text().splitlines()[1].split()[:4] == ["unit", "AUC", "inside", "it"]
+    assert found.as_text().splitlines()[1].split()[:4] == ["unit", "AUC", "inside", "mean"]
     assert ["quote[1]", "1.0000", "higher", "1", "0"] in [line.split() for line in found.as_text().splitlines()]
     assert found.as_text().endswith(
         "the best of 10 units for the same labels moved along the text in a circle, 20 times"

@@ -143,11 +143,11 @@ class Workspace:
             models=opening.ModelOpener(self._registry),
         )
         self._settings.prepare(session, restored=True)
-        restore_settings(self._settings, saved.settings)
         self.own_files.add(path.resolve())
         if replaced:
             self._end(replaced[1], "closed")
         self._keep(replaced[0] if replaced else self._free_name(model.name), session)
+        restore_settings(self._settings, saved.settings)  # those that the model must allow: it is current now
         return session
 
     def save(self, path: Path, name: str | None = None) -> None:

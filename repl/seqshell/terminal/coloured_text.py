@@ -8,6 +8,7 @@ from seqshell.terminal.printer import Printer
 from seqshell.terminal.token_writer import TokenWriter
 
 STEPS = 4  # of a scale on each side of its middle
+WIDE = 100  # columns in which all of them fit
 
 
 def draw(printer: Printer, event: ColouredText) -> None:
@@ -31,18 +32,18 @@ def shade(event: ColouredText, value: float) -> tuple[RGB, str]:
 def draw_scale(printer: Printer, event: ColouredText) -> None:
     """Draw the range of the values, and what the colours or the digits mean."""
     low, high, size = event.minimum, event.maximum, max(-event.minimum, event.maximum)
-    printer.fresh_line()
-    printer.write(f"{event.unit} from {number(low)} to {number(high)}: ".lstrip(), "dim")
+    found = f"{event.unit} from {number(low)} to {number(high)}".lstrip()
     if not printer.has_shades:
-        first = -size if low < 0 else low
-        middle = "5 from 0, " if low < 0 else ""
-        printer.write(f"0 from {number(first)}, {middle}9 to {number(max(size, high))}", "dim")
-    else:
+        first, middle = (number(-size), "5 is 0, ") if low < 0 else (number(low), "")
+        printer.line(f"{found}: 0 is {first}, {middle}9 is {number(max(size, high))}", "dim")
+        return
+    places = [low + (high - low) * step / (2 * STEPS) for step in range(2 * STEPS + 1)]
+    if low < 0:
         places = [size * step / STEPS for step in range(-STEPS, STEPS + 1)]
-        if low >= 0:
-            places = [low + (high - low) * step / STEPS for step in range(STEPS + 1)]
-        for place in places:
-            printer.write(f"{number(place)} ", shade(event, place)[0])
+    printer.fresh_line()
+    printer.write(f"{found}: ", "dim")
+    for place in places[:: 1 if printer.width >= WIDE else 2]:
+        printer.write(f"{number(place)} ", shade(event, place)[0])
     printer.fresh_line()
 
 

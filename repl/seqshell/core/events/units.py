@@ -57,7 +57,7 @@ class UnitRanking(Event):
             (each.unit, f"{each.auc:.4f}", _higher(each), float(f"{each.inside:.4g}"), float(f"{each.outside:.4g}"))
             for each in self.units[:MAX_SHOWN]
         )
-        names = ("unit", "AUC", "inside it is", "mean inside", "mean outside")
+        names = ("unit", "AUC", "inside", "mean inside", "mean outside")
         return Table(names, shown, self.title(), ("mean outside", "mean inside"))
 
     def title(self) -> str:

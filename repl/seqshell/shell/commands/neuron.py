@@ -12,7 +12,7 @@ from seqshell.core.plugin_api import Arguments, Option, command
 from seqshell.core.text_output import counted
 from seqshell.session.reading import slow_progress
 from seqshell.shell import syntax
-from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
+from seqshell.shell.commands.output_files import PICTURE_OPTION, TABLE_OPTION, to_file
 from seqshell.shell.commands.pattern_words import pattern_and_file
 from seqshell.shell.commands.state_words import unit_words
 from seqshell.shell.commands.unknown import unknown_events
@@ -34,7 +34,7 @@ def neuron_words(shell: Shell, text: str) -> Mapping[str, str]:
 @command(
     "neuron",
     usage="[-o FILE] UNIT [TEXT|@FILE]",
-    options=TABLE_OPTION,
+    options=PICTURE_OPTION,
     complete=neuron_words,
     free_text=True,
     purpose="looking",

@@ -1,0 +1,74 @@
+"""Texts and answers coloured by a unit: the colours, the digits without them, and the scale."""
+
+import math
+
+import pytest
+
+from seqshell.core.colours import ink
+from seqshell.core.events import ColouredText
+from seqshell.terminal.printer import TRUE_COLOUR
+from seqshell.terminal.renderer import Renderer
+from seqshell.testing import shell_for, tiny_model
+
+EVENT = ColouredText(("ab", "\n", "c"), (-1.0, 0.5, None), -1.0, 0.5, "tiny", "0[3]")
+
+
+def test_with_colours_each_token_has_the_colour_of_its_value_and_the_scale_follows(new_printer, visible):
+    printer = new_printer(colours=TRUE_COLOUR, width=100)
+    Renderer(printer).draw(EVENT)
+    red, green, blue = ink(-1.0)
+    assert printer.stream.getvalue().startswith(f"\x1b[38;2;{red};{green};{blue}mab\x1b[0m\nc\n")
+    assert visible(printer) == "ab\nc\ntiny\n0[3] from -1 to 0.5: -1 -0.75 -0.5 -0.25 0 0.25 0.5 0.75 1\n"
+
+
+@pytest.mark.parametrize("colours", [16, 0, -1])
+def test_without_shades_digits_below_the_text_take_their_place(new_printer, visible, colours):
+    printer = new_printer(colours=colours)
+    Renderer(printer).draw(EVENT)
+    assert visible(printer) == "ab\n0 7\nc\ntiny\n0[3] from -1 to 0.5: 0 is -1, 5 is 0, 9 is 1\n"
+
+
+@pytest.mark.parametrize("width", [60, 20])
+def test_the_scale_of_a_one_sided_unit_begins_at_its_minimum_and_fits_a_narrow_window(new_printer, visible, width):
+    event = ColouredText(("a",), (0.25,), 0.25, 0.75, "", "memory[0,12]")
+    plain, coloured = new_printer(width=width), new_printer(colours=256, width=width)
+    Renderer(plain).draw(event)
+    Renderer(coloured).draw(event)
+    assert " ".join(visible(plain).split()) == "a 0 memory[0,12] from 0.25 to 0.75: 0 is 0.25, 9 is 0.75"
+    assert max(map(len, visible(plain).splitlines())) <= width
+    assert "0.25 0.375 0.5 0.625 0.75" in visible(coloured)
+
+
+def test_answers_are_coloured_by_the_unit_while_they_stream_on_a_scale_that_grows(new_runner, visible):
+    shell = shell_for(tiny_model("\n abcdefgh"), seed=7)
+    runner = new_runner(shell)
+    for line in ("/set max_tokens 8", "/set color neuron 0[3]"):
+        runner.run(line)
+    drawn = visible(runner._printer)
+    runner.run("abc")
+    shown = visible(runner._printer).removeprefix(drawn)
+
+    session = shell.session
+    assert session.text().text == "abc\ndebeede"  # the user's Enter has made the newline
+    values = [float(session.ancestor(back).state[0, 3]) for back in reversed(range(9))]  # with that before the answer
+    digits = ""
+    for place in range(2, 9):
+        size = max(map(abs, values[: place + 1]))
+        digits += str(min(9, math.floor(5 * (values[place] / size + 1))))
+    assert shown.splitlines()[:2] == ["debeede", digits]
+    assert f"0[3] from {min(0, *values):.3g} to {max(values):.3g}: " in shown
+
+    runner.run("/set color off")
+    before = visible(runner._printer)
+    runner.run("/continue 3")
+    assert not any(line.strip().isdigit() for line in visible(runner._printer).removeprefix(before).splitlines())
+
+
+def test_a_saved_session_keeps_its_colours(folder):
+    shell = shell_for(tiny_model())
+    for line in ("/feed abc", "/set color neuron 0[3]", "/save here"):
+        list(shell.handle(line))
+    other = shell_for(tiny_model())
+    other.workspace.add(tiny_model(seed=1, hidden_size=2))  # it has no such unit
+    list(other.handle("/restore here"))
+    assert other.settings.get("color") == "neuron 0[3]"
