@@ -12,6 +12,11 @@ from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_fo
 
 # line -> what its error says
 BAD = {
+    "/pick": "choosing with keys needs a terminal",
+    "/pick 1 999": "the number of the token must be 1 to ",
+    "/pick x": "the number of a token must be a whole number from 0 to 1,000,000, not 'x'",
+    "/explore": "choosing with keys needs a terminal",
+    "/explore now": "unexpected 'now'; usage: /explore",
     "/tree 0": "the depth must be 1 to 50, not 0",
     "/tree top_p=x": "top_p must be 0 to 1, not 'x'",
     "/words 0": "the number of words must be 1 to 1,000, not 0",

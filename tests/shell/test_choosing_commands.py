@@ -7,9 +7,15 @@ import json
 import pytest
 
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Alternatives, Moved, NextWords, TokenTree
+from seqshell.core.events import Alternatives, ByHand, Moved, NextWords, Picked, TokenTree
 from seqshell.shell.completion import complete
-from seqshell.testing import shell_for, tiny_model
+from seqshell.testing import (
+    shell_for,
+    tiny_checkpoint,
+    tiny_classification_model,
+    tiny_forecast_model,
+    tiny_model,
+)
 
 
 @pytest.fixture
@@ -137,6 +143,61 @@ def test_tree_shows_the_tokens_that_may_follow_each_other(shell):
     assert [text for text, _ in complete(shell, "/tree ").items] == ["2", "4", "8", "top_p="]
 
 
+def test_pick_takes_tokens_by_their_ranks_in_one_turn(shell):
+    ranked = [each.id for each in shell.session.top(2).tokens]
+    (picked,) = send(shell, "/pick 2 0 1")
+    as_json = json.loads(json.dumps(picked.as_json()))
+
+    assert isinstance(picked, Picked)
+    assert (as_json["text"], as_json["n"], as_json["pos"], as_json["branch"]) == (picked.text, 3, [5, 8], "main")
+    assert (as_json["picks"][0]["n"], as_json["picks"][0]["id"]) == (2, ranked[1])
+    assert [each["by_model"] for each in as_json["picks"]] == [False, True, False]
+    assert set(as_json["picks"][0]) == {"n", "id", "text", "bytes", "logprob", "by_model"}
+    assert picked.as_text() == shell.session.text().text[5:]
+    send(shell, "/undo")
+    assert shell.session.text().text == "abcab"
+    items = dict(complete(shell, "/pick ").items)
+    assert list(items)[:2] == ["0", "1"]
+    assert complete(shell, "/pick 1 ").items == ()
+
+
+def test_with_a_terminal_the_keys_are_asked_for_and_nothing_chosen_shows_nothing(shell):
+    shell.interactive = True
+    for line in ("/pick", "/explore"):
+        (asked,) = send(shell, line)
+        assert isinstance(asked, ByHand)
+
+
+def test_what_was_picked_with_keys_is_recorded_as_numbers(folder):
+    shell = shell_for()
+    shell.open(tiny_checkpoint(folder / "tiny.safetensors"))
+    shell.interactive = True
+    send(shell, "/record picked.seq", "/reset", "/feed ab")
+    for event in shell.handle("/pick"):
+        if isinstance(event, ByHand):
+            event.chooser.take(3)
+            event.chooser.take(0)
+    for event in shell.handle("/explore"):
+        if isinstance(event, ByHand):
+            event.chooser.move(-1)
+            event.chooser.fork()
+    send(shell, "/pick", "/explore", "/record off")
+    lines = (folder / "picked.seq").read_text(encoding="utf-8").splitlines()
+
+    assert lines[-3:-1] == ["/feed ab", "/pick 3 0"]
+    assert lines[-1].startswith("/restore ")
+
+
+@pytest.mark.parametrize("line", ["/alt", "/words", "/tree", "/pick 1", "/explore"])
+@pytest.mark.parametrize("make", [tiny_classification_model, tiny_forecast_model])
+def test_a_model_of_another_task_is_refused_with_a_way_forward(line, make):
+    with pytest.raises(UsageError) as error:
+        send(shell_for(make()), line)
+
+    assert error.value.message.startswith(f"{line.split()[0]} is for the task generate")
+    assert error.value.hint == "/load shakespeare opens another model"
+
+
 @pytest.mark.parametrize("line", ["/alt -o x.html 1", "/words -o x.html 2", "/tree -o x.html 2"])
 def test_each_view_is_written_as_html(shell, line):
     send(shell, line)
@@ -161,6 +222,12 @@ def test_each_view_is_written_as_html(shell, line):
         ("/words 0", "the number of words must be 1 to 1,000, not 0"),
         ("/words two", "the number of words must be a whole number from 1 to 1,000, not 'two'"),
         ("/words 1 2", "unexpected '2'; usage: /words [-o FILE] [K]"),
+        ("/pick", "choosing with keys needs a terminal"),
+        ("/explore", "choosing with keys needs a terminal"),
+        ("/explore 3", "unexpected '3'; usage: /explore"),
+        ("/pick 1 11", "the number of the token must be 1 to 10, not 11"),
+        ("/pick 1 x", "the number of a token must be a whole number from 0 to 1,000,000, not 'x'"),
+        ("/pick -1", "the number of a token must be 0 to 1,000,000, not -1"),
         ("/tree 0", "the depth must be 1 to 50, not 0"),
         ("/tree deep", "the depth must be a whole number from 1 to 50, not 'deep'"),
         ("/tree 1 2", "unexpected '2'; usage: /tree [-o FILE] [DEPTH] [top_p=P]"),

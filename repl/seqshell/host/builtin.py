@@ -23,6 +23,7 @@ COMMANDS = {
     "state": "state=state",
     "alternatives": "alt=alt",
     "choosing": "next_words=words tree=tree",
+    "by_hand": "pick=pick explore=explore",
     "info": "info=info,show",
     "saliency": "reach=reach",
     "neuron": "neuron=neuron find_neuron=find-neuron",

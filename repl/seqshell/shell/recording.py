@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from seqshell.core import paths
 from seqshell.core.errors import SeqshellError
-from seqshell.core.events import Event, Finished, LineFinished, LineStarted
+from seqshell.core.events import Event, Finished, LineFinished, LineStarted, Picked
 from seqshell.core.tasks import TASKS, task_spec
 from seqshell.shell import syntax
 
@@ -66,6 +66,7 @@ class Recorder:
         self._script: TextIO | None = None
         self._running: list[tuple[LineStarted, TextIO | None]] = []  # each line with the script that it belongs in
         self._interrupted: Finished | None = None
+        self._picked: Picked | None = None  # what was chosen with keys
         self._known: list[Session] = []
         self._num_saved = 0
         self._partly_read: tuple[LineStarted, str] | None = None  # a line, and the one that restores what it read
@@ -96,7 +97,7 @@ class Recorder:
         if isinstance(event, LineStarted):
             recorded = any(script for _, script in self._running)
             self._running.append((event, None if recorded else self._script))
-            self._interrupted = None
+            self._interrupted = self._picked = None
         elif isinstance(event, LineFinished):
             line, script = self._running.pop() if self._running else (None, None)
             if line is not None and script is not None and script is self._script:
@@ -104,6 +105,8 @@ class Recorder:
                 self._known = list(self._workspace.sessions.values())
         elif isinstance(event, Finished) and not event.is_of_file:
             self._interrupted = event if event.stop == "interrupt" else None
+        elif isinstance(event, Picked):
+            self._picked = event
 
     def _lines(self, line: LineStarted, finished: LineFinished) -> Iterator[str]:
         """The lines that repeat one that finished."""
@@ -116,7 +119,7 @@ class Recorder:
             yield from () if finished.failed else self._repeated(line, session)
         elif session.unread is not None:
             self._partly_read = line, self._restoring()
-        elif finished.failed:
+        elif finished.failed or line.op == "/explore":
             yield from [self._restoring()] if finished.changed else []
         elif self._is_cut(line, session) or (is_new and session.position):
             yield self._restoring()
@@ -127,6 +130,8 @@ class Recorder:
     def _repeated(self, line: LineStarted, session: Session | None) -> Iterator[str]:
         if line.op == "/seed" and session is not None and "random" in line.text:
             yield f"/seed {session.seed}"
+        elif line.op == "/pick":
+            yield from [self._picked.line] if self._picked is not None else []
         elif line.op == "/save" and "--force" not in line.text:
             yield line.text.replace(" ", " --force ", 1)  # when the script runs, the file exists
         else:

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from seqshell.core.errors import SeqshellError
 from seqshell.core.events import (
+    ByHand,
     Event,
     Finished,
     Label,
@@ -204,6 +205,13 @@ class LineRunner:
     @_draw.register
     def _(self, event: Quit) -> None:
         self._outcome.quit = event.code
+
+    @_draw.register
+    def _(self, event: ByHand) -> None:
+        from seqshell.terminal import choosing_keys
+
+        self._renderer.end_progress()
+        choosing_keys.run(event.chooser, self._printer, self._signals)
 
     @_draw.register
     def _(self, event: Steps) -> None:

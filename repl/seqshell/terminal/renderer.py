@@ -21,6 +21,7 @@ from seqshell.core.events import (
     NextWords,
     Notice,
     PairScores,
+    Picked,
     Picture,
     Probes,
     Progress,
@@ -152,6 +153,10 @@ class Renderer:
         choices.draw_words(self.printer, event)
 
     @_draw.register
+    def _(self, event: Picked) -> None:
+        draw_picked(self.printer, event)
+
+    @_draw.register
     def _(self, event: TokenTree) -> None:
         choices.draw_tree(self.printer, event)
 
@@ -218,13 +223,24 @@ def setting_text(value: Any) -> str:
     return "" if value is None else cell(value) or "none"
 
 
+def draw_picked(printer: Printer, picked: Picked) -> None:
+    """Draw the end of the text with a mark after it, then the position, the branch and how to undo it."""
+    _draw_tail(printer, picked.tail)
+    place = f"position {picked.end:,} · {picked.branch} · {counted(len(picked.picks))} chosen"
+    printer.line(f"{place} · /undo takes {'it' if len(picked.picks) == 1 else 'them'} back", "dim")
+
+
+def _draw_tail(printer: Printer, tail: str) -> None:
+    printer.fresh_line()
+    if tail:
+        room = TAIL_ROWS * printer.width
+        printer.write(tail if len(tail) <= room else "… " + tail[-room:])
+        printer.write("|", "dim")
+
+
 def draw_moved(printer: Printer, moved: Moved) -> None:
     """Draw the end of the text with a mark after it, then the position, the branch and how to go back."""
-    printer.fresh_line()
-    if moved.tail:
-        room = TAIL_ROWS * printer.width
-        printer.write(moved.tail if len(moved.tail) <= room else "… " + moved.tail[-room:])
-        printer.write("|", "dim")
+    _draw_tail(printer, moved.tail)
     parts = [f"position {moved.position:,}", moved.branch, f"state of {moved.state}" if moved.state else ""]
     if moved.removed:
         parts.append(f"{counted(abs(moved.removed))} {'undone' if moved.removed > 0 else 'restored'}")

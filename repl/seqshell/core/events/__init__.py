@@ -2,14 +2,14 @@
 
 from seqshell.core.events.answers import Answer, Candidate, Finished, Label, Token, Translation
 from seqshell.core.events.base import Event, Notice, Progress
-from seqshell.core.events.choices import Alternatives, Choice, NextWords, Word
+from seqshell.core.events.choices import Alternatives, Choice, NextWords, Pick, Picked, Word
 from seqshell.core.events.coloured_text import ColouredText
 from seqshell.core.events.display import Data, Picture, Table, Tables, Text
 from seqshell.core.events.dynamics import Spectrum
 from seqshell.core.events.forecast import Forecast
 from seqshell.core.events.gates import Gates
 from seqshell.core.events.inspection import Attention, Likely, Reach, Score, Scored, Top
-from seqshell.core.events.line import HookOutput, LineFinished, LineStarted, Quit, Steps
+from seqshell.core.events.line import ByHand, HookOutput, LineFinished, LineStarted, Quit, Steps
 from seqshell.core.events.probes import Probes
 from seqshell.core.events.result_text import ResultText
 from seqshell.core.events.scores import PairScores, Scores
@@ -25,6 +25,7 @@ __all__ = [
     "Attention",
     "Branch",
     "Branches",
+    "ByHand",
     "Candidate",
     "Choice",
     "ColouredText",
@@ -43,6 +44,8 @@ __all__ = [
     "NextWords",
     "Notice",
     "PairScores",
+    "Pick",
+    "Picked",
     "Picture",
     "Probes",
     "Progress",

@@ -156,3 +156,52 @@ class NextWords(Event):
         parts = [f"… continues {self.fragment!r}"] if any(each.continues for each in self.words) else []
         parts += [f"{self.covered:.2%} of the probability covered", f"no other word above {self.others_at_most:.2%}"]
         return " · ".join(parts)
+
+
+@dataclass(frozen=True)
+class Pick:
+    """A token that was chosen by hand. by_model: the user let the model draw it."""
+
+    rank: int
+    id: int
+    text: str
+    log_prob: float
+    piece: bytes = b""
+    by_model: bool = False
+
+
+@dataclass(frozen=True)
+class Picked(Event):
+    """The tokens that were chosen by hand, which positions [start, end) hold. tail: the last two lines of the text."""
+
+    picks: tuple[Pick, ...]
+    text: str
+    start: int
+    end: int
+    branch: str
+    tail: str = ""
+
+    @property
+    def line(self) -> str:
+        """The line that chooses the same tokens."""
+        return " ".join(["/pick", *(str(0 if pick.by_model else pick.rank) for pick in self.picks)])
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The text, the positions and the tokens with their ranks."""
+        picks = [
+            {
+                "n": pick.rank,
+                "id": pick.id,
+                "text": pick.text,
+                "bytes": list(pick.piece),
+                "logprob": pick.log_prob,
+                "by_model": pick.by_model,
+            }
+            for pick in self.picks
+        ]
+        place = {"pos": (self.start, self.end), "branch": self.branch}
+        return {"text": self.text, "n": len(picks), **place, "picks": picks}
+
+    def as_text(self) -> str:
+        """The text that they make up."""
+        return self.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Notice
@@ -44,6 +44,13 @@ class Steps(Event):
 
     name: str
     lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ByHand(Event):
+    """The user chooses with keys: the terminal calls the methods of a Picker or an Explorer until the user ends it."""
+
+    chooser: Any = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)
