@@ -81,7 +81,7 @@ def test_help_lists_every_command_once_by_purpose(shell):
 def test_commands_of_plugins_are_listed_under_plugins(shell):
     under = text_of(shell, "/help").split("\nplugins ")[1].split("\n\n")[0]
 
-    assert " ".join(under.split()) == "/plugins /samplers /strategies /architectures /poem THEME"
+    assert " ".join(under.split()) == "/plugins /samplers /strategies /architectures /poem"
 
 
 def test_help_of_a_command_has_usage_effect_example_and_owner(shell):

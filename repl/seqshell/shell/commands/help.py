@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 PURPOSES = ("text", "back", "choosing", "looking", "tasks", "models", "session", "plugins")
-# Parts of a usage that only /help COMMAND shows: what may be left out, and files.
-OPTIONAL = re.compile(r"\[(?:[^][]|\[[^][]*\])*\] ?|\|@FILE")
-JOINT = "\0"  # in place of a space at which no line is broken
 WIDTH = 59  # a terminal of 60 columns shows it without wrapping
 BEGINNING = "A line goes to the model; an empty line continues."
 END = """\
@@ -120,16 +116,14 @@ def show_help(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def _overview(registry: Registry) -> str:
     lines = []
     for purpose, commands in listed(registry).items():
-        whole = [f"/{item.name} {OPTIONAL.sub('', item.usage)}".rstrip().replace(" ", JOINT) for item in commands]
-        if whole:
-            wrapped = textwrap.wrap(
-                "  ".join(whole),
+        if commands:
+            lines += textwrap.wrap(
+                "  ".join(f"/{item.name}" for item in commands),
                 WIDTH,
                 initial_indent=f"{purpose:<10}",
                 subsequent_indent=" " * 10,
                 break_on_hyphens=False,
             )
-            lines += [line.replace(JOINT, " ") for line in wrapped]
     return "\n".join([BEGINNING, *lines, "", END])
 
 
