@@ -26,11 +26,11 @@ from numpy.typing import NDArray
 from seqshell.core.atomic_write import replacing
 from seqshell.core.errors import UsageError
 from seqshell.core.json_values import DECIMALS
+from seqshell.core.view_files import TABLES
 from seqshell.inspect.addresses import unit_text
 
 Arrays = Mapping[str, NDArray[Any]]
 ARCHIVES = (".npz", ".safetensors")
-TABLES = {".tsv": "\t", ".csv": ","}
 KINDS = {"f2": "F16", "f4": "F32", "f8": "F64", "i1": "I8", "i2": "I16", "i4": "I32", "i8": "I64"}
 KINDS |= {"u1": "U8", "u2": "U16", "u4": "U32", "u8": "U64", "b1": "BOOL"}  # numpy's types in safetensors
 
