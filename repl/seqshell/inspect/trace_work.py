@@ -14,7 +14,7 @@ from seqshell.core.errors import UsageError, VocabularyError
 from seqshell.core.events import TracedText, TracedToken
 from seqshell.core.text_output import counted
 from seqshell.core.trace import Trace
-from seqshell.core.units import IN_NATS
+from seqshell.core.units import in_unit
 from seqshell.inspect.trace_choice import SURPRISAL, Choice
 from seqshell.inspect.trace_files import ARCHIVES, write_parts
 from seqshell.inspect.tracing import chunks
@@ -82,7 +82,7 @@ class TraceWork:
         found["position"] = np.arange(trace.start, trace.start + length)
         found["id"] = np.array(trace.ids)
         if trace.surprisal is not None:
-            found[SURPRISAL] = trace.surprisal / IN_NATS[self._unit]
+            found[SURPRISAL] = trace.surprisal * in_unit(1.0, self._unit)
         if has_arrays:
             chosen = self._choice.arrays(trace, self._session.here.state)
             found |= {name: array for name, array in chosen.items() if name != SURPRISAL}
