@@ -59,11 +59,3 @@ def test_the_sixteen_colours_in_use_are_readable_in_every_theme():
     """Yellow, green and cyan are too light on white, and blue too dark on black."""
     red, magenta, grey = "31", "35", "90"
     assert {narrow for _, narrow, _ in STYLES.values()} <= {red, magenta, grey, "1", ""}
-
-
-def test_neither_side_of_an_explanation_is_green_or_red():
-    """Green would mean good and red bad, whatever the label."""
-    for name in STYLES:
-        red, green, blue = rgb(int(re.search(r"38;5;(\d+)", STYLES[name][0]).group(1))) if "-" in name else (0, 0, 0)
-        assert not name.startswith("toward-") or blue > max(red, green)
-        assert not name.startswith("away-") or red > green > 50

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 TRUE_COLOUR = 1 << 24
-LEVELS = 10  # of surprisal, shown as the digits 0 to 9
 Style: TypeAlias = str | RGB  # one of STYLES, or a colour, which only shows where there are shades
 
 # Each style for 256 colours, for 16, and without colour. The 256 have a contrast of 3 or more on black and on white.
@@ -34,16 +33,6 @@ STYLES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
         "prose": ("38;5;67", "35", ""),
         "bar": ("38;5;67", "35", ""),
         "chain": ("38;5;65", "90", ""),
-        "toward-1": ("38;5;67", "", ""),
-        "toward-2": ("38;5;33", "", ""),
-        "toward-3": ("1;38;5;33", "", ""),
-        "away-1": ("38;5;137", "", ""),
-        "away-2": ("38;5;166", "", ""),
-        "away-3": ("1;38;5;166", "", ""),
-    }
-    | {
-        f"surprisal-{level}": (f"38;5;{colour}", "", "")
-        for level, colour in enumerate((67, 31, 30, 29, 64, 100, 136, 166, 160, 161))
     }
 )
 

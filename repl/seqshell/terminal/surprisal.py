@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from seqshell.core.colours import RGB, ink
 from seqshell.core.units import in_unit
-from seqshell.terminal.printer import LEVELS, Printer
+from seqshell.terminal.printer import Printer
+
+LEVELS = 10  # shown as the digits 0 to 9
 
 
 def per_level(unit: str) -> float:
@@ -17,10 +20,15 @@ def level(surprisal: float, unit: str = "nats") -> int:
     return max(0, int(surprisal / size)) if surprisal < (LEVELS - 1) * size else LEVELS - 1
 
 
-def shade(nats: float, unit: str = "nats") -> tuple[str, str]:
-    """The style and the digit of a surprisal, on the scale of a unit."""
+def colour(level: int) -> RGB:
+    """The colour of a level: from blue through grey to orange."""
+    return ink(1 - 2 * level / (LEVELS - 1))
+
+
+def shade(nats: float, unit: str = "nats") -> tuple[RGB, str]:
+    """The colour and the digit of a surprisal, on the scale of a unit."""
     found = level(in_unit(nats, unit), unit)
-    return f"surprisal-{found}", str(found)
+    return colour(found), str(found)
 
 
 def draw_legend(printer: Printer, unit: str = "nats") -> None:
@@ -31,7 +39,7 @@ def draw_legend(printer: Printer, unit: str = "nats") -> None:
     for each in range(LEVELS):
         low = each * size
         if printer.has_shades:
-            printer.write(f"{low:g}{'+' if each == LEVELS - 1 else ''} ", f"surprisal-{each}")
+            printer.write(f"{low:g}{'+' if each == LEVELS - 1 else ''} ", colour(each))
         elif each in (0, 1, LEVELS - 1):
             printer.write(
                 {0: f"0 below {size:g}, ", 1: f"1 below {2 * size:g}, ... "}.get(each, f"{each} from {low:g}"), "dim"

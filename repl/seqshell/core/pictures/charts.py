@@ -85,6 +85,7 @@ def draw_scatter(drawing: Drawing, block: Scatter, left: float) -> None:
     if block.title:
         drawing.write(shown(block.title), left, bold=True)
         drawing.end_line(1.2)
+    y_title = shown(block.y.title)
     ends = [f"{block.y.low:.3g}", f"{block.y.high:.3g}"]
     start = left + LINE + (max(map(len, ends)) + 1) * CHARACTER
     top, bottom = drawing.down, drawing.down + FRAME
@@ -94,7 +95,9 @@ def draw_scatter(drawing: Drawing, block: Scatter, left: float) -> None:
         drawing.add(Stroke(start, y, start + FRAME, y))
     drawing.add(Words(start - CHARACTER, bottom, ends[0], paints.DIM, end=True))
     drawing.add(Words(start - CHARACTER, top + ASCENT - 4, ends[1], paints.DIM, end=True))
-    drawing.add(Words(left + ASCENT, bottom - 3 * CHARACTER, shown(block.y.title), paints.DIM, turned=True))
+    drawing.add(
+        Words(left + ASCENT, (top + bottom + width_of(y_title) * CHARACTER) / 2, y_title, paints.DIM, turned=True)
+    )
 
     def place(x: float, y: float) -> tuple[float, float]:
         return start + FRAME * block.x.share(x), bottom - FRAME * block.y.share(y)
@@ -109,6 +112,7 @@ def draw_scatter(drawing: Drawing, block: Scatter, left: float) -> None:
     drawing.write(f"{block.x.low:.3g}", start, paints.DIM)
     high = f"{block.x.high:.3g}"
     drawing.add(Words(start + FRAME, drawing.down + ASCENT, high, paints.DIM, end=True))
-    drawing.write(shown(block.x.title), start + 5 * CHARACTER, paints.DIM)
+    title = shown(block.x.title)
+    drawing.write(title, start + (FRAME - width_of(title) * CHARACTER) / 2, paints.DIM)
     drawing.across = max(drawing.across, start + FRAME)
     drawing.end_line(1.5)
