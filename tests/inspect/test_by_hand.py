@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from seqshell.core.errors import UsageError
 from seqshell.core.state import leaves
+from seqshell.inspect.alternatives import alternatives, take
 from seqshell.inspect.exploring import Explorer
+from seqshell.inspect.next_words import next_words
 from seqshell.inspect.picking import MODEL, Picker, pick
+from seqshell.inspect.token_trees import TreeSearch
 from seqshell.session import Session
+from seqshell.session.interventions import Clamp
 
 
 @pytest.fixture(params=["tiny", "odd"])
@@ -148,3 +153,40 @@ def test_a_digit_without_a_choice_says_so(tiny):
     explorer.take(99)
 
     assert explorer.message == "there is no choice 99"
+
+
+def test_models_of_others_are_chosen_from_by_hand(third_party):
+    third_party.begin_turn("/pick")
+    found, top = alternatives(third_party, 7, 5), third_party.top(5)
+    tree = TreeSearch(third_party, 3, 0.7)
+    list(tree.steps())
+    words = next_words(third_party, 3)
+    picked = pick(third_party, [2, MODEL])
+    explorer = Explorer(third_party)
+    explorer.move(-3)
+    explorer.select(1 if explorer.selected == 0 else -1)
+    explorer.fork()
+
+    assert [each.id for each in found.choices] == [each.id for each in top.tokens]
+    assert [each.id for each in tree.found().nodes] == [each.id for each in top.tokens][: len(tree.found().nodes)]
+    assert words.covered + words.rest == pytest.approx(1.0)
+    assert len(words.words) == 3
+    assert picked.picks[0].id == top.tokens[1].id
+    assert (third_party.branch, third_party.position) == ("main.2", 7)
+
+
+def test_interventions_hold_for_what_is_chosen_after_them_and_not_for_what_was_before(tiny):
+    before = [each.log_prob for each in alternatives(tiny, 2, 9).choices]
+    words = next_words(tiny, 3)
+    tiny.begin_turn()
+    tiny.intervene([Clamp("0[3]", 0, (3,), np.float32(2))])
+    here = alternatives(tiny, 3, 5)
+
+    assert [each.log_prob for each in here.choices] == [each.log_prob for each in tiny.top(5).tokens]
+    assert next_words(tiny, 3) != words
+    assert [each.log_prob for each in alternatives(tiny, 2, 9).choices] == before
+    pick(tiny, [1])
+    assert tiny.state[0, 3] == 2
+    rank = next(each.rank for each in alternatives(tiny, 2, 9).choices if not each.taken)
+    take(tiny, 2, rank)
+    assert tiny.state[0, 3] != 2

@@ -183,6 +183,35 @@ def test_the_terminal_mode_is_restored(window, home, end):
     assert (home / "after").read_text() == (home / "before").read_text()
 
 
+def test_explore_works_in_small_windows_and_its_end_shows_the_prompt_again(window):
+    screen = window(size=(20, 60)).until("main at 0").enter("/feed ROMEO: What").type("/explore\r").until("u undo$")
+    assert screen.lines[0] == "main · position 11 of 11"
+    assert screen.lines[-1] == "q quit  ←→ token  ↑↓ choice  Space fork  1-9 take  u undo"
+    screen.process.setwinsize(5, 20)
+    screen.screen.resize(5, 20)
+    screen.until("^q quit  ←→ token$").type("\x1b[D\x1b[D").until("position 9")
+    assert (len(screen.lines), screen.lines[-1]) == (5, "q quit  ←→ token")
+    screen.process.setwinsize(24, 80)
+    screen.screen.resize(24, 80)
+    screen.until("u undo$").type("q").until(r"^>>>")
+    assert screen.output.count("\x1b[?1049h") == screen.output.count("\x1b[?1049l") == 1
+    screen.type("/pick\r").until("Esc end").type("1\r\x03").until("position 13 · main · 2 tokens chosen")
+
+
+def test_a_signal_during_explore_saves_the_session_and_restores_the_terminal(window, home):
+    command = f"stty -g >before; {sys.executable} -m seqshell; echo left $?; stty -g >after"
+    screen = window(program=["/bin/sh", "-c", command]).until("main at 0").enter("ROMEO:")
+    screen.type("/explore\r").until("u undo$")
+    shell = screen.process.pid
+    (child,) = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
+    os.kill(int(child), signal.SIGTERM)
+    screen.until("left 143").status()
+    assert (home / "after").read_text() == (home / "before").read_text()
+    assert (home / "sessions" / "last.safetensors").is_file()
+    assert screen.output.count("\x1b[?1049h") == screen.output.count("\x1b[?1049l") == 1
+    assert screen.output.rindex("\x1b[?25h") > screen.output.rindex("\x1b[?25l")
+
+
 def test_a_signal_during_an_answer_saves_the_session(window, home):
     screen = (
         window("--set", "pace=20", "--set", "max_tokens=5000").until("main at 0").type("ROMEO:\r").until(r"ROMEO:\n\S")
@@ -287,10 +316,10 @@ def test_ctrl_c_returns_to_the_prompt_when_an_import_hangs(window, home):
     assert screen.type("\x03\x04").status() == 0
 
 
-@pytest.mark.parametrize("environment", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "xterm"}, {"TERM": "linux"}])
-def test_it_works_without_colours_and_on_simple_terminals(window, environment):
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "xterm"}, {"TERM": "linux"}])
+def test_it_works_without_colours_and_on_simple_terminals(window, variables):
     screen = (
-        window("--set", "surprisal=on", **environment)
+        window("--set", "surprisal=on", **variables)
         .until(">>>")
         .enter("ROMEO:")
         .enter("/branches")
@@ -298,7 +327,7 @@ def test_it_works_without_colours_and_on_simple_terminals(window, environment):
         .enter("/set")
     )
     assert not re.search(r"\x1b\[[0-9;]*38;[25]", screen.output)
-    if environment.get("TERM") == "dumb":
+    if variables.get("TERM") == "dumb":
         assert "\x1b" not in screen.output
     assert screen.type("\x04").status() == 0
 
