@@ -13,6 +13,7 @@ from seqshell.core.model import Model
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.inspect.ranking import Ranking
 from seqshell.inspect.unit_texts import AllUnits
+from seqshell.session.interventions import Clamp
 from seqshell.shell.completion import complete
 from seqshell.testing import shell_for, tiny_classification_model, tiny_model
 from seqshell.testing.tiny_language_model import TinyDecoder
@@ -192,6 +193,33 @@ def test_a_text_begins_in_the_state_here_and_the_branch_where_it_began(shell):
     assert only(send(shell, "/neuron quote[1] cd"), ColouredText).values == (0, 0)
     send(shell, "/feed e")
     assert only(send(shell, "/neuron quote[1]"), ColouredText).values == (0,)
+
+
+def test_a_branch_has_the_values_that_its_tokens_had_with_the_interventions_of_each_place(shell):
+    session = shell.session
+
+    def clamp(number, value):
+        return Clamp(f"hidden[{number}]", 0, (number,), np.float32(value))
+
+    session.feed("ab")
+    for active, text in (
+        ((clamp(2, 0.75),), "cd"),
+        ((clamp(2, 0.75), clamp(1, 0)), "e"),
+        ((), "f"),
+        ((clamp(2, -1),), "gh"),
+    ):
+        session.intervene(active)
+        for character in text:
+            session.feed(character)
+    assert session.text().text == "abcdefgh"
+    nodes = session.behaviour.cursor.timeline.nodes_to(session.here.node)[1:]  # single snapshots from the second on
+    for number in range(3):
+        coloured = only(send(shell, f"/neuron hidden[{number}]"), ColouredText)
+        states = [session.behaviour.cursor.snapshot(node).state for node in nodes]
+        assert coloured.text == "abcdefgh"
+        assert coloured.values[1:] == pytest.approx([state.hidden[0, number] for state in states], abs=1e-6)
+    assert coloured.values[2:5] == (0.75,) * 3
+    assert coloured.values[6:] == (-1, -1)
 
 
 def test_units_of_every_kind_and_shape_colour_a_text(odd):

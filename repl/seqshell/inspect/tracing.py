@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import UsageError
 from seqshell.core.growth import after_step
-from seqshell.core.state import State, as_array, by_address, leaves
+from seqshell.core.state import Arrays, State, as_array, by_address, leaves
 from seqshell.core.trace import Trace
 from seqshell.decoding.probabilities import log_probs
 from seqshell.session import Session
+from seqshell.session.checked_decoder import CheckedDecoder
 from seqshell.session.cursor import Cursor
 from seqshell.session.given import StateRecord
+from seqshell.session.timeline import Read
 
 CHUNK = 256  # tokens whose arrays are in memory at once
+Stretch: TypeAlias = tuple[list[int], CheckedDecoder, State, NDArray[Any]]
 
 
 def trace_text(session: Session, text: str, unknown: str = "error") -> Trace:
@@ -61,40 +65,77 @@ def chunks(session: Session, ids: Sequence[int], record: StateRecord | None = No
     return _chunks(cursor, tokens, record)
 
 
+@dataclass(frozen=True, eq=False)
+class BranchStart(StateRecord):
+    """The state that a branch began with. changes: (number of tokens before it, node) of the root and of each place on
+    the way at which the state or the interventions changed; `chunks` goes on from there as the branch did.
+    """
+
+    changes: tuple[tuple[int, int], ...] = ()
+
+
+def branch_text(session: Session) -> tuple[list[int], BranchStart]:
+    """The tokens of this branch, and the state from which they were read. UsageError if there are none."""
+    ids, timeline, here = session.ids(), session.behaviour.cursor.timeline, session.here.node
+    if not ids:
+        raise UsageError(f"{session.branch} has no text yet", hint="a TEXT, or @FILE")
+    changes, depth = {0: timeline.root(here)}, 0
+    for run, first, last in timeline.runs_to(here):
+        if timeline.read[timeline.run_of(before := timeline.parent[run])] == Read.CHANGED:
+            changes[depth] = before
+        depth += last + 1 - first
+    record = session.behaviour.record(changes[0], session.branch)
+    start = BranchStart(record.state, record.outputs, record.given, record.source, changes=tuple(changes.items()))
+    return ids, start
+
+
 def _chunks(cursor: Cursor, ids: list[int], record: StateRecord | None) -> Iterator[Trace]:
+    tail, position = (cursor.tail(), cursor.position) if record is None else (b"", record.given.position)
+    for some, decoder, state, before in _stretches(cursor, ids, record):
+        tells_tokens = before.ndim == 1 and not cursor.model.labels
+        for start in range(0, len(some), CHUNK):
+            if cursor.interrupted:
+                raise UsageError("interrupted before the text was traced", code="interrupt")
+            part = some[start : start + CHUNK]
+            outputs, state, arrays = _read(decoder, part, state)
+            texts = []
+            for token in part:
+                text, tail = cursor.token_text.read(token, tail)
+                texts.append(text)
+            surprisal = _surprisal(part, np.concatenate((before[None], outputs[:-1]))) if tells_tokens else None
+            yield Trace(position, tuple(part), tuple(texts), before, outputs, surprisal, arrays)
+            before, position = outputs[-1], position + len(part)
+
+
+def _stretches(cursor: Cursor, ids: list[int], record: StateRecord | None) -> Iterator[Stretch]:
+    """The tokens between two changes, with the decoder that reads them, the state and the outputs [V] before them."""
     if record is None:
-        state, before, tail, position = cursor.here.state, cursor.outputs(), cursor.tail(), cursor.position
+        yield ids, cursor.decoder, cursor.here.state, cursor.outputs()
+    elif not isinstance(record, BranchStart):
+        yield ids, cursor.decoder, cursor.own(record.state), record.outputs[0]
     else:
-        state, before, tail, position = cursor.own(record.state), record.outputs[0], b"", record.given.position
-    tells_tokens = before.ndim == 1 and not cursor.model.labels
-    for start in range(0, len(ids), CHUNK):
-        if cursor.interrupted:
-            raise UsageError("interrupted before the text was traced", code="interrupt")
-        part = ids[start : start + CHUNK]
-        outputs, state, arrays = _read(cursor, part, state)
-        texts = []
-        for token in part:
-            text, tail = cursor.token_text.read(token, tail)
-            texts.append(text)
-        surprisal = _surprisal(part, np.concatenate((before[None], outputs[:-1]))) if tells_tokens else None
-        yield Trace(position + start, tuple(part), tuple(texts), before, outputs, surprisal, arrays)
-        before = outputs[-1]
+        places = [*record.changes, (len(ids), -1)]
+        for (start, node), (end, _) in pairwise(places):
+            if some := ids[start:end]:
+                snapshot = cursor.snapshot(node)
+                assert snapshot.outputs is not None  # `Cursor.snapshot` returns whole ones
+                yield some, cursor.decoder_with(cursor.timeline.active_at(node)), snapshot.state, snapshot.outputs[0]
 
 
-def _read(cursor: Cursor, ids: list[int], state: State) -> tuple[NDArray[Any], State, Mapping[str, NDArray[Any]]]:
+def _read(decoder: CheckedDecoder, ids: list[int], state: State) -> tuple[NDArray[Any], State, Arrays]:
     """Returns the outputs after each id [T, V], the last state, and by name [T, ...]."""
-    found = cursor.decoder.trace(np.array([ids], np.int64), state)
+    found = decoder.trace(np.array([ids], np.int64), state)
     if found is None:
-        return _stepped(cursor, ids, state)
+        return _stepped(decoder, ids, state)
     outputs, state, arrays = found
     return outputs[0], state, {name: array[0] for name, array in arrays.items()}
 
 
-def _stepped(cursor: Cursor, ids: list[int], state: State) -> tuple[NDArray[Any], State, Mapping[str, NDArray[Any]]]:
+def _stepped(decoder: CheckedDecoder, ids: list[int], state: State) -> tuple[NDArray[Any], State, Arrays]:
     """Read ids step by step. Returns the outputs [T, V], the last state, and each leaf by its address [T, ...]."""
     outputs, states = [], [state]
     for token in ids:
-        rows, state = cursor.decoder.step(np.array([token], np.int64), state)
+        rows, state = decoder.step(np.array([token], np.int64), state)
         outputs.append(rows[0])
         states.append(state)
     arrays = {}

@@ -23,14 +23,6 @@ from seqshell.session.state_record import leaf_names
 MAX_NUMBERS = 2**28  # of all units at all tokens: 1 GB
 
 
-def branch_text(session: Session) -> tuple[list[int], StateRecord]:
-    """The tokens of this branch, and the state from which they were read. UsageError if there are none."""
-    ids, timeline = session.ids(), session.behaviour.cursor.timeline
-    if not ids:
-        raise UsageError(f"{session.branch} has no text yet", hint="a TEXT, or @FILE")
-    return ids, session.behaviour.record(timeline.ancestor(session.here.node, 0), session.branch)
-
-
 class UnitText:
     """The values of a unit after each token of a text. `steps` reads the text, from the state here or from a record."""
 

@@ -104,7 +104,7 @@ def gates(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 def _gates(shell: Shell, text: str) -> Iterator[Event]:
     from seqshell.inspect.gates import GateUse
-    from seqshell.inspect.unit_texts import branch_text
+    from seqshell.inspect.tracing import branch_text
 
     session = shell.session
     if text:

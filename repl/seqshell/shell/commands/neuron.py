@@ -50,7 +50,8 @@ def neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /neuron hidden[1,147]
         >>> /neuron cell[0,3] "O Romeo, Romeo!"
     """
-    from seqshell.inspect.unit_texts import UnitText, branch_text
+    from seqshell.inspect.tracing import branch_text
+    from seqshell.inspect.unit_texts import UnitText
     from seqshell.inspect.unit_values import single_unit
 
     session = shell.session
@@ -135,7 +136,7 @@ def find_neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 def _ids_and_start(shell: Shell, file: str, text: str) -> tuple[list[int], StateRecord | None]:
     """The tokens in which units are ranked, and the state before them; None: that here."""
-    from seqshell.inspect.unit_texts import branch_text
+    from seqshell.inspect.tracing import branch_text
 
     session: Session = shell.session
     if file:

@@ -65,7 +65,7 @@ def _probing(shell: Shell, arguments: Arguments) -> Probing:
 
         table = parse_table(text, read_file(text, shell.read_stdin), header="yes")
         return Probing(session, *probe_labels.from_table(session, table))
-    from seqshell.inspect.unit_texts import branch_text
+    from seqshell.inspect.tracing import branch_text
 
     pattern, file, content = pattern_and_file(shell, arguments.text, probe)
     if file:
