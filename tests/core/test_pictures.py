@@ -44,6 +44,7 @@ from seqshell.core.pictures.page import (
     Scatter,
     Tree,
     Twig,
+    surprisal_scale,
 )
 from seqshell.core.pictures.tree_rows import rows_of_tree
 
@@ -256,3 +257,9 @@ def test_a_scatter_plot_has_its_points_between_the_ends_of_its_axes():
 
     assert (middle - left, right - left, top - high) == pytest.approx((160, 320, 160))
     assert guide.points == ((left, top + 160), (right, high))
+
+
+def test_one_surprising_token_leaves_the_others_their_colours():
+    assert surprisal_scale([1.0] * 9 + [21.0], "nats") == Scale(0.0, 9.0, "nats")
+    assert surprisal_scale([1.0, 2.0, float("inf")], "bits") == Scale(0.0, 2.0, "bits")
+    assert surprisal_scale([], "nats") == Scale(0.0, 1.0, "nats")

@@ -1,8 +1,10 @@
 """A session as a page: each token once, in the branch that read it first, with its turn and its writer."""
 
+import pytest
+
 from seqshell.core.pictures.page import Heading, Note, Passage, Tree
-from seqshell.session import inspection
-from seqshell.testing import tiny_translation_model
+from seqshell.session import Session, inspection
+from seqshell.testing import tiny_classification_model, tiny_forecast_model, tiny_translation_model
 
 
 def passages(session):
@@ -107,3 +109,22 @@ def test_notebooks_show_a_session_and_nothing_moves(session):
     assert "<h1>A session with tiny</h1>" in shown
     assert '<b><span title="turn 1 · you">abc</span></b>' in shown
     assert (session.position, session.branch, session.ids()) == before
+
+
+@pytest.mark.parametrize(
+    ("make", "read", "written"),
+    [
+        (tiny_classification_model, "classify abc", "abc"),
+        (tiny_forecast_model, "observe 9.8 9.9", "9.8 9.9"),
+        (tiny_translation_model, "translate the cat", ""),
+    ],
+)
+def test_sessions_of_every_task_have_a_page(make, read, written):
+    session, (method, _, text) = Session(make()), read.partition(" ")
+    list(getattr(session, method)(text)) if method == "translate" else getattr(session, method)(text)
+
+    assert (
+        "".join(text for parts in passages(session).values() for part in parts for text, bold in part if bold)
+        == written
+    )
+    assert session._repr_html_().count("<h2>") == 1

@@ -13,7 +13,7 @@ from seqshell.testing import shell_for, tiny_model
 VIEWS = {
     "/text": "abcabc",
     "/score ab": 'title="&#x27;a&#x27; ·',
-    "/top 3": "logprob",
+    "/top 3": "with sampler 0.",
     "/branches": "main.2",
     "/state": "position",
     "/state diff here zero": "cosine",

@@ -15,8 +15,6 @@ from seqshell.core.units import in_both, in_unit
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page
 
-STRONGEST = 3  # times the mean surprisal: what has the strongest colour, so that one outlier leaves the others theirs
-
 
 @dataclass(frozen=True)
 class Likely:
@@ -56,6 +54,14 @@ class Top(Event):
             (repr(token.text), probability(token.log_prob), probability(token.chain_log_prob)) for token in self.tokens
         ]
         return "\n".join(columns([("token", "model", "chain"), *rows]))
+
+    def as_page(self) -> Page:
+        """A bar for each token, with its probability after the chain beside it."""
+        from seqshell.core.pictures.page import Bars, Page
+
+        shares = tuple(math.exp(token.log_prob) for token in self.tokens)
+        notes = tuple(f"with sampler {probability(token.chain_log_prob)}" for token in self.tokens)
+        return Page((Bars(tuple(repr(token.text) for token in self.tokens), shares, "probability", "", notes),))
 
 
 @dataclass(frozen=True)
@@ -126,15 +132,13 @@ class Score(Event):
 
     def as_page(self) -> Page:
         """The text, coloured by surprisal, and the measures."""
-        from seqshell.core.pictures.page import Note, Page, Passage, Piece, Scale
+        from seqshell.core.pictures.page import Note, Page, Passage, Piece, surprisal_scale
 
         values = [in_unit(-token.log_prob, self.unit) for token in self.tokens]
         pieces = tuple(
             Piece(token.text, value, _instead(token)) for token, value in zip(self.tokens, values, strict=True)
         )
-        finite = list(filter(math.isfinite, values)) or [1.0]
-        scale = Scale(0.0, min(max(finite), STRONGEST * math.fsum(finite) / len(finite)), self.unit)
-        return Page((Passage(pieces, scale), Note(self._measures())))
+        return Page((Passage(pieces, surprisal_scale(values, self.unit)), Note(self._measures())))
 
     def _measures(self) -> str:
         return (

@@ -130,7 +130,7 @@ class Scores(Event):
 
     def as_page(self) -> Page:
         """The sentences, one a line, coloured by surprisal, and the totals."""
-        from seqshell.core.pictures.page import Note, Page, Passage, Piece, Scale
+        from seqshell.core.pictures.page import Note, Page, Passage, Piece, surprisal_scale
 
         values = [in_unit(part.surprisal, self.unit) for part in self.parts]
         end = " " if self.by == "word" else ""
@@ -138,8 +138,7 @@ class Scores(Event):
         for part, value in zip(self.parts, values, strict=True):
             pieces += [Piece("\n")] if pieces and part.number == 1 else []
             pieces.append(Piece(f"{part.text}{end}", value))
-        scale = Scale(0.0, max(filter(math.isfinite, values), default=1.0), self.unit)
-        return Page((Passage(tuple(pieces), scale), Note(self.summary())))
+        return Page((Passage(tuple(pieces), surprisal_scale(values, self.unit)), Note(self.summary())))
 
 
 @dataclass(frozen=True, slots=True)

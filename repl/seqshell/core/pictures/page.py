@@ -44,6 +44,16 @@ class Scale:
         return f"{value:.4g} {self.unit}".rstrip()
 
 
+def surprisal_scale(values: Sequence[float], unit: str) -> Scale:
+    """The scale of the surprisals of tokens, from 0.
+
+    Three times their mean has the strongest colour, or the largest if it is smaller: one outlier leaves the others
+    their colours.
+    """
+    finite = [value for value in values if math.isfinite(value)] or [1.0]
+    return Scale(0.0, min(max(finite), 3 * math.fsum(finite) / len(finite)), unit)
+
+
 @dataclass(frozen=True)
 class Heading:
     """The title of the blocks after it. note: beside it, smaller."""
