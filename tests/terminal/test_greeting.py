@@ -107,6 +107,7 @@ def test_the_greeting_shows_a_beginning_of_the_summary_that_load_and_info_show()
     """All three come from the same header by the same function."""
     whole = title("shakespeare", HEADER)
     assert whole == "shakespeare: character LSTM 2x512, 3.4M parameters, 1.48 nats"
+    assert title("shakespeare", HEADER, unit="bits").endswith(", 2.14 bits")
     assert whole.startswith(lines("shakespeare", HEADER)[0].partition(" · ")[2])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from itertools import count
 from pathlib import Path
 
@@ -63,8 +64,11 @@ def test_recipes_are_trained_first_and_evaluated_on_held_out_text(folder):
         assert row["nats"] == pytest.approx(metrics["nats"], abs=1e-6)
         assert row["parameters"] == open_model(row["model"], REGISTRY).num_parameters
         assert row["tokens_per_second"] > 0
-    table = comparison.table
+    table = comparison.table()
     assert table.columns[:4] == ("model", "architecture", "parameters", "nats")
+    in_bits = comparison.table("bits")
+    assert in_bits.columns[3] == "bits"
+    assert float(in_bits.rows[0][3]) == pytest.approx(float(table.rows[0][3]) / math.log(2), abs=1e-3)
     assert [row[0] for row in table.rows] == ["counted", "small"]  # the better one is first
 
 

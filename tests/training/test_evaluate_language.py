@@ -197,7 +197,7 @@ def test_the_command_prints_a_table_or_one_object(
     )
     printed = json.loads(capsys.readouterr().out)
     assert list(printed) == [
-        *("model", "task", "data", "nats", "bits_per_char", "bits_per_byte", "perplexity", "tokens_per_second")
+        *("model", "task", "data", "nats", "bits", "bits_per_char", "bits_per_byte", "perplexity", "tokens_per_second")
     ]
     assert printed["nats"]["carry"] == round(printed["nats"]["carry"], 6)
     assert json.loads(written.read_text()) == printed
@@ -207,6 +207,14 @@ def test_the_command_prints_a_table_or_one_object(
     assert "tiny on data.txt, 720 characters, 720 tokens" in out
     assert "bits per byte" in out
     assert f"{printed['nats']['blocks256']:.4f}" in out
+
+    (tmp_path / "home").mkdir(exist_ok=True)
+    (tmp_path / "home" / "config.toml").write_text('[settings]\nunit = "bits"\n')
+    assert evaluate.evaluate_command(arguments("evaluate", str(checkpoint_path), str(data))) == 0
+    out = capsys.readouterr().out
+    assert printed["bits"]["carry"] == pytest.approx(printed["nats"]["carry"] / math.log(2), abs=1e-5)
+    assert f"{printed['bits']['blocks256']:.4f}" in out
+    assert "nats" not in out
 
 
 def test_a_picture_of_a_language_model_is_refused_before_the_work(checkpoint_path: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 
 import pytest
 import torch
@@ -68,7 +69,7 @@ def test_json_output_is_one_object_with_all_metrics(model, files, capsys):
     out, err = capsys.readouterr()
     output = json.loads(out)
     assert list(output) == [
-        "model", "task", "data", "strategy", "sampler", "nats", "perplexity", "bleu", "chrf", "bleu_lc_tok",
+        "model", "task", "data", "strategy", "sampler", "nats", "bits", "perplexity", "bleu", "chrf", "bleu_lc_tok",
         "signature", "exact_match", "by_length", "failed", "sentences_per_second", "tokens_per_second",
     ]  # fmt: skip
     digests = [hashlib.sha256((files / name).read_bytes()).hexdigest() for name in ("test.en", "test.de")]
@@ -76,6 +77,9 @@ def test_json_output_is_one_object_with_all_metrics(model, files, capsys):
     assert (output["model"], output["task"], output["strategy"], output["failed"]) == ("tiny", "translate", "greedy", 0)
     assert [group["words"] for group in output["by_length"]] == [[1, 4], [5, 9]]
     assert output["nats"] == round(output["nats"], 6)
+    assert output["bits"] == pytest.approx(output["nats"] / math.log(2), abs=1e-5)
+    assert evaluate(model, "test.en", "test.de", "--unit", "bits") == 0
+    assert f"{output['bits']:.4f} bits per token" in capsys.readouterr().out
     assert "translating: 100 %" in err
     same = evaluate_model(model, ("test.en", "test.de"), load_registry(Policy(no_plugins=True)), device="cpu")
     assert same["bleu"] == pytest.approx(output["bleu"], abs=1e-6)

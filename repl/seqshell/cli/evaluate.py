@@ -18,6 +18,7 @@ from seqshell.cli.progress import print_json, results_of
 from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
 from seqshell.cli.signals import FirstSignal
+from seqshell.cli.units import add_unit_argument, chosen_unit, with_bits
 from seqshell.core.atomic_write import write_atomically
 from seqshell.core.capture import terminal_of
 from seqshell.core.errors import UsageError
@@ -59,6 +60,7 @@ def add_evaluate_arguments(parser: ArgumentParser) -> None:
         dest="settings",
         help="a setting of the decoding, such as max_tokens=80",
     )
+    add_unit_argument(parser)
     parser.add_argument(
         "--language", metavar="CODE", help="target language, for Moses tokens; default: the ending of TARGET, else en"
     )
@@ -122,8 +124,9 @@ def evaluate_command(arguments: Namespace) -> int:
     if output:
         _write_evaluation(evaluation, output, task_evaluation)
     if arguments.json:
-        print_json(evaluation.values)
+        print_json(with_bits(evaluation.values))
         return 0
+    task_evaluation.unit = chosen_unit(arguments.unit)
     width = shutil.get_terminal_size().columns if terminal_of(sys.stdout).isatty() else None
     for part in task_evaluation.report(evaluation.values, width):
         print_result(part, sys.stdout)
@@ -169,7 +172,7 @@ def _write_evaluation(found: Evaluation, path: Path, evaluation: TaskEvaluation)
     elif found.answers and ending != ".json":
         write_atomically(path, "".join(line + "\n" for line in found.answers).encode())
     else:
-        write_atomically(path, (one_line(found.values) + "\n").encode())
+        write_atomically(path, (one_line(with_bits(found.values)) + "\n").encode())
 
 
 def _setting(argument: str) -> tuple[str, str]:
@@ -201,6 +204,7 @@ def add_compare_arguments(parser: ArgumentParser) -> None:
         dest="overrides",
         help="change a setting in every recipe, such as training.epochs=3",
     )
+    add_unit_argument(parser)
     parser.add_argument("--train", action="store_true", help="train a recipe even if a model with its name exists")
 
 
@@ -220,9 +224,9 @@ def compare_command(arguments: Namespace) -> int:
         found = list(results_of(_released(events, EVALUATING, signal)))
     for comparison in found:
         if arguments.json:
-            print_json(comparison.values)
+            print_json({**comparison.values, "models": [*map(with_bits, comparison.values["models"])]})
         else:
-            print_result(comparison.table, sys.stdout)
+            print_result(comparison.table(chosen_unit(arguments.unit)), sys.stdout)
     return signal.exit_code
 
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from seqshell.cli.plain_text import print_diagnostic
 from seqshell.cli.progress import print_json, results_of
 from seqshell.cli.script_source import read_stdin
+from seqshell.cli.units import add_unit_argument
 from seqshell.core.errors import VocabularyError
 from seqshell.core.events import Event, Notice, Progress
 from seqshell.core.text_files import read_file
-from seqshell.core.units import UNITS
 
 if TYPE_CHECKING:
     from seqshell.shell.commands.score_tables import Request
@@ -41,7 +41,7 @@ def add_score_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--space", choices=("before", "after"), help="the side of a word whose white space belongs to it"
     )
-    parser.add_argument("--unit", choices=UNITS, help="default: the setting unit of config.toml, else nats")
+    add_unit_argument(parser)
     parser.add_argument(
         "--set",
         action="append",

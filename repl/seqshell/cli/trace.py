@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from seqshell.cli.progress import print_json, results_of
 from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
+from seqshell.cli.units import chosen_unit
 from seqshell.core.errors import UsageError
 from seqshell.core.named_files import output_file, shown_name
 from seqshell.core.text_files import read_file
@@ -64,7 +65,7 @@ def trace_command(arguments: Namespace) -> int:
     choice = parse_choice(arguments.what, arguments.layer)
     text = read_file(arguments.file, sys.stdin.read)
     session = Session(open_model(arguments.model, registry_for_command(arguments)))
-    work = TraceWork(session, texts_of(session, text, by_line=arguments.lines), choice, "nats")
+    work = TraceWork(session, texts_of(session, text, by_line=arguments.lines), choice, chosen_unit(None))
     (found,) = results_of(_events(work, path))
     if arguments.json:
         print_json(found.as_json())

@@ -8,16 +8,20 @@ from pathlib import Path
 from typing import Any
 
 from seqshell.core.errors import SeqshellError
+from seqshell.core.units import in_unit
 
 UNITS = {"char": "character", "byte": "byte", "word": "word", "bpe": "subword", "whitespace": "word"}  # by tokenizer
 PROTOCOLS = ("blocks256", "carry")  # of a language model's metrics; the first one present is shown
 
 
-def title(name: str, header: Mapping[str, Any], *, metric: bool = True) -> str:
-    """Return name, unit, architecture and size, parameters and, unless metric=False, the metric on held-out data."""
+def title(name: str, header: Mapping[str, Any], *, metric: bool = True, unit: str = "nats") -> str:
+    """Return name, kind of token, architecture and size, parameters and the metric on held-out data.
+
+    metric: False leaves it out. unit: of surprisals.
+    """
     config = header.get("config", {})
     tokenizer = header.get("tokenizer", {})
-    unit = UNITS.get(str(tokenizer.get("name", "")), "")
+    token = UNITS.get(str(tokenizer.get("name", "")), "")
     architecture = str(header.get("architecture", "")).rpartition("/")[2]
     if isinstance(config.get("cell"), str):
         *before, kind = architecture.split("_")
@@ -26,8 +30,8 @@ def title(name: str, header: Mapping[str, Any], *, metric: bool = True) -> str:
         )  # bidirectional_classifier: bidirectional GRU classifier
     layers, hidden = config.get("num_layers"), config.get("hidden_size")
     size = f"{layers}x{hidden}" if isinstance(layers, int) and isinstance(hidden, int) else ""
-    what = " ".join(filter(None, (unit, architecture.upper() if len(architecture) <= 4 else architecture, size)))
-    quality = _metric(header.get("provenance", {})) if metric else ""
+    what = " ".join(filter(None, (token, architecture.upper() if len(architecture) <= 4 else architecture, size)))
+    quality = _metric(header.get("provenance", {}), unit) if metric else ""
     summary = ", ".join(filter(None, (what, _parameters(header.get("parameters")), quality)))
     return f"{name}: {summary}" if summary else name
 
@@ -92,7 +96,7 @@ def _parameters(number: Any) -> str:
     return f"{number} parameters"
 
 
-def _metric(provenance: Mapping[str, Any]) -> str:
+def _metric(provenance: Mapping[str, Any], unit: str) -> str:
     metrics = provenance.get("metrics", {})
     metrics = metrics if isinstance(metrics, Mapping) else {}
     if _is_number(metrics.get("bleu")):
@@ -111,7 +115,7 @@ def _metric(provenance: Mapping[str, Any]) -> str:
     nats = metrics.get("nats")
     if isinstance(nats, Mapping):
         nats = next((nats[protocol] for protocol in PROTOCOLS if protocol in nats), None)
-    return f"{nats:.2f} nats" if _is_number(nats) else ""
+    return f"{in_unit(nats, unit):.2f} {unit}" if isinstance(nats, int | float) and _is_number(nats) else ""
 
 
 def _is_number(value: Any) -> bool:

@@ -20,12 +20,13 @@ class TaskEvaluation(ABC):
 
     data: what the data is, if it must be one file; empty if `evaluate` checks the number of files.
     options: a dataclass whose fields are the task's options of `seqshell evaluate`; None if it has none.
-    has_picture: whether `write_png` can draw the metrics.
+    has_picture: whether `write_png` can draw the metrics. unit: of surprisals in the report, nats or bits.
     """
 
     data: ClassVar[str] = ""
     options: ClassVar[type[Any] | None] = None
     has_picture: ClassVar[bool] = False
+    unit: str = "nats"
 
     @abstractmethod
     def evaluate(

@@ -36,7 +36,7 @@ def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     owner = str(model.header.get("owner", ""))
     trained = {key: _written(value) for key, value in model.header.get("provenance", {}).items() if key != "recipe"}
     parts = (
-        _facts(_described(model, architecture, owner)),
+        _facts(_described(model, architecture, owner, str(shell.settings.get("unit")))),
         _aligned(module_tree(_shapes(model))),
         _aligned(_state_rows(model)),
         _facts(trained),
@@ -56,11 +56,11 @@ def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     )
 
 
-def _described(model: Model, architecture: Architecture | None, owner: str) -> dict[str, str]:
+def _described(model: Model, architecture: Architecture | None, owner: str, unit: str) -> dict[str, str]:
     """What the header says about the model."""
     return {
         "model": f"{model.name} ({model.task})" + (f", {model.path}" if model.path else ""),
-        "summary": title("", model.header).removeprefix(": "),
+        "summary": title("", model.header, unit=unit).removeprefix(": "),
         "about": model.header.get("about", ""),
         "architecture": " ".join(
             filter(None, (model.architecture, f"from {owner}" if owner else "", model.header.get("owner_version", "")))

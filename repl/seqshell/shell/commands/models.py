@@ -126,7 +126,11 @@ def is_session(path: Path) -> bool:
 def opened(shell: Shell) -> ModelOpened:
     """The event that introduces the current model."""
     model = shell.session.model
-    return ModelOpened(shell.workspace.current or model.name, title(model.name, model.header), about(model.header))
+    return ModelOpened(
+        shell.workspace.current or model.name,
+        title(model.name, model.header, unit=str(shell.settings.get("unit"))),
+        about(model.header),
+    )
 
 
 def restored(shell: Shell, word: str) -> Iterator[Event]:

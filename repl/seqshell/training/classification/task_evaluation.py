@@ -8,6 +8,7 @@ from typing import Any
 
 from seqshell.core.events import Notice, Progress, Table
 from seqshell.core.model import Model
+from seqshell.core.units import in_unit
 from seqshell.host import Registry
 from seqshell.training.classification.evaluation import ClassificationOptions, evaluate_classes
 from seqshell.training.classification.tables import tables, write_png
@@ -33,7 +34,8 @@ class ClassificationEvaluation(TaskEvaluation):
         """Yield the metrics with those of the baselines, and the speed."""
         data = values["data"]
         texts = "held-out texts" if data.get("held_out") else "texts"
-        yield f"{values['model']} on {data['name']}, {data['items']:,} {texts}; {values['nats']:.4f} nats per text"
+        surprisal = f"{in_unit(values['nats'], self.unit):.4f} {self.unit} per text"
+        yield f"{values['model']} on {data['name']}, {data['items']:,} {texts}; {surprisal}"
         yield from tables(values, width)
         yield f"baselines trained on {values['baselines_from']}"
         if values["failed"]:

@@ -17,6 +17,7 @@ from seqshell.core.errors import RecipeError, UsageError, VocabularyError
 from seqshell.core.events import Notice, Progress, Table
 from seqshell.core.model import Model, Task
 from seqshell.core.named_files import named_path, shown_name
+from seqshell.core.units import in_unit
 from seqshell.host import Registry
 from seqshell.models.opening import open_model
 from seqshell.training.data.plugin_data import with_plugin_data
@@ -65,19 +66,20 @@ class Comparison:
 
     values: dict[str, Any]
 
-    @property
-    def table(self) -> Table:
+    def table(self, unit: str = "nats") -> Table:
         """One row per model, the lowest bits per character first."""
         models = sorted(self.values["models"], key=lambda model: model["bits_per_char"]["carry"])
-        columns = ["model", "architecture", "parameters", "nats", "perplexity", "bits per character", "tokens/s"]
+        columns = ["model", "architecture", "parameters", unit, "perplexity", "bits per character", "tokens/s"]
         rows = [[model["model"], model["architecture"], f"{model['parameters']:,}"] for model in models]
         for row, model in zip(rows, models, strict=True):
-            row += [f"{model[metric]['carry']:.4f}" for metric in ("nats", "perplexity", "bits_per_char")]
+            row += [f"{in_unit(model['nats']['carry'], unit):.4f}"]
+            row += [f"{model[metric]['carry']:.4f}" for metric in ("perplexity", "bits_per_char")]
             row += [f"{model['tokens_per_second']:,.0f}"]
         if any("blocks256" in model["nats"] for model in models):
-            columns.insert(4, "nats, blocks of 256")
+            columns.insert(4, f"{unit}, blocks of 256")
             for row, model in zip(rows, models, strict=True):
-                row.insert(4, f"{model['nats']['blocks256']:.4f}" if "blocks256" in model["nats"] else "")
+                nats = model["nats"].get("blocks256")
+                row.insert(4, "" if nats is None else f"{in_unit(nats, unit):.4f}")
         if any(model["unknown"] for model in models):
             columns.append("unknown")
             for row, model in zip(rows, models, strict=True):

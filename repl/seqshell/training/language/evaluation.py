@@ -22,6 +22,7 @@ from seqshell.core.events import Table
 from seqshell.core.model import Model
 from seqshell.core.state import State
 from seqshell.core.tokenizers import Tokenizer
+from seqshell.core.units import in_unit
 from seqshell.host import Registry
 from seqshell.training.chunked_loss import most_targets
 from seqshell.training.data.text import encode, read_text
@@ -125,15 +126,15 @@ def evaluate_text(model: Model, data: str, registry: Registry, device: str) -> d
     }
 
 
-def metrics_table(measured: Mapping[str, Any]) -> Table:
+def metrics_table(measured: Mapping[str, Any], unit: str = "nats") -> Table:
     """The metrics of `measure` or `evaluate_model`, one row per protocol."""
     titles = {"carry": "carried", "blocks256": "reset every 256"}
-    metrics = ("nats", "bits_per_char", "bits_per_byte", "perplexity")
+    metrics = ("bits_per_char", "bits_per_byte", "perplexity")
     rows = tuple(
-        (titles[protocol], *(f"{measured[metric][protocol]:.4f}" for metric in metrics))
-        for protocol in measured["nats"]
+        (titles[protocol], f"{in_unit(nats, unit):.4f}", *(f"{measured[metric][protocol]:.4f}" for metric in metrics))
+        for protocol, nats in measured["nats"].items()
     )
-    return Table(("state", "nats", "bits per character", "bits per byte", "perplexity"), rows)
+    return Table(("state", unit, "bits per character", "bits per byte", "perplexity"), rows)
 
 
 def _nats(module: nn.Module, inputs: torch.Tensor, targets: torch.Tensor, state: State) -> tuple[float, Any]:

@@ -28,5 +28,5 @@ class LanguageEvaluation(TaskEvaluation):
         """Yield the metrics by protocol, and the speed."""
         data = values["data"]
         yield f"{values['model']} on {data['name']}, {data['items']:,} characters, {data['tokens']:,} tokens"
-        yield metrics_table(values)
+        yield metrics_table(values, self.unit)
         yield f"{values['tokens_per_second']:,.0f} tokens/s"

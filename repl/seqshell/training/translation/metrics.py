@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from seqshell.core.events import Table
+from seqshell.core.units import in_unit
 from seqshell.training.pictures import new_figure, plain_title, write_figure
 from seqshell.training.translation import bleu
 
@@ -42,14 +43,15 @@ def exact_match(found: Sequence[str], references: Sequence[str]) -> float:
     return same / max(1, len(references))
 
 
-def metrics_table(values: Mapping[str, Any]) -> Table:
+def metrics_table(values: Mapping[str, Any], unit: str = "nats") -> Table:
     """The metrics of `evaluate_pairs` that are among the values, one per row."""
     scores = (("bleu", "BLEU"), ("chrf", "chrF"), ("bleu_lc_tok", "BLEU, lowercased Moses tokens"))
     signatures = values.get("signature", {})
     rows = [(title, f"{values[name]:.2f}", signatures.get(name, "")) for name, title in scores if name in values]
     if "exact_match" in values:
         rows.append(("exact", f"{100 * values['exact_match']:.2f} %", "translations equal to their reference"))
-    rows.append(("perplexity", f"{values['perplexity']:.3f}", f"{values['nats']:.4f} nats per token, teacher-forced"))
+    surprisal = f"{in_unit(values['nats'], unit):.4f} {unit}"
+    rows.append(("perplexity", f"{values['perplexity']:.3f}", f"{surprisal} per token, teacher-forced"))
     return Table(("metric", "value", "how it is computed"), tuple(rows))
 
 

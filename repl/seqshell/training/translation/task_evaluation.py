@@ -36,7 +36,7 @@ class TranslationEvaluation(TaskEvaluation):
         data = values["data"]
         names = data["name"] if isinstance(data["name"], str) else " and ".join(data["name"])
         yield f"{values['model']} on {names}, {data['items']:,} pairs, by {values['strategy']}"
-        yield metrics_table(values)
+        yield metrics_table(values, self.unit)
         yield lengths_table(values)
         if values["failed"]:
             yield f"{values['failed']:,} sentences could not be read and have empty translations"
