@@ -121,6 +121,72 @@ def test_reach_works_for_every_recurrent_architecture(shell, tmp_path, name, set
     assert found.log_prob == pytest.approx(shell.session.score("f").log_prob, abs=1e-4)
 
 
+def test_the_gradients_of_each_layer_are_the_slopes_of_its_numbers(shell, tmp_path):
+    """Each number of the state in which a token was read is moved, and the log-probability read again."""
+    module = saved(shell, tmp_path / "model.safetensors", "lstm", embed_size=4, hidden_size=3, num_layers=2).double()
+    list(shell.handle("/feed abcabd"))
+    found, values = reached(shell, "/reach --layers 4")
+    norms = {each.part: each.norms for each in found.parts}
+    assert list(norms) == ["hidden[0]", "hidden[1]", "cell[0]", "cell[1]"]
+    ids = shell.session.ids()
+
+    def log_prob(back, state):
+        with torch.no_grad():
+            outputs, _ = module(torch.tensor([ids[-1 - back : -1]]), type(state)(*map(torch.from_numpy, state)))
+        return outputs[0, -1].log_softmax(-1)[ids[-1]].item()
+
+    for back in (1, 2, 4):
+        state = shell.session.ancestor(back + 1).state
+        wide = type(state)(*(leaf.astype(np.float64) for leaf in state))
+        for part, (number, layer) in zip(norms, [(0, 0), (0, 1), (1, 0), (1, 1)], strict=True):
+            slopes = []
+            for unit in range(3):
+                ends = []
+                for step in (1e-5, -1e-5):
+                    moved = [leaf.copy() for leaf in wide]
+                    moved[number][0, layer, unit] += step
+                    ends.append(log_prob(back, type(state)(*moved)))
+                slopes.append((ends[0] - ends[1]) / 2e-5)
+            assert norms[part][-back] == pytest.approx(math.hypot(*slopes), rel=1e-3, abs=1e-7)
+    plain, _ = reached(shell, "/reach 4")
+    np.testing.assert_allclose([n for _, n in found.tokens], [n for _, n in plain.tokens], rtol=1e-4)
+    assert set(values["states"]) == set(values["half_lives"]) == set(norms)
+    assert found.as_rows()[0] == ("back", "text", "norm", *norms)
+    assert [line.split()[0] for line in drawn(found, 0)[-4:]] == list(norms)
+
+
+def test_any_two_positions_can_be_compared(shell):
+    list(shell.handle("/feed abcdefgh"))
+    early, _ = reached(shell, "/reach @2 @5")
+    list(shell.handle("/rewind 5"))
+    expected, _ = reached(shell, "/reach 3")
+
+    assert [text for text, _ in early.tokens] == ["b", "c", "d"]
+    assert early.answer == "e"
+    assert early == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("@0 @3", "'@0' is outside main, which has tokens from @1 to @6"),
+        ("@1 @7", "'@7' is outside main, which has tokens from @1 to @6"),
+        ("@x @3", "'@x' is outside main"),
+        ("2 @3", "'2' is outside main"),
+        ("@3 @3", "TO must be after FROM, and at most 1,000 tokens"),
+        ("@3", "@3 needs a second position: /reach FROM TO"),
+        ("1 2 3", "unexpected '3'"),
+    ],
+)
+def test_positions_that_were_not_read_are_refused_in_one_line(shell, given, message):
+    list(shell.handle("/feed abcdef"))
+    before = shell.session.here
+    with pytest.raises(UsageError) as refused:
+        list(shell.handle(f"/reach {given}"))
+    assert refused.value.message.startswith(message)
+    assert shell.session.here is before
+
+
 def test_loading_torch_is_announced_only_when_it_happens(shell, monkeypatch):
     list(shell.handle("/feed ab"))
     assert not any(isinstance(event, Notice) for event in shell.handle("/reach"))

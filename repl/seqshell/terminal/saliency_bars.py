@@ -13,6 +13,7 @@ from prompt_toolkit.utils import get_cwidth
 
 from seqshell.core.units import in_unit
 from seqshell.terminal.heat_map import pad
+from seqshell.terminal.table_layout import draw_table
 from seqshell.terminal.tables import bar, token_name
 
 if TYPE_CHECKING:
@@ -25,7 +26,10 @@ WIDEST = 20  # columns of a token's name
 
 
 def draw(printer: Printer, reach: Reach) -> None:
-    """Draw how far back each token is, its gradient norm and a bar; then the predicted token and the half-life."""
+    """Draw how far back each token is, its gradient norm and a bar; then the predicted token and the half-life.
+
+    The parts of the state, if there are any, follow as a table.
+    """
     size = math.ceil(len(reach.tokens) / MAX_ROWS)
     # Counted from the end, so that only the oldest group may be smaller.
     groups = [reach.tokens[max(0, end - size) : end] for end in range(len(reach.tokens), 0, -size)][::-1]
@@ -43,6 +47,8 @@ def draw(printer: Printer, reach: Reach) -> None:
         printer.write("\n")
         back -= len(group)
     printer.line(summary(reach))
+    if reach.parts:
+        draw_table(printer, reach.layers())
 
 
 def _lengths(norms: Sequence[float]) -> Callable[[float], float]:

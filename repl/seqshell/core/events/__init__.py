@@ -8,9 +8,10 @@ from seqshell.core.events.display import Data, Picture, Table, Tables, Text
 from seqshell.core.events.dynamics import Spectrum
 from seqshell.core.events.forecast import Forecast
 from seqshell.core.events.gates import Gates
-from seqshell.core.events.inspection import Attention, Likely, Reach, Score, Scored, Top
+from seqshell.core.events.inspection import Attention, Likely, Score, Scored, Top
 from seqshell.core.events.line import ByHand, HookOutput, LineFinished, LineStarted, Quit, Steps
 from seqshell.core.events.probes import Probes
+from seqshell.core.events.reach import Reach
 from seqshell.core.events.result_text import ResultText
 from seqshell.core.events.scores import PairScores, Scores
 from seqshell.core.events.session import Branch, Branches, ModelOpened, Moved, SettingChanged

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core import attention_labels
-from seqshell.core.events.base import Event, Rows, rows_of
+from seqshell.core.events.base import Event, Rows
 from seqshell.core.text_output import columns, probability
 from seqshell.core.units import in_both, in_unit
 
@@ -151,55 +151,6 @@ def _instead(token: Scored) -> str:
     """The rank of a token from 1, and what is more likely in its place."""
     likely = " ".join(f"{text!r} {probability(log_prob)}" for text, log_prob in token.most_likely)
     return f"rank {token.rank + 1}" + (f" · most likely: {likely}" if likely else "")
-
-
-@dataclass(frozen=True)
-class Reach(Event):
-    """How much each of the last tokens affected the one after them.
-
-    tokens: (text, norm of the gradient of log_prob), oldest first.
-
-    answer: the token that came, or the label, and log_prob its log-probability. half_life: the number of tokens over
-    which the norms halve; None if they do not fall. unit: that people see.
-    """
-
-    tokens: tuple[tuple[str, float], ...]
-    answer: str
-    log_prob: float
-    half_life: float | None
-    unit: str = "nats"
-
-    def as_json(self) -> Mapping[str, Any]:
-        """The answer, and the norms with their distance."""
-        size = len(self.tokens)
-        reach = [{"back": size - index, "text": text, "norm": norm} for index, (text, norm) in enumerate(self.tokens)]
-        measures = {"logprob": self.log_prob, "half_life": self.half_life, **in_both("surprisal", -self.log_prob)}
-        return {"token": self.answer, **measures, "reach": reach}
-
-    def as_rows(self) -> Rows:
-        """One row for each token."""
-        return rows_of(self.as_json()["reach"])
-
-    def as_text(self) -> str:
-        """A table of the norms, and a summary in a line."""
-        size = len(self.tokens)
-        rows = [(size - index, repr(text), float(f"{norm:.4g}")) for index, (text, norm) in enumerate(self.tokens)]
-        return "\n".join([*columns([("back", "token", "|d log p / d embedding|"), *rows]), self._summary()])
-
-    def as_page(self) -> Page:
-        """A bar for each token, and the summary."""
-        from seqshell.core.pictures.page import Bars, Note, Page
-
-        size = len(self.tokens)
-        labels = tuple(f"{size - index} {text!r}" for index, (text, _) in enumerate(self.tokens))
-        bars = Bars(labels, tuple(norm for _, norm in self.tokens), "|d log p / d embedding|")
-        return Page((bars, Note(self._summary())))
-
-    def _summary(self) -> str:
-        decay = "no half-life: the norms do not fall"
-        if self.half_life is not None:
-            decay = f"half-life {self.half_life:.4g} tokens"
-        return f"of {self.answer!r}, log p {in_unit(self.log_prob, self.unit):.4f} {self.unit}; {decay}"
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Notice, Reach
+from seqshell.core.events.reach import PartReach
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
-from seqshell.core.state import as_array, leaves
+from seqshell.core.state import State, as_array, leaves
+from seqshell.core.text_output import quoted
 from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 
@@ -21,7 +23,13 @@ if TYPE_CHECKING:
 DEFAULT_TOKENS, MAX_TOKENS = 20, 1000  # tokens back
 
 
-@command("reach", usage="[-o FILE] [N]", options=TABLE_OPTION, tasks={Task.GENERATE, Task.CLASSIFY}, purpose="looking")
+@command(
+    "reach",
+    usage="[-o FILE] [--layers] [N|FROM TO]",
+    options={**TABLE_OPTION, "--layers": "add the gradients of each part of the state, by distance"},
+    tasks={Task.GENERATE, Task.CLASSIFY},
+    purpose="looking",
+)
 def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show how far back the model remembers: the effect of each of the last N tokens; the state does not change.
 
@@ -29,18 +37,19 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     module. The half-life is the number of tokens over which they halve, fitted to their logarithms. For a classifier,
     they are the gradients of its answer with respect to the last N tokens of the text.
 
-        >>> /feed ROMEO:
+    FROM and TO are positions, as in /reach @5 @20: the effect of the 5th token, and those after it, on the 20th.
+    --layers adds |d log p / d state| of each layer and leaf, for the state in which each of the tokens was read.
+
+        >>> /feed ROMEO: What
         >>> /reach 5
+        >>> /reach --layers @2 @9
     """
-    (word,) = words(arguments, reach, 0, 1) or (str(DEFAULT_TOKENS),)
-    number = whole_number(word, "the number of tokens", 1, MAX_TOKENS)
-    session = shell.session
+    session, given = shell.session, words(arguments, reach, 0, 2)
     if not session.model.causal:
         raise UsageError(
             f"{session.model.name} reads texts in both directions, so no token is further back than another"
         )
-    is_label = bool(session.model.labels)
-    texts, ids = _last_tokens(session, number)
+    start, end = _window(session, given)
     if session.model.path is None:
         raise UsageError(
             f"{session.model.name} has no file, from which /reach reads the torch module for the gradients"
@@ -52,18 +61,75 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     _refuse_whole_numbers(session)
     if "torch" not in sys.modules:
         yield Notice("loading torch for the gradients")
-    from seqshell.training.language.saliency import gradients, half_life
+    from seqshell.training.language import saliency
     from seqshell.training.torch_module import torch_module
 
-    state = session.ancestor(len(texts)).state
+    is_label = bool(session.model.labels)
+    state, ids, texts = _state_at(session, start), session.ids()[start:end], session.token_texts()[start:end]
     read, target = (ids, None) if is_label else (ids[:-1], ids[-1])
-    log_prob, norms = gradients(
-        torch_module(session.model, shell.registry), session.model.architecture, read, target, state
+    module, architecture = torch_module(session.model, shell.registry), session.model.architecture
+    parts: dict[str, list[float]] = {}
+    if arguments.options.get("--layers"):
+        log_prob, norms, parts = saliency.state_gradients(module, architecture, read, target, state)
+    else:
+        log_prob, norms = saliency.gradients(module, architecture, read, target, state)
+    found = Reach(
+        tuple(zip(texts, norms, strict=False)),
+        _label(session, end) if is_label else texts[-1],
+        log_prob,
+        saliency.half_life(norms),
+        str(shell.settings.get("unit")),
+        tuple(PartReach(name, tuple(each), saliency.half_life(each)) for name, each in parts.items()),
     )
-    said = session.label().answer if is_label else texts[-1]
-    unit = str(shell.settings.get("unit"))
-    found = Reach(tuple(zip(texts, norms, strict=False)), said, log_prob, half_life(norms), unit)
     yield from to_file(shell, arguments, [found])
+
+
+def _window(session: Session, given: tuple[str, ...]) -> tuple[int, int]:
+    """The positions before the first token that counts, and after the last; for a language model, of the token that
+    is predicted. UsageError if the session has not read enough, and for positions that it has not.
+    """
+    is_label = bool(session.model.labels)
+    if len(given) == 2:
+        first, last = (_position(session, word) for word in given)
+        if not first < last + is_label or last - first > MAX_TOKENS:
+            raise UsageError(
+                f"TO must be {'at least FROM' if is_label else 'after FROM'}, and at most {MAX_TOKENS:,} tokens",
+                code="position",
+            )
+        return first - 1, last
+    if given and given[0].startswith("@"):
+        raise UsageError(f"{given[0][:40]} needs a second position: /reach FROM TO", code="position")
+    number = whole_number(given[0] if given else str(DEFAULT_TOKENS), "the number of tokens", 1, MAX_TOKENS)
+    if session.position < 2 - is_label:
+        what = "a text" if is_label else "two tokens, the first of which may affect the second,"
+        raise UsageError(f"{session.model.name} has not read {what} yet", code="no_answer")
+    return max(0, session.position - number - (not is_label)), session.position
+
+
+def _position(session: Session, word: str) -> int:
+    """The position of an address such as @120. UsageError gives the range."""
+    digits = word.removeprefix("@")
+    if not digits.isdecimal() or not word.startswith("@") or not 1 <= int(digits[:18]) <= session.position:
+        raise UsageError(
+            f"{quoted(word)} is outside {session.branch}, which has tokens from @1 to @{session.position}"
+            if session.position
+            else f"{session.branch} has no tokens yet",
+            code="position",
+        )
+    return int(digits)
+
+
+def _state_at(session: Session, position: int) -> State:
+    return session.ancestor(session.position - position).state
+
+
+def _label(session: Session, position: int) -> str:
+    """What a classifier says at a position."""
+    if position == session.position:
+        return session.label().answer
+    outputs = session.ancestor(session.position - position).outputs
+    assert outputs is not None  # `ancestor` returns whole snapshots
+    return session.model.labels[int(outputs[0].argmax())]
 
 
 def _refuse_whole_numbers(session: Session) -> None:
@@ -78,16 +144,3 @@ def _refuse_whole_numbers(session: Session) -> None:
             "such as the last tokens, and it remembers nothing else",
             code="no_gradient",
         )
-
-
-def _last_tokens(session: Session, number: int) -> tuple[list[str], list[int]]:
-    """The texts and ids of the last `number` tokens; for a language model, of the token after them too.
-
-    Raises UsageError if the session has not read enough.
-    """
-    is_label = bool(session.model.labels)
-    if session.position < 2 - is_label:
-        what = "a text" if is_label else "two tokens, the first of which may affect the second,"
-        raise UsageError(f"{session.model.name} has not read {what} yet", code="no_answer")
-    length = min(session.position, number + (not is_label))
-    return session.token_texts()[-length:], session.ids()[-length:]
