@@ -75,7 +75,7 @@ def _choice_rows(
     """
     choices = tuple(choices)
     names = [token_name(choice.text) for choice in choices]
-    label = min(max([3, *map(get_cwidth, names)]), WIDEST_TOKEN, max(3, width - 24))
+    label = min(max([5, *map(get_cwidth, names)]), WIDEST_TOKEN, max(3, width - 24))
     room = max(0, min(LONGEST_BAR, width - label - 36))
     names_row: Row = [("class:dim", _cut(f"    {pad('token', label)[:label]}  model  sampler", width))]
     rows: list[Row] = [names_row] if has_names else []
