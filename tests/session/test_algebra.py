@@ -20,6 +20,7 @@ from seqshell.decoding.strategies import Sample
 from seqshell.inspect.addresses import find_state
 from seqshell.inspect.editing import mixed
 from seqshell.session import Session
+from seqshell.session.forks import fork
 from seqshell.session.interventions import Clamp, Steering
 from seqshell.session.state_record import changed
 from seqshell.testing import tiny_model
@@ -472,6 +473,18 @@ class SessionAgainstReference(RuleBasedStateMachine):
             self.session.branch_off(name)
             self.lines[name] = Line(self.line.place, self.line.retry)
             self.current = name
+
+    @rule(share=st.floats(0, 1), token=st.integers(0, len(LETTERS) - 1))
+    def take_another_token_on_a_branch(self, share, token):
+        self.next_turn()
+        line, position = self.line, round(share * len(self.line.place))
+        place = line.place.until(position)
+        retry = line.retry if place == line.place else place.retry()
+        moved = self.move(fork, self.session.behaviour.navigator, position, [token])
+        assert (moved.position, moved.branch in self.lines) == (position + 1, False)
+        self.lines[moved.branch] = Line(place, retry)
+        self.current = moved.branch
+        self.read(Stretch(self.turn, retry, (token,)))
 
     @rule(data=st.data())
     def checkout(self, data):
