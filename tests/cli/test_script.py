@@ -380,6 +380,33 @@ def test_a_signal_ends_the_script_with_its_code(number, code):
     assert (result["stop"], result["text"].endswith("".join(tokens))) == ("interrupt", True)
 
 
+def test_ctrl_c_in_a_plugin_that_does_not_end_ends_the_script_and_names_the_plugin(tmp_path):
+    (tmp_path / "endless.py").write_text(
+        "import seqshell\n"
+        "@seqshell.command('wait')\n"
+        "def wait(shell, arguments):\n"
+        "    yield seqshell.Text('waiting')\n"
+        "    while True: pass\n"
+        "@seqshell.hookimpl\n"
+        "def seqshell_commands(): yield wait\n"
+    )
+    with subprocess.Popen(
+        [*PROGRAM, "-p", str(tmp_path / "endless.py"), "-c", "/wait", "-c", "abc"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        assert process.stdout.readline() == "waiting\n"
+        process.send_signal(signal.SIGINT)
+        assert (process.stdout.read(), process.stderr.read(), process.wait(10)) == (
+            "",
+            "seqshell: /wait of the plugin endless was stopped by Ctrl-C (endless.py, line 5); "
+            "the session is as before this line\n",
+            130,
+        )
+
+
 def test_a_signal_while_nothing_runs_ends_it_too():
     with subprocess.Popen(PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         process.stdin.write(b"abc\n")

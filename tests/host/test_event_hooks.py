@@ -42,4 +42,4 @@ def test_a_plugin_whose_event_hook_is_stopped_by_ctrl_c_is_named_and_left_out(si
     assert problem.message == "the plugin hangs (hang-on): seqshell_token was stopped by Ctrl-C"
     assert isinstance(problem.__cause__, KeyboardInterrupt)
     assert states(registry) == {"hangs": "failed", "z": "loaded"}
-    assert (sys.modules["z"].seen, registry.busy) == ([1], None)
+    assert sys.modules["z"].seen == [1]

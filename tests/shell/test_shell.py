@@ -459,8 +459,10 @@ def test_ctrl_c_in_a_command_of_a_plugin_names_it_and_the_command_stays():
     shell = shell_for(tiny_model(), plugins=[Hanging()])
     with pytest.raises(KeyboardInterrupt):
         list(shell.handle("/hang"))
-    assert [notice.text for notice in shell.take_notices()] == ["/hang of the plugin hanging was stopped by Ctrl-C"]
-    assert (shell.registry.busy, "hang" in shell.registry.commands) == (None, True)
+    assert [notice.text for notice in shell.take_notices()] == [
+        "/hang of the plugin hanging was stopped by Ctrl-C; the session is as before this line"
+    ]
+    assert "hang" in shell.registry.commands
 
 
 def test_an_error_of_a_plugin_is_kept_with_its_traceback():

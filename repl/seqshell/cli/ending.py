@@ -12,12 +12,9 @@ import threading
 import time
 import warnings
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seqshell.core.signal_handlers import send_again
-
-if TYPE_CHECKING:
-    from seqshell.core.plugin_guard import Owner
 
 PATIENCE = 2.0  # seconds that the threads and functions of plugins have after the program has ended
 
@@ -79,17 +76,18 @@ def _end_late(code: int) -> None:
     """End the process if it has not ended after PATIENCE seconds, and say which plugin holds it up."""
     time.sleep(PATIENCE)
     from seqshell.cli.plain_text import print_diagnostic
+    from seqshell.core.plugin_guard import owner_in
 
     threads = _unfinished()
     for thread in threads:
-        owner = _owner_in(sys._current_frames().get(thread.ident or 0))
+        owner = owner_in(sys._current_frames().get(thread.ident or 0))
         title = owner.title if owner else "a plugin"
         print_diagnostic(sys.stderr, f"{title} does not end its thread {thread.name}; seqshell ends without it")
     if threads:  # the main thread waits for them, and has not called the functions for the end yet
         threading.Thread(target=_end_later, args=(code,), daemon=True).start()
         atexit._run_exitfuncs()
     else:
-        owner = _owner_in(sys._current_frames().get(threading.main_thread().ident or 0))
+        owner = owner_in(sys._current_frames().get(threading.main_thread().ident or 0))
         title = owner.title if owner else "a plugin"
         print_diagnostic(sys.stderr, f"{title} does not end what it does at the end of the process")
     _end_now(code)
@@ -117,24 +115,12 @@ def _report(error: BaseException | None, what: str, frame: FrameType | None = No
     from seqshell.cli.plain_text import print_diagnostic
     from seqshell.core.errors import reason_of, trace_of
     from seqshell.core.paths import home
-    from seqshell.core.plugin_guard import culprit
+    from seqshell.core.plugin_guard import culprit, owner_in
     from seqshell.shell.failures import write_log
 
-    owner = (culprit(error) if error is not None else None) or _owner_in(frame)
+    owner = (culprit(error) if error is not None else None) or owner_in(frame)
     if error is None or owner is None:
         return False
     print_diagnostic(sys.stderr, f"{owner.title} {what}: {reason_of(error)}")
     write_log(home() / "log", trace_of(error))
     return True
-
-
-def _owner_in(frame: FrameType | None) -> Owner | None:
-    """The third-party plugin whose code runs in a frame or in one that it was called from."""
-    from seqshell.core.plugin_guard import owner_of_module
-
-    while frame is not None:
-        owner = owner_of_module(str(frame.f_globals.get("__name__", "")))
-        if owner.is_plugin and not owner.builtin:
-            return owner
-        frame = frame.f_back
-    return None

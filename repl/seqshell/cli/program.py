@@ -14,7 +14,7 @@ from seqshell.cli.options import build_options, extract_lines, first_argument, p
 from seqshell.cli.signals import interruptible
 from seqshell.core.capture import sanitized_output
 from seqshell.core.errors import CheckpointError, PluginError, RecipeError, UsageError
-from seqshell.core.plugin_guard import as_fault, culprit
+from seqshell.core.plugin_guard import as_fault, culprit, stopped_plugin
 from seqshell.core.uninterrupted_imports import uninterrupted_imports
 
 if TYPE_CHECKING:
@@ -43,7 +43,9 @@ def run(argv: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return 141
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        if (fault := stopped_plugin(stop)) is not None:
+            _failed(fault)
         return 130
     except Exception as error:
         return _failed(error)

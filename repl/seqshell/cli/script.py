@@ -112,7 +112,7 @@ class Script:
                 if shell is not None and not continues:
                     shell.end("quit" if code == OK or self._quit is not None else "error")
                     self._print_notices(shell)
-        return code, shell if continues else None
+        return self._signals.exit_code or code, shell if continues else None
 
     def _start(self) -> tuple[Shell | None, list[Source]]:
         """The shell with its model, and the sources of the lines. No shell if the start fails."""

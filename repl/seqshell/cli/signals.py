@@ -94,11 +94,13 @@ class StopSignals:
 class FirstSignal:
     """A context that notes the number of the first signal, so that training can end after a step.
 
-    A second signal has its usual effect, as has the first after `release`.
+    has_steps: whether training has come to its steps; before, the first signal raises KeyboardInterrupt. A second
+    signal has its usual effect, as has the first after `release`.
     """
 
     def __init__(self) -> None:
         self.number: int | None = None
+        self.has_steps = False
         self._handlers = SignalHandlers(dict.fromkeys(SIGNALS, self._handle))
 
     def __enter__(self) -> FirstSignal:
@@ -124,6 +126,9 @@ class FirstSignal:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.number = number
+        if not self.has_steps:
+            self.release()
+            raise KeyboardInterrupt
         with contextlib.suppress(RuntimeError):  # a line is just being printed
             print("stopping after this step; Ctrl-C again quits immediately", file=sys.stderr, flush=True)
         self.release()

@@ -8,15 +8,19 @@ from __future__ import annotations
 import json
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
 from pathlib import Path
+from signal import SIGINT
 from typing import TYPE_CHECKING, Any
 
+from seqshell.cli.plain_text import print_diagnostic
 from seqshell.cli.progress import print_json, show
 from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
 from seqshell.cli.signals import FirstSignal
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
+from seqshell.core.events import Event, Progress
 from seqshell.core.named_files import named_path
 from seqshell.core.sanitize import safe
 from seqshell.models.file import read_header
@@ -105,8 +109,9 @@ def train_command(arguments: Namespace) -> int:
     from seqshell.training.loop import train
 
     written: list[Path] = []
+    signal = FirstSignal()
     try:
-        with FirstSignal() as signal:
+        with signal:
             events = train(
                 recipe,
                 registry,
@@ -116,13 +121,26 @@ def train_command(arguments: Namespace) -> int:
                 picture=picture,
                 written=written.append,
             )
-            show(events, sys.stderr if arguments.json else sys.stdout)
+            show(_noting_steps(events, signal), sys.stderr if arguments.json else sys.stdout)
+    except KeyboardInterrupt:
+        if not signal.has_steps:
+            print_diagnostic(sys.stderr, "stopped before the first step; no checkpoint was written")
+        if signal.number in (None, SIGINT):
+            raise
+        return signal.exit_code
     finally:
         if arguments.json and written:
             print_json(_summary(written[-1]))
     if signal.came:
         return signal.exit_code
     return NOT_IN_ITS_PLACE if written and written[-1] != out else 0
+
+
+def _noting_steps(events: Iterator[Event], signal: FirstSignal) -> Iterator[Event]:
+    """The events of a training; the signal is told when it has come to its steps."""
+    for event in events:
+        signal.has_steps = signal.has_steps or isinstance(event, Progress)
+        yield event
 
 
 def _dry_run(arguments: Namespace, recipe: Recipe, registry: Registry) -> int:

@@ -13,12 +13,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
 from seqshell.core.code_places import place_of_function, place_of_raise
 from seqshell.core.errors import PluginError, SeqshellError, reason_of, trace_of
-from seqshell.core.signal_handlers import stops_host
+from seqshell.core.signal_handlers import SignalHandlers, stops_host
 from seqshell.core.text_output import brief
 
 T = TypeVar("T")
@@ -73,12 +73,24 @@ def culprit(error: BaseException) -> Owner | None:
     found: Owner | None = None
     trace = error.__traceback__
     while trace is not None:
-        owner = owner_of_module(str(trace.tb_frame.f_globals.get("__name__", "")))
-        found = owner if owner.is_plugin else found
+        module = str(trace.tb_frame.f_globals.get("__name__", ""))
+        if module != SignalHandlers.__module__:  # the handler of Ctrl-C, which interrupts any code
+            owner = owner_of_module(module)
+            found = owner if owner.is_plugin else found
         trace = trace.tb_next
     if found is not None and not found.builtin:
         return found
     return culprit(error.__cause__) if error.__cause__ is not None else None
+
+
+def owner_in(frame: FrameType | None) -> Owner | None:
+    """The third-party plugin whose code runs in a frame, or in one that it was called from; None if there is none."""
+    while frame is not None:
+        owner = owner_of_module(str(frame.f_globals.get("__name__", "")))
+        if owner.is_plugin and not owner.builtin:
+            return owner
+        frame = frame.f_back
+    return None
 
 
 class WrongReturn(TypeError):
@@ -139,6 +151,11 @@ class Guard:
         self._hint = hint
         self._passes_errors = passes_errors
         self._raises = raises
+
+    @property
+    def owner(self) -> Owner:
+        """The plugin that is called."""
+        return self._owner
 
     def __enter__(self) -> None:
         pass
@@ -201,6 +218,26 @@ def as_fault(error: BaseException) -> SeqshellError | None:
         return None
     title = owner.title if owner else "a plugin"
     return Guard(title, owner or Owner()).error(f"failed: {reason_and_place(error)}", error)
+
+
+def stopped_plugin(stop: KeyboardInterrupt, running: Guard | None = None) -> PluginError | None:
+    """The error that names the third-party plugin whose code Ctrl-C had to stop; None if it was seqshell's own code.
+
+    running: the guard of a plugin's command. It is named for its plugin's code, and for what seqshell did for it.
+    """
+    owner = culprit(stop)
+    guard = (
+        running
+        if running is not None and owner in (None, running.owner)
+        else Guard(owner.title, owner)
+        if owner
+        else None
+    )
+    if guard is None:
+        return None
+    place = _place(stop, guard.owner.name)
+    error = guard.error(f"was stopped by Ctrl-C{f' ({place})' if place else ''}", stop)
+    return error if isinstance(error, PluginError) else None
 
 
 def faults_named(items: Iterator[T]) -> Iterator[T]:

@@ -26,8 +26,7 @@ LENIENT = ("seqshell_session_started", "seqshell_session_ended", "seqshell_model
 class EventHooks:
     """The event hooks of the plugins of a manager.
 
-    settings: the plugins' own, which a hook gets as `settings`. owner: returns the Owner of a plugin's name. at_work:
-    called with the name of a plugin before its code runs, and with None afterwards.
+    settings: the plugins' own, which a hook gets as `settings`. owner: returns the Owner of a plugin's name.
     """
 
     def __init__(
@@ -35,12 +34,10 @@ class EventHooks:
         manager: pluggy.PluginManager,
         settings: PluginSettings,
         owner: Callable[[str], Owner],
-        at_work: Callable[[str | None], None],
     ) -> None:
         self._manager = manager
         self._settings = settings
         self._owner = owner
-        self._at_work = at_work
 
     def listens(self, hook: str) -> bool:
         """True if a plugin implements this hook."""
@@ -59,7 +56,6 @@ class EventHooks:
             owner = self._owner(name)
             guard = Guard(f"{owner.title}: {hook}", owner, passes_errors=False)
             try:
-                self._at_work(name)
                 with nullcontext() if hook == TOKEN else unchanged(guard):
                     result = guard.call(partial(implementation.function, **given))
                     events = guard.call(_read, result, hook) if result is not None and hook != TOKEN else ()
@@ -71,8 +67,6 @@ class EventHooks:
                 stopped = PluginError(message, plugin=name, distribution=owner.distribution, details=trace_of(stop))
                 stopped.__cause__ = stop
                 yield name, stopped
-            finally:
-                self._at_work(None)
 
 
 def _read(result: Any, hook: str) -> tuple[Event, ...]:

@@ -152,7 +152,6 @@ class Registry:
 
     settings: those of plugins. problems: the errors of plugins. warnings: about the policy and about plugins that were
     loaded. notices: the sources of -p that replace installed plugins.
-    busy: the third-party plugin whose code is running, so that Ctrl-C can stop and name it.
     """
 
     def __init__(
@@ -163,10 +162,9 @@ class Registry:
         self._problems: list[PluginError] = []
         self.warnings: tuple[str, ...] = ()
         self.notices: tuple[str, ...] = ()
-        self.busy: PluginInfo | None = None
         self._folders: list[tuple[str, str, Path]] = []  # owner, hook and path
         self.settings = PluginSettings(settings)
-        self._hooks = EventHooks(manager, self.settings, lambda name: self._plugins[name].owner, self._at_work)
+        self._hooks = EventHooks(manager, self.settings, lambda name: self._plugins[name].owner)
         self.architectures = Offers("architecture", self._problems.append)
         self.samplers = Offers("sampler", self._problems.append)
         self.strategies = Offers("strategy", self._problems.append)
@@ -273,9 +271,6 @@ class Registry:
         for kind, added in offers.items():
             self.offers(kind).add(added)
         self._folders += [(info.name, hook, path) for hook, paths in folders.items() for path in paths]
-
-    def _at_work(self, name: str | None) -> None:
-        self.busy = self._plugins.get(name or "")
 
     def fail(self, info: PluginInfo, error: PluginError) -> None:
         """Leave a plugin out: unregister its hooks and its offers."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seqshell.core.errors import PluginError
-from seqshell.core.plugin_guard import Owner, owner_of
+from seqshell.core.events import Notice
+from seqshell.core.plugin_guard import Guard, Owner, owner_of, stopped_plugin
 from seqshell.core.process_state import ProcessState
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ class Kept:
     def __init__(self, workspace: Workspace, registry: Registry) -> None:
         self.is_shown = False
         self._registry = registry
+        self._workspace, self._place = workspace, workspace.place
         self._marks = [(session, session.mark()) for session in workspace.sessions.values()]
         has_plugins = any(not info.builtin and info.state == "loaded" for info in registry.plugins)
         self._process = ProcessState() if has_plugins else None
@@ -41,6 +43,21 @@ class Kept:
         if not self.is_shown:
             for session, mark in self._marks:
                 session.return_to(mark)
+
+    def stopped(self, stop: KeyboardInterrupt, running: Guard | None, *, has_unread: bool) -> Notice | None:
+        """A Notice that names the plugin whose code Ctrl-C had to stop; None if it was seqshell's own.
+
+        The line has failed then, so the sessions are restored, unless what it has read can be read on (has_unread).
+        running: see `stopped_plugin`.
+        """
+        fault = stopped_plugin(stop, running)
+        if fault is None:
+            return None
+        if not has_unread:
+            self.restore()
+            if self.is_shown or self._workspace.place == self._place:
+                fault = fault.with_remains(self.remains)
+        return Notice("; ".join(filter(None, (fault.message, fault.hint))), "warning")
 
     def check_process(self, session: Session | None) -> None:
         """Undo what the line has changed of the process. PluginError names the plugins that may have done it.

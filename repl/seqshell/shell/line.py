@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from seqshell.core.events import Event, LineFinished, LineStarted, ResultText
+from seqshell.core.plugin_guard import Guard
 
 
 @dataclass
@@ -16,6 +17,7 @@ class Line:
     and with it. outer: the line that runs this one, as /source does.
     model: the name of the open model that answers it, if that is not the current one.
     changed: whether it moved the current session; known when it has finished.
+    guard: of the third-party plugin's command that runs; else None.
     stops_after: what an interrupt waits for, such as "this step"; empty if the line may be stopped anywhere.
     """
 
@@ -25,6 +27,7 @@ class Line:
     outer: Line | None = None
     model: str | None = None
     changed: bool = False
+    guard: Guard | None = None
     stops_after: str = ""
 
 

@@ -6,32 +6,24 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import PluginError, UsageError
-from seqshell.core.events import Event, HookOutput, LineFinished, LineStarted, Notice
+from seqshell.core.events import Event, LineFinished, LineStarted
 from seqshell.core.plugin_guard import Guard
 from seqshell.core.process_state import unchanged
 from seqshell.host.event_checks import check_event
 
 if TYPE_CHECKING:
-    from seqshell.host import PluginInfo, Registry
+    from seqshell.host import Registry
 
 _END = object()
 
 
-def plugin_command(
-    run: Callable[[], Any],
-    name: str,
-    owner: PluginInfo,
-    registry: Registry,
-    notices: list[Notice | HookOutput],
-    in_line: Callable[[], bool],
-) -> Iterator[Event]:
+def plugin_command(run: Callable[[], Any], guard: Guard, in_line: Callable[[], bool]) -> Iterator[Event]:
     """The events that run() gives, checked. A SeqshellError passes; any other exception, sys.exit included, becomes a
-    PluginError. If Ctrl-C had to stop the command at once, a notice is added that names it.
+    PluginError.
 
-    in_line: whether an event belongs to the command's own line, and not to a line that it runs.
+    guard: of the command. in_line: whether an event belongs to the command's own line, and not to a line that
+    it runs.
     """
-    what = f"/{name} of {owner.title}"
-    guard = Guard(what, owner.owner)
 
     def next_event() -> Any:
         with unchanged(guard, folder=False), guard:
@@ -47,24 +39,14 @@ def plugin_command(
                     raise TypeError(f"it yields a {type(event).__name__}, which only the shell does")
         return event
 
-    registry.busy = owner
+    with unchanged(guard, folder=False):
+        events = guard.call(run)
+    steps = guard.each(events)
     try:
-        with unchanged(guard, folder=False):
-            events = guard.call(run)
-        steps = guard.each(events)
-        try:
-            while (event := next_event()) is not _END:
-                registry.busy = None
-                yield event
-                registry.busy = owner
-        finally:
-            registry.busy = owner
-            steps.close()
-    except KeyboardInterrupt:
-        notices.append(Notice(f"{what} was stopped by Ctrl-C", "warning"))
-        raise
+        while (event := next_event()) is not _END:
+            yield event
     finally:
-        registry.busy = None
+        steps.close()
 
 
 def signed(error: PluginError, registry: Registry) -> PluginError:

@@ -16,7 +16,7 @@ from seqshell.core.events import Answer, Event, HookOutput, LineFinished, LineSt
 from seqshell.core.limits import MAX_MESSAGE
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Command
-from seqshell.core.plugin_guard import faults_named
+from seqshell.core.plugin_guard import Guard, faults_named
 from seqshell.core.sealed import Sealed
 from seqshell.core.tasks import task_spec
 from seqshell.core.text_files import is_file
@@ -239,6 +239,12 @@ class Shell(Sealed):
             if named is error:
                 raise
             raise named from error
+        except KeyboardInterrupt as stop:
+            work.close()
+            notice = kept.stopped(stop, line.guard, has_unread=self._unread() is not None)
+            if notice is not None and notice not in self.notices:  # it may be of a line that this one runs
+                self.notices.append(notice)
+            raise
         finally:
             work.close()
             if ended is None:  # nobody reads on, or Ctrl-C stopped it at once
@@ -298,11 +304,12 @@ class Shell(Sealed):
             yield Notice(f"{arguments.text} is taken as text; @{arguments.text} reads the file")
         owner = self.registry.plugin(self.registry.owner("command", line.name))
         run = partial(found.run, self, arguments)
-        if owner.builtin:
+        own = self.line
+        if owner.builtin or own is None:
             yield from run()
             return
-        own = self.line
-        yield from plugin_command(run, found.name, owner, self.registry, self.notices, lambda: self.line is own)
+        own.guard = Guard(f"/{found.name} of {owner.title}", owner.owner)
+        yield from plugin_command(run, own.guard, lambda: self.line is own)
 
     def _full_name(self, name: str) -> str:
         """The name of the command that a name or alias means, or the name itself if there is no such command."""

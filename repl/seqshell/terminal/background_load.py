@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+
+from seqshell.core.plugin_guard import Owner, owner_in
 
 if TYPE_CHECKING:
     from seqshell.terminal.line_runner import LineRunner
@@ -36,6 +39,12 @@ class BackgroundLoad:
     def failed(self) -> bool:
         """Whether the build raised an error."""
         return self._error is not None
+
+    @property
+    def plugin(self) -> Owner | None:
+        """The third-party plugin whose code the thread is running, if any."""
+        ident = self._thread.ident if self._thread is not None else None
+        return owner_in(sys._current_frames().get(ident)) if ident is not None else None
 
     def is_done(self, seconds: float = 0.0) -> bool:
         """Wait at most `seconds` for the build to end. Returns whether it has."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import singledispatchmethod
 from types import MappingProxyType
@@ -124,8 +124,15 @@ class LineRunner:
         finally:
             self._renderer.end_progress()
             self._is_drawing, self._stopping = False, ""
+        with suppress(KeyboardInterrupt), self._signals.answering(self.shell.interrupt):
+            self.ask_for_toolbar()
         self.draw_notices()
         return outcome
+
+    def ask_for_toolbar(self) -> None:
+        """Ask the plugins for their texts of the toolbar: Ctrl-C stops them here, but not while the prompt is drawn."""
+        if self.shell.workspace.current is not None:
+            self.shell.hooks.toolbar(self.shell.session)
 
     def draw_notices(self) -> None:
         """Draw the messages that came up between lines, such as plugins that failed."""

@@ -149,6 +149,7 @@ class Repl:
             runner = self._wait()
         except KeyboardInterrupt:
             self._printer.erase_line()
+            self._slow = self._slow or ((plugin := self._loading.plugin) and f"{plugin.title} is still at work") or ""
             if self._slow:
                 self._warn_slow()
                 self._printer.line("Ctrl-D quits; seqshell --no-plugins starts without it", "dim")
@@ -201,12 +202,14 @@ class Repl:
         """Import and open everything that an answer needs; runs in the loading thread."""
         from seqshell.terminal.line_runner import LineRunner
 
-        return LineRunner(
+        runner = LineRunner(
             shell or startup.build_shell(self._options, on_slow=self._on_slow),
             self._printer,
             self._signals,
             self._prompt.is_waiting,
         )
+        runner.ask_for_toolbar()
+        return runner
 
     def _on_slow(self, text: str) -> None:
         """A plugin imports slowly; called in a thread of its own."""

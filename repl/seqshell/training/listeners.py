@@ -30,9 +30,9 @@ def followed(events: Iterable[Event], run: Run, registry: Registry) -> Iterator[
             problems = registry.notify(HOOK, found.append, run=run, event=event)
         yield from found
         for problem in problems:
-            yield Notice(f"{problem.message}; its hooks are left out, and the training continues", "warning")
             if isinstance(problem.__cause__, KeyboardInterrupt):
                 raise problem.__cause__
+            yield Notice(f"{problem.message}; its hooks are left out, and the training continues", "warning")
 
 
 @contextmanager
