@@ -1,9 +1,11 @@
 """A session as a page: each token once, in the branch that read it first, with its turn and its writer."""
 
+import numpy as np
 import pytest
 
 from seqshell.core.pictures.page import Heading, Note, Passage, Tree
 from seqshell.session import Session, inspection
+from seqshell.session.interventions import Clamp, Steering
 from seqshell.testing import tiny_classification_model, tiny_forecast_model, tiny_translation_model
 
 
@@ -128,3 +130,27 @@ def test_sessions_of_every_task_have_a_page(make, read, written):
         == written
     )
     assert session._repr_html_().count("<h2>") == 1
+
+
+def test_interventions_are_noted_where_they_begin_and_end(session):
+    session.feed("abc")
+    clamp = Clamp("0[3]", 0, (3,), np.float32(2))
+    for active, text in (
+        ((clamp,), "de"),
+        ((clamp, Steering("once", (np.ones((1, 8), np.float32),), once=True)), "f"),
+        ((), "g"),
+    ):
+        session.begin_turn()
+        session.intervene(active)
+        session.feed(text)
+    blocks = session.as_page().blocks[3:]
+
+    assert [block.text if isinstance(block, Note) else block.pieces[0].text for block in blocks] == [
+        "abc",
+        "from here on: 0[3] = 2",
+        "de",
+        "the state was changed here",
+        "f",
+        "from here on: no interventions",
+        "g",
+    ]

@@ -32,6 +32,7 @@ def session_page(cursor: Cursor, navigator: Navigator, drops_separator: bool, se
         "position": current.position,
         "branch": current.name,
         "seed": navigator.seed,
+        **({"interventions": ", ".join(each.name for each in cursor.interventions)} if cursor.interventions else {}),
         "tokens in all branches": timeline.num_tokens,
     }
     blocks: list[Block] = [Grid(("", ""), tuple((name, cell(value)) for name, value in facts.items()))]
@@ -73,12 +74,14 @@ def _blocks(cursor: Cursor, parts: Sequence[Part], *, continues: bool, drops_sep
     if continues and parts:
         pieces.append(Piece("… "))
     for run, first, last in parts:
-        if timeline.read[run] == Read.ROOT:
+        if timeline.read[run] in (Read.ROOT, Read.CHANGED):
             if pieces:
                 yield Passage(tuple(pieces))
-            if start := _start(cursor, first):
-                yield Note(start)
-            pieces, tail, at_start = [], b"", True
+            if note := _start(cursor, first) if timeline.read[run] == Read.ROOT else _change(cursor, first):
+                yield Note(note)
+            pieces = []
+            if timeline.read[run] == Read.ROOT:
+                tail, at_start = b"", True
             continue
         if timeline.read[run] == Read.CHANGED:
             if pieces:
@@ -106,6 +109,15 @@ def _start(cursor: Cursor, root: int) -> str:
     if (source := timeline.sources.get(root)) is not None:
         return f"translation of: {source.text}"
     return "from the initial state" if root else ""
+
+
+def _change(cursor: Cursor, node: int) -> str:
+    """The interventions that are active from a node on, at which they, or the state, were changed."""
+    timeline = cursor.timeline
+    active = timeline.active_at(node)
+    if active == timeline.active_at(timeline.before(node)):
+        return "the state was changed here"
+    return f"from here on: {', '.join(each.name for each in active) or 'no interventions'}"
 
 
 def _note(cursor: Cursor, run: int, first: int) -> str:
