@@ -21,6 +21,7 @@ COMMANDS = {
     "inspect": "top=top",
     "score": "score=score",
     "state": "state=state",
+    "steering": "clamp=clamp lesion=lesion steer=steer interventions=interventions sweep=sweep",
     "alternatives": "alt=alt",
     "choosing": "next_words=words tree=tree",
     "by_hand": "pick=pick explore=explore",

@@ -251,6 +251,8 @@ def describe(cursor: Cursor, branch: str) -> Mapping[str, Any]:
         leaf = as_array(leaf)
         size += leaf.nbytes
         shown[name] = f"{' x '.join(map(str, leaf.shape[1:]))} {leaf.dtype}, {_norms(leaf[0])}"
+    if active := cursor.interventions:
+        shown["interventions"] = ", ".join(each.name for each in active)
     store = cursor.store
     shown["size"] = f"{size:,} bytes"
     shown["snapshots"] = (

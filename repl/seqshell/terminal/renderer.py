@@ -31,6 +31,7 @@ from seqshell.core.events import (
     SettingChanged,
     Spectrum,
     StateDifference,
+    Sweep,
     Table,
     Tables,
     Text,
@@ -131,6 +132,10 @@ class Renderer:
     @_draw.register
     def _(self, event: TracedText) -> None:
         self._draw(event.table())
+
+    @_draw.register
+    def _(self, event: Sweep) -> None:
+        draw_table(self.printer, event.table())
 
     @_draw.register
     def _(self, event: Progress) -> None:

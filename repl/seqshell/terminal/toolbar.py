@@ -1,4 +1,6 @@
-"""The bottom toolbar: model, labels, branch and position, failed plugins, the texts of plugins, seed, chain, speed."""
+"""The bottom toolbar: model, labels, branch and position, interventions, failed plugins, texts of plugins, seed, chain,
+speed.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +37,8 @@ def toolbar_parts(
         if session.model.labels:
             yield from label_so_far(session) if live_label is None else live_label
         yield f"{session.branch} at {session.position:,}"
+        if active := session.interventions:
+            yield active[0].name[:LONGEST] if len(active) == 1 else f"{len(active)} interventions"
     failed = [problem.plugin or problem.message for problem in shell.registry.problems]
     if failed:
         yield f"{', '.join(dict.fromkeys(failed))} failed: /plugins"

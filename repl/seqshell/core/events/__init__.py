@@ -9,6 +9,7 @@ from seqshell.core.events.dynamics import Spectrum
 from seqshell.core.events.forecast import Forecast
 from seqshell.core.events.gates import Gates
 from seqshell.core.events.inspection import Attention, Likely, Score, Scored, Top
+from seqshell.core.events.interventions import ActiveInterventions, Sweep
 from seqshell.core.events.line import ByHand, HookOutput, LineFinished, LineStarted, Quit, Steps
 from seqshell.core.events.probes import Probes
 from seqshell.core.events.reach import Reach
@@ -21,6 +22,7 @@ from seqshell.core.events.traces import TracedText, TracedToken
 from seqshell.core.events.units import UnitRanking
 
 __all__ = [
+    "ActiveInterventions",
     "Alternatives",
     "Answer",
     "Attention",
@@ -60,6 +62,7 @@ __all__ = [
     "Spectrum",
     "StateDifference",
     "Steps",
+    "Sweep",
     "Table",
     "Tables",
     "Text",

@@ -15,6 +15,8 @@ from seqshell.shell.commands.history import moved_to
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 from seqshell.shell.commands.state_words import ACTIONS, state_words
 
+STALE = "the model cannot tell its outputs from its state alone: the edit shows from the next token on"
+
 if TYPE_CHECKING:
     from seqshell.session.given import StateRecord
     from seqshell.shell.shell import Shell
@@ -199,7 +201,7 @@ def _continued(shell: Shell, record: StateRecord) -> Iterator[Event]:
     session = shell.session
     yield moved_to(session, session.set_state(record))
     if record.is_stale:
-        yield Notice("the model cannot tell its outputs from its state alone: the edit shows from the next token on")
+        yield Notice(STALE)
 
 
 RUN: Mapping[str, Callable[[Shell, Arguments], Iterator[Event]]] = {

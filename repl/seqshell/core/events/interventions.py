@@ -1,0 +1,105 @@
+"""Events of interventions: which are active, and what values of a unit lead to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from seqshell.core.events.base import Event, Rows
+from seqshell.core.events.display import Table
+from seqshell.core.text_output import cell, counted
+
+
+@dataclass(frozen=True)
+class ActiveInterventions(Event):
+    """The interventions that are active at a position, as texts. change: what was done to them, if anything."""
+
+    interventions: tuple[str, ...]
+    position: int
+    branch: str
+    change: str = ""
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The interventions by number, and the position."""
+        found = [{"number": number, "text": text} for number, text in enumerate(self.interventions, 1)]
+        place = {"interventions": found, "pos": self.position, "branch": self.branch}
+        return {**place, "change": self.change} if self.change else place
+
+    def as_rows(self) -> Rows:
+        """One row for each."""
+        return [("number", "intervention"), *enumerate(self.interventions, 1)]
+
+    def as_text(self) -> str:
+        """What was done, then one line for each."""
+        lines = [f"{number}  {text}" for number, text in enumerate(self.interventions, 1)]
+        if not self.change:
+            return "\n".join(lines) or "no interventions"
+        others = len(lines) - 1
+        more = f" · {counted(len(lines), 'intervention')} active: /interventions" if others > 0 else ""
+        return f"{self.change} · from position {self.position:,} on · /undo goes back{more}"
+
+
+@dataclass(frozen=True)
+class SweepRow:
+    """A value, the divergence of its distribution of the next token from the one here in nats, the most likely tokens
+    with their probabilities, and the most likely text that follows.
+    """
+
+    value: Any
+    divergence: float
+    tokens: tuple[tuple[str, float], ...]
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Sweep(Event):
+    """What follows if a unit keeps each of some values; `now` is its value here (None: it has several numbers)."""
+
+    unit: str
+    now: Any
+    rows: tuple[SweepRow, ...]
+
+    def as_json(self) -> Mapping[str, Any]:
+        """One object for each value, the divergence in nats and bits."""
+        values = [
+            {
+                "value": _plain(row.value),
+                "js_nats": row.divergence,
+                "js_bits": row.divergence / math.log(2),
+                "tokens": [{"text": text, "prob": prob} for text, prob in row.tokens],
+                **({"text": row.text} if row.text else {}),
+            }
+            for row in self.rows
+        ]
+        return {"unit": self.unit, "now": _plain(self.now), "values": values}
+
+    def as_rows(self) -> Rows:
+        """One row for each value, with the most likely token."""
+        rows = [(_plain(row.value), row.divergence, *row.tokens[0], row.text) for row in self.rows]
+        return [("value", "js_nats", "token", "prob", "text"), *rows]
+
+    def table(self) -> Table:
+        """One row for each value."""
+        is_now = "" if self.now is None else f" is {cell(_plain(self.now), '.4g')} here"
+        rows = tuple(
+            (
+                cell(_plain(row.value), ".4g"),
+                f"{row.divergence:.4f}",
+                " ".join(f"{text!r} {prob:.2f}" for text, prob in row.tokens),
+                *([repr(row.text)] if row.text else []),
+            )
+            for row in self.rows
+        )
+        names = ("value", "JS", "next", "then")[: len(rows[0])]
+        title = f"{self.unit}{is_now} · JS: divergence of the next token from the one here, in nats"
+        return Table(names, rows, title, ("then",) if len(names) > 3 else ())
+
+    def as_text(self) -> str:
+        """The table."""
+        return self.table().as_text()
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, complex) else value
