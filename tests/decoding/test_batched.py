@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from seqshell.core.errors import UsageError
-from seqshell.core.sampling import Batch, Draw, Request, Stop
+from seqshell.core.sampling import END, Batch, Draw, Hypotheses, Hypothesis, Request, Stop
 from seqshell.core.state import leaves
 from seqshell.core.tokenizers import ByteTokenizer
 from seqshell.decoding.batched import answers
@@ -183,6 +185,30 @@ def test_an_answer_ends_before_a_stop_text(strategy):
 def test_a_streaming_strategy_refuses_to_find_several_answers():
     with pytest.raises(UsageError, match=r"^greedy finds one answer, not 3; /strategies lists the ones that search$"):
         list(answers(TRANSLATOR, [[EOS]], Greedy(), new_request(num_best=3)))
+
+
+@dataclass(frozen=True)
+class Quits:
+    """A search that answers some rows with their most likely first token, and then ends all of them."""
+
+    name: ClassVar[str] = "quits"
+    streams: ClassVar[bool] = False
+    rows: int = 0
+
+    def search(self, decoder, start, request):
+        for row in range(min(self.rows, len(start.outputs))):
+            yield Hypotheses(row, (Hypothesis((int(start.outputs[row].argmax()),), -1.0, -1.0, (), ()),))
+        yield END
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2])
+def test_rows_without_an_answer_are_empty_when_a_search_ends_them(rows):
+    found = dict(answers(TRANSLATOR, [(5, 2), (6, 2), (7, 2)], Quits(rows), new_request(keeps_states=False)))
+
+    assert [(len(found[number][0].ids), found[number][0].stop) for number in sorted(found)] == [
+        *[(1, "")] * rows,
+        *[(0, "plugin")] * (3 - rows),
+    ]
 
 
 def test_no_sources_have_no_answers():

@@ -81,9 +81,16 @@ def _started(decoder: SourceDecoder, sources: Sequence[Sequence[int]], bos: int,
 def _searched(
     decoder: SourceDecoder, start: Batch, strategy: Strategy, request: Request
 ) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
-    for step in guarded_search(strategy, decoder, start, request):
-        if isinstance(step, Hypotheses):
-            yield step.row, step.best
+    """Yield each row that is finished. A row that END leaves without an answer has an empty one."""
+    left = dict.fromkeys(range(len(start.outputs)))
+    try:
+        for step in guarded_search(strategy, decoder, start, request):
+            if isinstance(step, Hypotheses):
+                left.pop(step.row, None)
+                yield step.row, step.best
+    except AnswerEnded:
+        for row in left:
+            yield row, (Hypothesis((), 0.0, 0.0, (), (), "plugin"),)
 
 
 def _streamed(
