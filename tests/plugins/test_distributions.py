@@ -8,6 +8,7 @@ import json
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from seqshell.models.file import read_header
@@ -28,6 +29,14 @@ OFFERS = {
     "syllables": "tokenizer",
     "json_rnn": "importer",
 }
+# Language models whose decoders have no trace: the leaves of their states, and the shapes at each token.
+TRACED = {
+    "complex_lru": {"0": (2, 32)},
+    "growing_cache": dict.fromkeys(("0.keys", "0.values", "1.keys", "1.values"), (2, 1, 16)),  # what a token adds
+    "mingru": {"0": (2, 48)},
+    "selective": {"0.inputs": (64, 3), "0.space": (64, 8)},
+}
+OF_TOKENS = ("position", "id", "text", "surprisal", "model", "from", "unit")
 
 
 def plugins_of(project):
@@ -75,11 +84,12 @@ def used(installed):
         model = ["-m", installed.work / f"{project}.safetensors"]
         session = installed.work / f"{project}-session.safetensors"
         more = ["-c", second, "-c", "/state", "--seed", "3"]
+        trace = ["-c", f"/trace -o {project}.npz {second}"]
         command = "train" if MODEL_SOURCE[project].suffix == ".toml" else "import"
         steps.append(
             (
                 [command, installed.source(project) / MODEL_SOURCE[project].name, "--out", model[1]],
-                [*model, "-c", first, "-c", f"/save {session}", *more],
+                [*model, "-c", first, "-c", f"/save {session}", *(trace if project in TRACED else []), *more],
                 [*model, "--restore", session, *more],
             )
         )
@@ -156,3 +166,12 @@ def test_a_saved_session_continues_the_same_in_another_process(used, project):
     )
     assert before[-len(after) :] == after
     assert 0 < len(after) < len(before)  # only the first session has the answer to the first line
+
+
+@pytest.mark.parametrize("project", TRACED)
+def test_a_trace_has_every_leaf_of_a_plugins_model(used, installed, project):
+    assert used[project][1].returncode == 0
+    with np.load(installed.work / f"{project}.npz") as found:
+        assert "".join(found["text"]) == lines_of(project)[1]
+        assert {name: found[name].shape[1:] for name in found if name not in OF_TOKENS} == TRACED[project]
+        assert {len(found[name]) for name in TRACED[project]} == {len(found["text"])}
