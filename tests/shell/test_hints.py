@@ -29,7 +29,6 @@ SUGGESTED = {
     "/explain abc": "/classify --explain abc",
     "/label abc": "/classify abc",
     "/why abc": "/classify --explain abc",
-    "/export all.txt": "/text -o all.txt",
     "/forget": "/reset",
     "/fork other": "/branch other",
     "/gen": "/continue",
@@ -96,6 +95,8 @@ SUGGESTED = {
     "/set seed 4": "/seed 4",
     "/set strategy greedy": "/strategy greedy",
     "/set system abc": "/feed abc",
+    "/set color on": "/set color surprisal",
+    "/set color neuron": "/state to see the units",
     "/set num_ctx 2048": "/reach to see how far back the model remembers",
     "/set verbose on": "/top or /state to see what the model computes",
     "/seed abc": "/reseed abc starts a text with it",
@@ -103,8 +104,6 @@ SUGGESTED = {
 # The same for keys and for programs outside the shell.
 ELSEWHERE = {
     "/cls": "Ctrl-L at the prompt",
-    "/set color on": "seqshell --color=always outside the shell",
-    "/set colour on": "seqshell --color=always outside the shell",
     "/compare": "seqshell compare outside the shell",
     "/edit": "Ctrl-X Ctrl-E at the prompt",
     "/evaluate": "seqshell evaluate outside the shell",
@@ -114,6 +113,7 @@ ELSEWHERE = {
 }
 # A setting: a setting here, with a value.
 RENAMED = {
+    "colour": ("color", "surprisal"),
     "eos": ("stop", "x"),
     "length": ("max_tokens", "4"),
     "logit_bias": ("bias", "a:+2"),

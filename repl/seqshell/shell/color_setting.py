@@ -31,7 +31,7 @@ class ColorSetting(Setting):
         words = value.split(maxsplit=1) if isinstance(value, str) else []
         if words and (len(words) == 2 if words[0] == NEURON else words in ([OFF], [SURPRISAL])):
             return " ".join([words[0], *("".join(word.split()) for word in words[1:])])
-        hint = "/set color neuron hidden[0,3], with a unit of /state" if words == [NEURON] else ""
+        hint = "/state to see the units" if words == [NEURON] else f"/set {self.name} {SURPRISAL}"
         raise UsageError(f"{self.name} must be {self.range}, not {quoted(value)}", hint=hint)
 
 

@@ -20,7 +20,6 @@ COMMANDS: Mapping[str, str] = MappingProxyType(
         "edit": "Ctrl-X Ctrl-E at the prompt",
         "evaluate": "seqshell evaluate outside the shell",
         "explain": "/classify --explain {TEXT}",
-        "export": "/text -o {FILE}",
         "forget": "/reset",
         "fork": "/branch {NAME}",
         "gen": "/continue",
@@ -66,8 +65,7 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
     {
         "beam_size": "/strategy beam width={N}",
         "beams": "/strategy beam width={N}",
-        "color": "seqshell --color=always outside the shell",
-        "colour": "seqshell --color=always outside the shell",
+        "colour": "color",
         "do_sample": "/strategy sample",
         "eos": "stop",
         "format": "seqshell --json outside the shell",
