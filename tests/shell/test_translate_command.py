@@ -149,6 +149,15 @@ def test_an_answer_contains_required_words(shell, tmp_path):
     assert [word in line.answer.split() for line in lines] == [True, True]
 
 
+def test_the_command_compares_the_last_translation_of_a_background_model(shell):
+    before = only(shell, "/translate i love the dog", Translation)
+    table = only(shell, "/what-if dog=cat", Table)
+    assert [row[1] for row in table.rows if row[1]] == before.answer.replace(".", " .").split()
+    assert table.columns == ("", "dog", "cat", "to dog", "to cat")
+    with pytest.raises(UsageError, match="cannot read 'dog'; write OLD=NEW, such as dog=cat"):
+        send(shell, "/what-if dog")
+
+
 def test_a_text_in_quotes_and_of_several_lines_is_one_text(shell):
     plain = only(shell, "/translate i love you", Translation).answer
     assert only(shell, '/translate "i love\\nyou"', Translation).answer == plain

@@ -156,6 +156,16 @@ def _as_json(event: Translation) -> dict[str, Any]:
     }
 
 
+def translating_session(shell: Shell) -> Session:
+    """The session of the last translation, else the current one. UsageError if it does not translate."""
+    workspace = shell.workspace
+    name = workspace.translated if workspace.translated in workspace.sessions else workspace.current
+    session = workspace.sessions[name] if name is not None else shell.session
+    if session.model.source_tokenizer is None:
+        raise UsageError("nothing has been translated yet; use /translate TEXT first", code="no_answer")
+    return session
+
+
 @command(
     "attention",
     usage="[-o FILE]",
@@ -175,15 +185,4 @@ def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     file = str(arguments.options.get("-o", ""))
     if file:
         view_place(file)
-    name = (
-        shell.workspace.translated
-        if shell.workspace.translated in shell.workspace.sessions
-        else shell.workspace.current
-    )
-    session = shell.workspace.sessions[name] if name is not None else shell.session
-    if session.model.source_tokenizer is None:
-        raise UsageError(
-            "nothing has been translated yet; use /translate TEXT first",
-            code="no_answer",
-        )
-    yield from to_file(shell, arguments, [session.attention()])
+    yield from to_file(shell, arguments, [translating_session(shell).attention()])
