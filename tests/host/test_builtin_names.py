@@ -13,8 +13,11 @@ from seqshell.host.builtin import load_registry
 ROOT = Path(seqshell.__file__).parent
 
 # The layers contain the cells, the contract opens real checkpoints, and `plugins new` needs defaults that exist.
-# The foreign words stand for names that people know from other programs.
-EXCEPT = ("layers", "testing", "cli/plugin_templates.py", "shell/foreign_words.py")
+# The foreign words stand for names that people know from other programs. /tree has a setting called top_p.
+EXCEPT = (
+    *("layers", "testing", "cli/plugin_templates.py", "shell/foreign_words.py"),
+    *("core/events/token_tree.py", "shell/commands/choosing.py"),
+)
 
 
 def names():
