@@ -9,8 +9,8 @@ from seqshell.core.errors import UsageError
 from seqshell.core.events import Event
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.text_output import quoted
-from seqshell.session.reading import slow_progress
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
+from seqshell.shell.commands.slow_work import slowly
 from seqshell.shell.commands.unknown import unknown_events
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ def _spectrum(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     from seqshell.session.inspection import token_name
 
     cursor = session.behaviour.cursor
+    session.behaviour.navigator.forget_interrupt()
     search = SpectrumSearch(StepFunction(cursor, state, token))
-    yield from slow_progress(search.steps(), lambda: search.done, search.total, "differentiating", "step")
+    yield from slowly(shell, search.steps(), lambda: search.done, search.total, "differentiating", "step")
     yield search.spectrum(token_name(cursor, token), position)
 
 
@@ -112,6 +113,6 @@ def _gates(shell: Shell, text: str) -> Iterator[Event]:
     else:
         ids, record = branch_text(session)
     use = GateUse(session, ids, record)
-    yield from slow_progress(use.steps(), lambda: use.done, len(ids), "reading")
+    yield from slowly(shell, use.steps(), lambda: use.done, len(ids), "reading")
     yield use.gates()
     yield from unknown_events(session.behaviour.unknown(text)) if text else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,10 +10,10 @@ from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Notice
 from seqshell.core.plugin_api import Arguments, Option, command
 from seqshell.core.text_output import counted
-from seqshell.session.reading import slow_progress
 from seqshell.shell import syntax
 from seqshell.shell.commands.output_files import PICTURE_OPTION, TABLE_OPTION, to_file
 from seqshell.shell.commands.pattern_words import pattern_and_file
+from seqshell.shell.commands.slow_work import slowly
 from seqshell.shell.commands.state_words import unit_words
 from seqshell.shell.commands.unknown import unknown_events
 
@@ -68,7 +68,7 @@ def neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     found = UnitText(session, unit, ids, record)
 
     def work() -> Iterator[Event]:
-        yield from _slowly(shell, found.steps(), lambda: len(found.values), len(ids), "reading")
+        yield from slowly(shell, found.steps(), lambda: len(found.values), len(ids), "reading")
         yield found.coloured()
         yield from unknown_events(session.behaviour.unknown(given.text)) if given.text else ()
 
@@ -122,9 +122,9 @@ def find_neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     def work() -> Iterator[Event]:
         units = unit_texts.AllUnits(session, ids, record)
-        yield from _slowly(shell, units.steps(), lambda: units.done, len(ids), "reading")
+        yield from slowly(shell, units.steps(), lambda: units.done, len(ids), "reading")
         ranking = Ranking(units.names, units.values, inside)
-        yield from _slowly(shell, ranking.steps(), lambda: ranking.done, len(units.names), "ranking", "unit")
+        yield from slowly(shell, ranking.steps(), lambda: ranking.done, len(units.names), "ranking", "unit")
         name = file or session.branch
         yield UnitRanking(about, name, len(ids), int(inside.sum()), ranking.best(), ranking.chance())
         if left_out:
@@ -150,21 +150,3 @@ def _ids_and_start(shell: Shell, file: str, text: str) -> tuple[list[int], State
             hint="" if file else "@FILE, after the pattern, reads a longer text",
         )
     return ids, record
-
-
-def _slowly(
-    shell: Shell, steps: Iterable[object], done: Callable[[], int], total: int, doing: str, thing: str = "token"
-) -> Iterator[Event]:
-    """The steps of long work, with progress. Ctrl-C stops it between two of them."""
-    try:
-        yield from slow_progress(_until_interrupted(shell, steps), done, total, doing, thing)
-    except GeneratorExit:  # no event can be yielded any more
-        shell.notices.append(Notice(f"interrupted while {doing}; nothing has changed"))
-        raise
-
-
-def _until_interrupted(shell: Shell, steps: Iterable[object]) -> Iterator[None]:
-    for _ in steps:
-        if shell.session.behaviour.cursor.interrupted:
-            raise UsageError("interrupted; nothing has changed", code="interrupt")
-        yield

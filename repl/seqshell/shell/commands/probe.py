@@ -9,9 +9,9 @@ from seqshell.core.errors import UsageError
 from seqshell.core.events import Event
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.text_files import read_file
-from seqshell.session.reading import slow_progress
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 from seqshell.shell.commands.pattern_words import pattern_and_file
+from seqshell.shell.commands.slow_work import slowly
 
 if TYPE_CHECKING:
     from seqshell.inspect.probes import Probing
@@ -46,9 +46,9 @@ def probe(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
 def _probe(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     found = _probing(shell, arguments)
-    yield from slow_progress(found.reading(), lambda: found.done, found.total, "reading")
+    yield from slowly(shell, found.reading(), lambda: found.done, found.total, "reading")
     number = found.num_parts
-    yield from slow_progress(found.fitting(), lambda: found.done, number, "fitting", "probe")
+    yield from slowly(shell, found.fitting(), lambda: found.done, number, "fitting", "probe")
     yield found.probes()
 
 
