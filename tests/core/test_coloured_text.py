@@ -20,6 +20,11 @@ def test_its_text_has_a_digit_below_the_beginning_of_each_token_and_a_legend():
     assert SURPRISAL.as_text() == "ab\n0\nnats from 1 to 3 · digits 0 to 9: 1 to 3"
 
 
+def test_digits_stay_below_their_tokens_beside_wide_characters_combining_marks_and_tabs():
+    event = ColouredText(("日", "a\tb", "e\u0301", "c", "d\ne", ""), (1.0, -1.0, 0.0, None, 1.0, 0.5), -1.0, 1.0)
+    assert event.as_text().splitlines()[:3] == ["日a be\u0301cd", "9 0  5 9", "e"]
+
+
 def test_its_json_has_the_scale_and_the_value_of_each_token_and_its_rows_the_tokens():
     infinite = ColouredText(("a", "b"), (math.inf, 0.5), 0.5, 0.5, "t", "hidden[3]")
     assert tidy(infinite.as_json()) == {

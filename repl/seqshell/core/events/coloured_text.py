@@ -72,16 +72,21 @@ class ColouredText(Event):
         return " · ".join(filter(None, (self.title, ends, f"digits 0 to 9: {scale}")))
 
     def _lines_with_digits(self) -> list[str]:
-        """Each line of the text with its digits below, one at the beginning of each token."""
-        text, digits = "", ""
-        for token, value in zip(self.tokens, self.values, strict=True):
-            text += token
-            digit = " " if value is None else str(self.digit(value))
-            digits += (digit + " " * (len(token) - 1))[: len(token)]
+        """Each line of the text with its digits below, one at the beginning of each token; a tab is a space."""
+        from seqshell.core.pictures.drawing import width_of
+
         lines: list[str] = []
-        start = 0
-        for line in text.split("\n"):
-            below = digits[start : start + len(line) + 1].rstrip() if line else ""
-            lines += [line, *([below] if below else [])]
-            start += len(line) + 1
+        text = digits = ""
+        for token, value in zip((*self.tokens, "\n"), (*self.values, None), strict=True):
+            digit = " " if value is None else str(self.digit(value))
+            for character in token:
+                if character == "\n":
+                    below = f"{digits}{digit}".rstrip() if text else ""  # an empty line has no digits
+                    lines += [text, *([below] if below else [])]
+                    text = digits = digit = ""
+                    continue
+                text += " " if character == "\t" else character
+                width = 1 if character == "\t" else width_of(character)
+                digits += (digit or " ").ljust(width) if width else ""
+                digit = "" if width else digit
         return lines
