@@ -185,6 +185,14 @@ def test_a_text_is_coloured_by_a_unit_and_the_session_does_not_move(shell, folde
     assert (folder / "q.tsv").read_text(encoding="utf-8").startswith("text\tvalue\n")
 
 
+def test_the_unit_may_have_spaces_and_an_empty_file_is_no_branch(shell, folder):
+    assert only(send(shell, "/neuron quote[ 1 ] ab"), ColouredText).tokens == ("a", "b")
+    send(shell, "/feed ab")
+    (folder / "empty.txt").touch()
+    with pytest.raises(SeqshellError, match="cannot trace an empty text"):
+        send(shell, "/neuron quote[1] @empty.txt")
+
+
 def test_a_text_begins_in_the_state_here_and_the_branch_where_it_began(shell):
     send(shell, f"/feed {QUOTE}ab")
     assert only(send(shell, "/neuron quote[1] cd"), ColouredText).values == (1, 1)

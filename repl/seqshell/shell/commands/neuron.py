@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 LEAST = 500  # tokens in which units are ranked
+UNIT_AND_TEXT = re.compile(r"([^\s\[]+\[[^\]]*\]|\S+)\s*(.*)", re.DOTALL)
 
 
 def neuron_words(shell: Shell, text: str) -> Mapping[str, str]:
@@ -55,13 +57,13 @@ def neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     from seqshell.inspect.unit_values import single_unit
 
     session = shell.session
-    name, _, rest = arguments.text.strip().partition(" ")
-    if not name:
+    words = UNIT_AND_TEXT.fullmatch(arguments.text.strip())
+    if words is None:
         raise UsageError(f"missing argument; usage: /neuron {neuron.usage}")
-    unit = single_unit(name, session)
-    given = syntax.read_arguments(neuron, rest.lstrip(), shell.read_stdin)
+    unit = single_unit(words[1], session)
+    given = syntax.read_arguments(neuron, words[2], shell.read_stdin)
     record: StateRecord | None = None
-    if given.text:
+    if given.text or given.file:
         ids = session.behaviour.encode(given.text, shell.settings.get("unknown"))
     else:
         ids, record = branch_text(session)
@@ -89,10 +91,10 @@ def find_neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     PATTERN is a regular expression of Python, verbatim. A token is inside if it has a character of a match, or of the
     first group: ("[^"]*)" leaves the closing mark out. The text is that of FILE, read from the state here, or of this
-    branch. The AUC is the probability that a unit is larger inside
-    than outside, or smaller, whichever is more: 1 tells all tokens, 0.5 none. Beside it is what chance gives: the best
-    unit for the same labels moved along the text in a circle. A feature is position (the second half of the positions
-    in a line), line-start (the first character of a line) or depth (inside brackets or quotation marks).
+    branch. The AUC is the probability that a unit is larger inside than outside, or smaller, whichever is more: 1 tells
+    all tokens, 0.5 none. Beside it is what chance gives: the best unit for the same labels moved along the text in a
+    circle. A feature is position (the second half of the positions in a line), line-start (the first character of a
+    line) or depth (inside brackets or quotation marks).
 
         >>> /continue 600
         >>> /find-neuron [A-Z]+:
