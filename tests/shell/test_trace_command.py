@@ -7,6 +7,7 @@ import pytest
 
 from seqshell import SeqshellError
 from seqshell.core.events import Data, Notice, TracedText
+from seqshell.shell.commands.trace import trace
 from seqshell.testing import shell_for, tiny_model
 
 
@@ -66,6 +67,14 @@ def test_the_table_is_written_as_json_and_html_too(shell, folder):
     for name in ("x.json", "x.html", "x.txt"):
         list(shell.run(f"/trace -o {name} fad"))
         assert "main@3" in (folder / name).read_text(encoding="utf-8")
+
+
+def test_the_names_of_arrays_are_completed_after_others(shell):
+    (what,) = (option for option in trace.options if option.flag == "--what")
+    before = shell.session.here
+    assert what.complete(shell, "") == ["0", "logits", "surprisal"]
+    assert what.complete(shell, "0,lo") == ["0,0", "0,logits", "0,surprisal"]
+    assert shell.session.here is before
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqshell.core.errors import UsageError
+from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.events import Data, Event, Notice
 from seqshell.core.named_files import output_file, shown_name
 from seqshell.core.plugin_api import Arguments, Option, command
@@ -24,11 +24,16 @@ OTHERS = (".json", ".txt", *PICTURES)  # of the table of tokens
 
 
 def _names(shell: Shell, text: str) -> list[str]:
-    """What may complete the value of --what: the leaves of the state, after names and commas that are there."""
-    from seqshell.core.state import by_address
+    """What may complete the value of --what: the names of a trace of one token, after names and commas."""
+    from seqshell.inspect.trace_choice import available
+    from seqshell.inspect.tracing import trace as traced
 
     before, comma, _ = text.rpartition(",")
-    return [f"{before}{comma}{name}" for name in (*by_address(shell.session.state), "logits")]
+    try:
+        names = available(traced(shell.session, [0]))
+    except SeqshellError:  # a model without a state, or one of values
+        return []
+    return [f"{before}{comma}{name}" for name in names]
 
 
 @command(
