@@ -7,7 +7,7 @@ import pytest
 
 from seqshell import SeqshellError
 from seqshell.core.events import Data, Notice, TracedText
-from seqshell.shell.commands.trace import trace
+from seqshell.shell.completion import complete
 from seqshell.testing import shell_for, tiny_model
 
 
@@ -70,10 +70,10 @@ def test_the_table_is_written_as_json_and_html_too(shell, folder):
 
 
 def test_the_names_of_arrays_are_completed_after_others(shell):
-    (what,) = (option for option in trace.options if option.flag == "--what")
     before = shell.session.here
-    assert what.complete(shell, "") == ["0", "logits", "surprisal"]
-    assert what.complete(shell, "0,lo") == ["0,0", "0,logits", "0,surprisal"]
+    for line, expected in {"": "0 logits surprisal", "0,lo": "0,logits", "logits,0,s": "logits,0,surprisal"}.items():
+        found = complete(shell, f"/trace -o x.npz --what {line}")
+        assert [text for text, _ in found.items] == expected.split()
     assert shell.session.here is before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +29,7 @@ def _names(shell: Shell, text: str) -> list[str]:
     from seqshell.inspect.trace_choice import available
     from seqshell.inspect.tracing import trace as traced
 
-    before, comma, _ = text.rpartition(",")
+    before, comma, _ = re.split(r"\s", text)[-1].rpartition(",")
     try:
         names = available(traced(shell.session, [0]))
     except SeqshellError:  # a model without a state, or one of values
