@@ -10,9 +10,11 @@ import pytest
 from seqshell.core.errors import SeqshellError
 from seqshell.core.events import ColouredText, Notice, UnitRanking
 from seqshell.core.model import Model
+from seqshell.core.pictures.page import Passage, Scale
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.inspect.ranking import Ranking
-from seqshell.inspect.unit_texts import AllUnits
+from seqshell.inspect.unit_texts import AllUnits, session_colours
+from seqshell.inspect.unit_values import single_unit
 from seqshell.session.interventions import Clamp
 from seqshell.shell.completion import complete
 from seqshell.testing import shell_for, tiny_classification_model, tiny_model
@@ -265,6 +267,26 @@ def test_models_of_others_are_ranked_and_colour_texts(third_party, folder):
     coloured = only(send(shell, f"/neuron {found.units[0].unit} abcdefgh"), ColouredText)
     inside, outside = np.split(np.array(coloured.values) * found.units[0].sign, [3])
     assert inside.mean() > outside.mean()
+
+
+def test_an_exported_session_has_the_colours_of_answers_in_every_branch(shell, folder):
+    for line in (f"/feed a{QUOTE}b", "/branch other", f"/feed {QUOTE}c", "/checkout main", "/feed de"):
+        send(shell, line)
+    plain = shell.session.as_page()
+    send(shell, "/set color neuron quote[1]")
+    send(shell, "/export s.html")
+    assert "quote[1]" in (folder / "s.html").read_text(encoding="utf-8")
+
+    colours = session_colours(shell.session, single_unit("quote[1]", shell.session))
+    page = shell.session.as_page(colours=colours)
+    passages = [block for block in page.blocks if isinstance(block, Passage)]
+    assert [[(piece.text, piece.value) for piece in each.pieces if piece.value is not None] for each in passages] == [
+        [("a", 0.0), (QUOTE, 1.0), ("b", 1.0), ("d", 1.0), ("e", 1.0)],
+        [(QUOTE, 0.0), ("c", 0.0)],
+    ]
+    assert {each.scale for each in passages} == {Scale(0.0, 1.0, "quote[1]")}
+    texts = ["".join(piece.text for piece in block.pieces) for block in plain.blocks if isinstance(block, Passage)]
+    assert ["".join(piece.text for piece in each.pieces) for each in passages] == texts
 
 
 # The setting

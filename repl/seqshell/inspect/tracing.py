@@ -74,17 +74,18 @@ class BranchStart(StateRecord):
     changes: tuple[tuple[int, int], ...] = ()
 
 
-def branch_text(session: Session) -> tuple[list[int], BranchStart]:
-    """The tokens of this branch, and the state from which they were read. UsageError if there are none."""
-    ids, timeline, here = session.ids(), session.behaviour.cursor.timeline, session.here.node
+def branch_text(session: Session, branch: str | None = None) -> tuple[list[int], BranchStart]:
+    """The tokens of a branch, and the state from which they were read. UsageError if there are none."""
+    timeline, name = session.behaviour.cursor.timeline, branch or session.branch
+    ids, here = session.ids(name), session.behaviour.navigator.node(name)
     if not ids:
-        raise UsageError(f"{session.branch} has no text yet", hint="a TEXT, or @FILE")
+        raise UsageError(f"{name} has no text yet", hint="a TEXT, or @FILE")
     changes, depth = {0: timeline.root(here)}, 0
     for run, first, last in timeline.runs_to(here):
         if timeline.read[timeline.run_of(before := timeline.parent[run])] == Read.CHANGED:
             changes[depth] = before
         depth += last + 1 - first
-    record = session.behaviour.record(changes[0], session.branch)
+    record = session.behaviour.record(changes[0], name)
     start = BranchStart(record.state, record.outputs, record.given, record.source, changes=tuple(changes.items()))
     return ids, start
 

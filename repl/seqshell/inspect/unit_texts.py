@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from seqshell.core.errors import UsageError
 from seqshell.core.events import ColouredText
 from seqshell.core.growth import growth_axis
+from seqshell.core.pictures.page import Scale
 from seqshell.core.state import State, leaves
 from seqshell.inspect.addresses import Unit, unit_text
-from seqshell.inspect.tracing import chunks
+from seqshell.inspect.tracing import branch_text, chunks
 from seqshell.inspect.unit_values import after_one, real
 from seqshell.session import Session
 from seqshell.session.given import StateRecord
+from seqshell.session.page import TokenColours
 from seqshell.session.state_record import leaf_names
 
 MAX_NUMBERS = 2**28  # of all units at all tokens: 1 GB
@@ -56,6 +58,20 @@ class UnitText:
         return ColouredText(
             tuple(self.texts), tuple(self.values), min(finite), max(finite), self._name, str(self._unit)
         )
+
+
+def session_colours(session: Session, unit: Unit) -> TokenColours:
+    """The values of a unit at each token of all branches, on a scale for all of them."""
+    navigator, values = session.behaviour.navigator, dict[int, float]()
+    for branch in session.branches():
+        if branch.position:
+            found = UnitText(session, unit, *branch_text(session, branch.name))
+            for _ in found.steps():
+                pass
+            nodes = session.behaviour.cursor.timeline.nodes_to(navigator.node(branch.name))
+            values |= dict(zip(nodes, found.values, strict=True))
+    finite = [value for value in values.values() if math.isfinite(value)] or [0.0]
+    return TokenColours(values, Scale(min(finite), max(finite), str(unit)))
 
 
 class AllUnits:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from seqshell.core.events import Branches
-from seqshell.core.pictures.page import Block, Grid, Heading, Note, Page, Passage, Piece
+from seqshell.core.pictures.page import Block, Grid, Heading, Note, Page, Passage, Piece, Scale
 from seqshell.core.text_output import cell, counted
 from seqshell.session import inspection
 from seqshell.session.cursor import Cursor
@@ -16,7 +17,21 @@ from seqshell.session.timeline import Read
 Part = tuple[int, int, int]  # a run, and its first and last node that are shown
 
 
-def session_page(cursor: Cursor, navigator: Navigator, drops_separator: bool, settings: Sequence[Any]) -> Page:
+@dataclass(frozen=True)
+class TokenColours:
+    """The values of tokens, by node, on a scale."""
+
+    values: Mapping[int, float]
+    scale: Scale
+
+
+def session_page(
+    cursor: Cursor,
+    navigator: Navigator,
+    drops_separator: bool,
+    settings: Sequence[Any],
+    colours: TokenColours | None = None,
+) -> Page:
     """The page of a session. Each token is shown once, in the branch that read it first; so it takes linear time.
 
     drops_separator: as for `inspection.text_of`. settings: rows of a table, with the names of its columns first.
@@ -45,7 +60,10 @@ def session_page(cursor: Cursor, navigator: Navigator, drops_separator: bool, se
         start = f"from {branch.parent} at {branch.fork:,} · " if branch.parent is not None else ""
         here = " · you are here" if branch.current else ""
         blocks.append(Heading(branch.name, f"{start}position {branch.position:,}{here}"))
-        blocks += _blocks(cursor, parts, continues=branch.parent is not None, drops_separator=drops_separator)
+        found = _blocks(cursor, parts, colours, continues=branch.parent is not None, drops_separator=drops_separator)
+        blocks += (
+            replace(each, scale=colours.scale) if colours and isinstance(each, Passage) else each for each in found
+        )
     if settings:
         blocks += [Heading("Settings"), Grid(tuple(settings[0]), tuple(settings[1:]))]
     number = "1 branch" if len(branches) == 1 else f"{len(branches):,} branches"
@@ -67,7 +85,9 @@ def _new_parts(cursor: Cursor, node: int, shown: dict[int, int]) -> list[Part]:
     return parts[::-1]
 
 
-def _blocks(cursor: Cursor, parts: Sequence[Part], *, continues: bool, drops_separator: bool) -> Iterator[Block]:
+def _blocks(
+    cursor: Cursor, parts: Sequence[Part], colours: TokenColours | None, *, continues: bool, drops_separator: bool
+) -> Iterator[Block]:
     """The passages of a branch, and what its texts begin with."""
     timeline, pieces, tail = cursor.timeline, [], b""
     at_start = not continues
@@ -89,12 +109,14 @@ def _blocks(cursor: Cursor, parts: Sequence[Part], *, continues: bool, drops_sep
             pieces, at_start = [], False
             yield Note(f"from here on: {', '.join(each.name for each in timeline.active[run]) or 'no interventions'}")
             continue
-        text, tail = inspection.text_of_run(cursor, first, last, tail)
-        if at_start and drops_separator and text.startswith(inspection.SEPARATORS):
-            text = text[1:]
-        at_start = at_start and not text
-        if text:
-            pieces.append(Piece(text, note=_note(cursor, run, first), bold=timeline.read[run] == Read.FED))
+        for start, end in [(first, last)] if colours is None else ((node, node) for node in range(first, last + 1)):
+            text, tail = inspection.text_of_run(cursor, start, end, tail)
+            if at_start and drops_separator and text.startswith(inspection.SEPARATORS):
+                text = text[1:]
+            at_start = at_start and not text
+            if text:
+                value = None if colours is None else colours.values.get(end)
+                pieces.append(Piece(text, value, _note(cursor, run, first), timeline.read[run] == Read.FED))
     if pieces:
         yield Passage(tuple(pieces))
     elif len(parts) < 2:

@@ -38,6 +38,7 @@ from seqshell.session.tasks.behaviour import TaskBehaviour
 
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page
+    from seqshell.session.page import TokenColours
 
 MB = 1_000_000
 Kinds = Mapping[str, type[Any]] | None  # samplers or strategies by name
@@ -282,11 +283,11 @@ class Session(TaskMethods, InspectMethods, Sealed):
         """The position, the state's size and norms, and the snapshots in use, as text."""
         return {**inspection.describe(self._cursor, self.branch), "seed": self.seed, "retry": self.retry}
 
-    def as_page(self, *, settings: Sequence[Any] = ()) -> Page:
+    def as_page(self, *, settings: Sequence[Any] = (), colours: TokenColours | None = None) -> Page:
         """The session with its branches, as `seqshell.pictures` writes it. settings: rows to show, with their names."""
         from seqshell.session.page import session_page
 
-        return session_page(self._cursor, self._navigator, self.behaviour.drops_separator, settings)
+        return session_page(self._cursor, self._navigator, self.behaviour.drops_separator, settings, colours)
 
     def _repr_html_(self) -> str:
         """What notebooks show: the whole session."""

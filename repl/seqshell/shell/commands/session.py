@@ -13,10 +13,12 @@ from seqshell.core.text_output import cell
 from seqshell.core.view_files import view_place, write_page
 from seqshell.models.file import KINDS, read_header, require_kind
 from seqshell.models.summary import about_file
+from seqshell.shell.color_setting import unit_in
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.models import is_session, restored
 
 if TYPE_CHECKING:
+    from seqshell.session.page import TokenColours
     from seqshell.shell.shell import Shell
 
 
@@ -78,13 +80,29 @@ def restore(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     yield from restored(shell, word)
 
 
+def _colours(shell: Shell) -> TokenColours | None:
+    """The colours of the setting `color`, if it names a unit that the model has."""
+    name = unit_in(str(shell.settings.get("color")))
+    from seqshell.inspect.unit_texts import session_colours
+    from seqshell.inspect.unit_values import single_unit
+
+    if not name:
+        return None
+    try:
+        unit = single_unit(name, shell.session)
+    except UsageError:  # it is one of another model
+        return None
+    return session_colours(shell.session, unit)
+
+
 @command("export", usage="FILE", purpose="session")
 def export(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Write the whole session as a page, FILE.html, to read or to share; the state does not change.
 
     It has the model, the tree of branches, the text of each branch with what you wrote in bold, and the settings;
     beside the mouse are the turn, the seed and the options of an answer. Tokens that branches share are shown once. The
-    page is one file without scripts. /save keeps a session to continue it.
+    page is one file without scripts. With /set color neuron UNIT, its tokens are coloured by the unit. /save keeps a
+    session to continue it.
 
         >>> ROMEO:
         >>> /regen 2
@@ -96,6 +114,7 @@ def export(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if view_place(word).suffix.lower() != ".html":
         raise UsageError(f"a session is exported as .html; /save {word} saves it, /text -o {word} writes the text")
     settings = [(entry.name, cell(entry.value), entry.origin) for entry in shell.settings.table()]
-    path = write_page(word, shell.session.as_page(settings=[("setting", "value", "from"), *settings]))
+    rows = [("setting", "value", "from"), *settings]
+    path = write_page(word, shell.session.as_page(settings=rows, colours=_colours(shell)))
     if shell.interactive:
         yield Notice(f"written to {path}")
