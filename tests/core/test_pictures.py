@@ -24,6 +24,7 @@ from seqshell.core.events import (
     Tables,
     Text,
 )
+from seqshell.core.events.interventions import Sweep, SweepRow
 from seqshell.core.pictures import html, paints, raster, svg
 from seqshell.core.pictures.drawing import CHARACTER, Box, Dot, Track, Words
 from seqshell.core.pictures.layout import COLUMNS, MARGIN, laid_out
@@ -263,3 +264,11 @@ def test_one_surprising_token_leaves_the_others_their_colours():
     assert surprisal_scale([1.0] * 9 + [21.0], "nats") == Scale(0.0, 9.0, "nats")
     assert surprisal_scale([1.0, 2.0, float("inf")], "bits") == Scale(0.0, 2.0, "bits")
     assert surprisal_scale([], "nats") == Scale(0.0, 1.0, "nats")
+
+
+def test_a_sweep_is_drawn_as_the_divergence_of_each_value():
+    rows = (SweepRow(-1.0, 0.5, (("a", 1.0),), "b"), SweepRow(0.0, 0.25, (("c", 1.0),), "d"))
+    bars, grid = Sweep("0[3]", 0.0, rows).as_page().blocks
+
+    assert (bars.labels, bars.values, bars.unit) == (("-1", "0"), (0.5, 0.25), "nats")
+    assert [row[-1] for row in grid.rows] == ["'b'", "'d'"]

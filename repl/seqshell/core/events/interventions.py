@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
 from seqshell.core.events.display import Table
 from seqshell.core.text_output import cell, counted
+
+if TYPE_CHECKING:
+    from seqshell.core.pictures.page import Page
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,15 @@ class Sweep(Event):
         names = ("value", "JS", "next", "then")[: len(rows[0])]
         title = f"{self.unit}{is_now} · JS: divergence of the next token from the one here, in nats"
         return Table(names, rows, title, ("then",) if len(names) > 3 else ())
+
+    def as_page(self) -> Page:
+        """The divergence of each value as a bar, and the table."""
+        from seqshell.core.pictures.page import Bars, Page
+
+        labels = tuple(cell(_plain(row.value), ".4g") for row in self.rows)
+        shares = tuple(row.divergence for row in self.rows)
+        bars = Bars(labels, shares, f"{self.unit}: divergence of the next token from the one here", "nats")
+        return Page((bars, *self.table().as_page().blocks), f"Sweep of {self.unit}")
 
     def as_text(self) -> str:
         """The table."""
