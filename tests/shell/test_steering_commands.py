@@ -12,6 +12,8 @@ from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.inspect.differences import divergence
 from seqshell.inspect.steering import clamp, steering, sweep
 from seqshell.session import Session
+from seqshell.shell.completion import complete
+from seqshell.terminal.toolbar import toolbar_parts
 from seqshell.testing import (
     shell_for,
     tiny_classification_model,
@@ -163,6 +165,33 @@ def test_a_line_that_is_not_complete_says_what_is_missing(shell, run, line, mess
         run(line)
     assert caught.value.message.startswith(message)
     assert shell.session.interventions == ()
+
+
+def test_the_toolbar_and_moves_say_what_is_active(shell, run):
+    run("abc")
+    run("/clamp 0[3]=2")
+    assert "0[3] = 2" in toolbar_parts(shell)
+    run("/lesion 0[1]")
+    assert "2 interventions" in toolbar_parts(shell)
+    (moved,) = run("/rewind 3")
+    assert moved.interventions == ()
+    (moved,) = run("/redo")
+    assert moved.interventions == ("0[3] = 2", "0[1] = 0")
+
+
+def test_a_sweep_is_shown_in_the_unit_that_is_set(shell, run):
+    run("/feed abc")
+    run("/set unit bits")
+    (swept,) = run("/sweep 0[3] -1..1")
+    assert f"{swept.rows[0].divergence / np.log(2):.4f}" in swept.as_text()
+    assert swept.as_text().split("\n")[0].endswith("from the one here, in bits")
+
+
+def test_units_are_completed(shell, run):
+    run("/feed abc")
+    assert ("0", "8 float32, 0[0] to 0[7]") in complete(shell, "/clamp ").items
+    assert {("0[0]", ""), ("0[7]", "")} <= {*complete(shell, "/lesion 0[").items}
+    assert not complete(shell, "/clamp 0[3]=").items
 
 
 def test_steering_once_and_every_time_by_command(shell, run):

@@ -66,8 +66,9 @@ def change_at(cursor: Cursor, snapshot: Snapshot, wanted: Interventions) -> Chan
     try:
         outputs = cursor.plain.state_outputs(state)
         require_next(cursor.model, cursor.decoder_with(active), state)
-    except PluginError as error:
-        raise UsageError(f"{cursor.model.name} cannot go on from this state: {error.message}", code="state") from None
+    except (PluginError, UsageError) as error:  # the second of the decoder with interventions, which names them
+        fault = error.__cause__ if isinstance(error.__cause__, PluginError) else error
+        raise UsageError(f"{cursor.model.name} cannot go on from this state: {fault.message}", code="state") from None
     return Change(state, snapshot.outputs if outputs is None else outputs, active, is_stale=outputs is None)
 
 

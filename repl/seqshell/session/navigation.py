@@ -219,7 +219,8 @@ class Navigator:
         removed = was - self.cursor.position
         if self._stands_alone(timeline, nodes[0]) and timeline.root(nodes[0]) != timeline.root(nodes[-1]):
             removed = was  # the whole text: the one gone back to is another
-        return self._moved(was, removed, f"{redo} {'restores them' if removed > 0 else 'removes them again'}")
+        effect = "restores them" if removed > 0 else "removes them again" if removed else "restores it"
+        return self._moved(was, removed, f"{redo} {effect}")
 
     # Branches
 
@@ -303,7 +304,8 @@ class Navigator:
     def _moved(self, was: int, removed: int = 0, undo_path: str = "") -> Moved:
         given = self.cursor.timeline.given(self.cursor.here.node)
         state = given.name if given is not None else ""
-        return Moved(self.cursor.position, was, self.branch, removed=removed, undo_path=undo_path, state=state)
+        place, names = (self.cursor.position, was, self.branch), tuple(each.name for each in self.cursor.interventions)
+        return Moved(*place, removed=removed, undo_path=undo_path, state=state, interventions=names)
 
 
 def interrupted() -> UsageError:

@@ -6,6 +6,7 @@ from functools import singledispatchmethod
 from typing import Any
 
 from seqshell.core.events import (
+    ActiveInterventions,
     Alternatives,
     Attention,
     Branches,
@@ -134,6 +135,10 @@ class Renderer:
         self._draw(event.table())
 
     @_draw.register
+    def _(self, event: ActiveInterventions) -> None:
+        self.printer.line(event.as_text(), "dim" if event.change else "")
+
+    @_draw.register
     def _(self, event: Sweep) -> None:
         draw_table(self.printer, event.table())
 
@@ -247,6 +252,8 @@ def draw_moved(printer: Printer, moved: Moved) -> None:
     """Draw the end of the text with a mark after it, then the position, the branch and how to go back."""
     _draw_tail(printer, moved.tail)
     parts = [f"position {moved.position:,}", moved.branch, f"state of {moved.state}" if moved.state else ""]
+    if moved.interventions:
+        parts.append(f"{counted(len(moved.interventions), 'intervention')} active")
     if moved.removed:
         parts.append(f"{counted(abs(moved.removed))} {'undone' if moved.removed > 0 else 'restored'}")
     printer.line(" · ".join(filter(None, [*parts, moved.undo_path])), "dim")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.events.base import Event, Rows
 from seqshell.core.events.display import Table
 from seqshell.core.text_output import cell, counted
+from seqshell.core.units import in_both, in_unit
 
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page
@@ -58,19 +58,22 @@ class SweepRow:
 
 @dataclass(frozen=True)
 class Sweep(Event):
-    """What follows if a unit keeps each of some values; `now` is its value here (None: it has several numbers)."""
+    """What follows if a unit keeps each of some values; `now` is its value here (None: it has several numbers).
+
+    measure: the unit of the divergence that people see.
+    """
 
     unit: str
     now: Any
     rows: tuple[SweepRow, ...]
+    measure: str = "nats"
 
     def as_json(self) -> Mapping[str, Any]:
         """One object for each value, the divergence in nats and bits."""
         values = [
             {
                 "value": _plain(row.value),
-                "js_nats": row.divergence,
-                "js_bits": row.divergence / math.log(2),
+                **in_both("js", row.divergence),
                 "tokens": [{"text": text, "prob": prob} for text, prob in row.tokens],
                 **({"text": row.text} if row.text else {}),
             }
@@ -89,14 +92,14 @@ class Sweep(Event):
         rows = tuple(
             (
                 cell(_plain(row.value), ".4g"),
-                f"{row.divergence:.4f}",
+                f"{in_unit(row.divergence, self.measure):.4f}",
                 " ".join(f"{text!r} {prob:.2f}" for text, prob in row.tokens),
                 *([repr(row.text)] if row.text else []),
             )
             for row in self.rows
         )
         names = ("value", "JS", "next", "then")[: len(rows[0])]
-        title = f"{self.unit}{is_now} · JS: divergence of the next token from the one here, in nats"
+        title = f"{self.unit}{is_now} · JS: divergence of the next token from the one here, in {self.measure}"
         return Table(names, rows, title, ("then",) if len(names) > 3 else ())
 
     def as_page(self) -> Page:

@@ -19,6 +19,7 @@ class Moved(Event):
 
     tail: the last two lines of the text as it is now. Commands fill it in; a session moved from Python has it as
     `session.tail`. state: where the state is from that the text begins with, if the user gave one.
+    interventions: those that are active there.
     """
 
     position: int
@@ -28,11 +29,13 @@ class Moved(Event):
     removed: int = 0
     undo_path: str = ""
     state: str = ""
+    interventions: tuple[str, ...] = ()
 
     def as_json(self) -> Mapping[str, Any]:
         """The position and where it was before."""
-        place = {"pos": self.position, "was": self.was, "branch": self.branch, "tail": self.tail}
-        return {**place, "state": self.state} if self.state else place
+        place: dict[str, Any] = {"pos": self.position, "was": self.was, "branch": self.branch, "tail": self.tail}
+        place |= {"state": self.state} if self.state else {}
+        return {**place, "interventions": self.interventions} if self.interventions else place
 
 
 @dataclass(frozen=True)

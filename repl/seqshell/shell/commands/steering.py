@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seqshell.core.errors import UsageError
@@ -169,7 +170,7 @@ def sweep(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Show what the next token and the most likely text become if a unit keeps other values; the state does not change.
 
     Nine values from LOW to HIGH, each held as /clamp holds it. JS is how far the distribution of the next token moves
-    from the one here, 0 to 0.69 nats.
+    from the one here, 0 to 0.69 nats, or 1 bit: /set unit.
 
         >>> ROMEO:
         >>> /sweep hidden[1,147] -2..2
@@ -180,4 +181,5 @@ def sweep(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         raise UsageError(f"write the range as LOW..HIGH, not {quoted(span)}", hint=f"/sweep {unit} -1..1", code="value")
     from seqshell.inspect.steering import sweep as swept
 
-    yield from to_file(shell, arguments, [swept(shell.session, unit, low, high)])
+    found = replace(swept(shell.session, unit, low, high), measure=str(shell.settings.get("unit")))
+    yield from to_file(shell, arguments, [found])
