@@ -198,7 +198,7 @@ def _(block: Tree, drawing: Drawing) -> None:
         drawing.write(shown(block.title, COLUMNS), MARGIN, paints.DIM)
         drawing.end_line()
     for lines, twig in rows_of_tree(block):
-        x = drawing.write(lines, MARGIN, paints.RULE)
+        x = drawing.write(lines, MARGIN, paints.DIM)
         name = "" if twig.probability is None else paints.step(Scale(0, 1), twig.probability)
         label = shown(twig.label, COLUMNS)
         if name:
