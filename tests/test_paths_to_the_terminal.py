@@ -9,7 +9,7 @@ import sys
 import typing
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from types import UnionType
 
 import numpy as np
@@ -51,6 +51,7 @@ VALUES = {
     "labels": {"rows": [HOSTILE] * 2, "columns": [HOSTILE] * 2},
     "array": np.ones((2, 2)),
     "outputs": np.ones(2),
+    "children": (),  # of the same kind
 }
 
 
@@ -64,14 +65,18 @@ def filled(kind):
         return filled(arguments[0])
     if kind is str:
         return HOSTILE
-    if kind in (int, float, bool):
+    if kind in (int, float, bool, complex):
         return kind(1)
     if origin is not None and issubclass(origin, Mapping):
         return {HOSTILE: HOSTILE}
     if isinstance(kind, type) and hasattr(kind, "__dataclass_fields__"):
         hints = typing.get_type_hints(kind)
         return kind(
-            **{each.name: VALUES.get(each.name, filled(hints[each.name])) for each in fields(kind) if each.init}
+            **{
+                each.name: VALUES[each.name] if each.name in VALUES else filled(hints[each.name])
+                for each in fields(kind)
+                if each.init
+            }
         )
     return HOSTILE  # of any type
 
@@ -87,6 +92,8 @@ def everything(kind):
         )
     if kind is events.Attention:
         return events.Attention((HOSTILE,) * 2, (HOSTILE,) * 2, np.ones((2, 2)))
+    if kind is events.Probes:
+        return replace(event, labels=(HOSTILE,) * 2)
     return event
 
 
