@@ -12,6 +12,14 @@ from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_fo
 
 # line -> what its error says
 BAD = {
+    "/clamp": "write a unit and its value; usage: /clamp UNIT=VALUE",
+    "/clamp cell[9,9]=1": "no leaf 'cell'; available: ",
+    "/lesion": "missing argument; usage: /lesion UNIT",
+    '/steer +"abc"': "write two texts in quotes; usage: /steer",
+    "/interventions on": "unexpected 'on'; usage: /interventions [clear [N]]",
+    "/sweep": "missing argument; usage: /sweep [-o FILE] UNIT LOW..HIGH",
+    "/sweep -o a.docx 0[0,3] 1..2": "unknown ending of a.docx; use .html, .svg, .png or .pdf for a picture",
+    "/what-if a=b": "nothing has been translated yet; use /translate TEXT first",
     "/pick": "choosing with keys needs a terminal",
     "/pick 1 999": "the number of the token must be 1 to ",
     "/pick x": "the number of a token must be a whole number from 0 to 1,000,000, not 'x'",
