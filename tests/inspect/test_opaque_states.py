@@ -11,6 +11,9 @@ import pytest
 from seqshell.inspect import editing, saved_states
 from seqshell.inspect.addresses import find_state, parse_unit
 from seqshell.inspect.differences import difference
+from seqshell.inspect.jacobian import StepFunction
+from seqshell.inspect.probes import Passage, Probing
+from seqshell.inspect.spectra import SpectrumSearch
 from seqshell.session import Session
 from seqshell.testing import tiny_model
 from seqshell.testing.tiny_language_model import TinyDecoder
@@ -73,3 +76,18 @@ def test_an_opaque_state_is_an_array_for_the_user_and_a_leaf_for_the_decoder(opa
     opaque.save(tmp_path / "session.safetensors")
     back = Session(opaque.model)
     assert find_state(back, "zero").state.tolist() == np.zeros((1, 8)).tolist()
+
+
+def test_the_spectrum_and_probes_of_an_opaque_state_are_those_of_arrays(opaque, tiny):
+    text = "abcdefgh" * 10
+    found = []
+    for session in (opaque, tiny):
+        search = SpectrumSearch(StepFunction(session.behaviour.cursor, session.state, 3))
+        list(search.steps())
+        probing = Probing(session, [Passage(session.behaviour.encode(text), [0, 1] * 40, list(text))], ["a", "b"])
+        list(probing.reading())
+        list(probing.fitting())
+        found.append((search.eigenvalues.tolist(), probing.probes()))
+
+    assert found[0] == found[1]
+    assert len(found[0][0]) == 8

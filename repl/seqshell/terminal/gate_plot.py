@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from seqshell.core.events import Gates
 from seqshell.core.events.gates import GateUnits
@@ -21,12 +22,12 @@ def draw(printer: Printer, gates: Gates) -> None:
     shown = gates.gates[:MAX_PANELS]
     fit = max(1, (printer.width - 1) // (COLUMNS + FRAME))
     printer.line("a dot is a unit: across, its share of tokens below 0.1; up, above 0.9", "dim")
-    start = 0
-    while start < len(shown):
-        layer = shown[start].layer
-        row = [each for each in shown[start : start + fit] if each.layer == layer]
-        _draw_panels(printer, row)
-        start += len(row)
+    by_layer = [list(each) for _, each in groupby(shown, lambda units: units.layer)]
+    if sum(map(len, by_layer[:1])) * 2 <= fit:  # several layers beside each other
+        by_layer = [list(shown)]
+    for panels in by_layer:
+        for start in range(0, len(panels), fit):
+            _draw_panels(printer, panels[start : start + fit])
     if len(gates.gates) > len(shown):
         printer.line(f"{len(gates.gates) - len(shown)} more are in the table", "dim")
     draw_table(printer, gates.table())

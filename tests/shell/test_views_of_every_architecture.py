@@ -1,0 +1,88 @@
+"""/spectrum, /gates, /probe and /reach of every language model that is registered: a view, or one line that says why."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+import seqshell
+from seqshell.core.errors import UsageError
+from seqshell.core.model import Task
+from seqshell.core.plugin_api import build, settings_of
+from seqshell.core.tokenizers import CharTokenizer
+from seqshell.host import Policy, resolve
+from seqshell.host.builtin import load_registry
+from seqshell.testing.shell import shell_for
+
+REGISTRY = load_registry(Policy(no_plugins=True))
+NAMES = [name for name, offered in REGISTRY.architectures.items() if offered.task is Task.GENERATE]
+TOKENS_ONLY = {"ngram", "maxent", "neural_ngram"}  # their states hold the last tokens
+GATES = {
+    "lstm": ["input[0]", "forget[0]", "output[0]", "input[1]", "forget[1]", "output[1]"],
+    "gru": ["reset[0]", "update[0]", "reset[1]", "update[1]"],
+}
+LETTERS = "\n abcdefgh"
+TEXT = "".join(np.random.default_rng(0).choice(list(LETTERS[1:]), 120))
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def shell(request, tmp_path_factory):
+    """A shell with a model of the architecture with random weights, which has read a text."""
+    shell, tokenizer, offered = shell_for(), CharTokenizer(LETTERS), REGISTRY.architectures[request.param]
+    kind = resolve(offered.config)
+    small = {"hidden_size": 6, "embed_size": 4, "num_layers": 2, "table_size": 64}
+    settings = {each.name for each in settings_of(kind)}
+    config = build(
+        kind, {"vocab_size": tokenizer.size} | {name: small[name] for name in sorted(settings & small.keys())}
+    )
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("model") / f"{request.param}.safetensors"
+    seqshell.save_checkpoint(
+        path,
+        architecture=request.param,
+        module=resolve(offered.model)(config),
+        tokenizer=tokenizer,
+        registry=shell.registry,
+        config=config,
+    )
+    shell.open(path)
+    list(shell.handle(f"/feed {TEXT}"))
+    return shell
+
+
+def looked(shell, line):
+    """The last event, or the message; nothing has moved."""
+    before = shell.session.here, shell.session.branch
+    try:
+        *_, found = shell.handle(line)
+    except UsageError as refused:
+        found = refused.message
+        assert "\n" not in found
+    assert before == (shell.session.here, shell.session.branch)
+    return found
+
+
+def test_each_view_shows_the_model_or_says_why_not(shell):
+    name = shell.session.model.architecture
+    spectrum, probe, reach = (
+        looked(shell, each) for each in ("/spectrum", "/probe --regex [abc]", "/reach --layers 5")
+    )
+    if name in TOKENS_ONLY:
+        assert "whole numbers" in spectrum
+        assert "whole numbers" in probe
+        assert "whole numbers" in reach
+    else:
+        size = sum(leaf.size for leaf in seqshell.state.leaves(shell.session.state))
+        assert len(spectrum.eigenvalues) == size
+        assert [each.part for each in probe.scores] == [each.part for each in reach.parts]
+        assert all(len(each.norms) == 5 for each in reach.parts)
+
+    gates = looked(shell, "/gates")
+    if name in GATES:
+        assert [each.gate for each in gates.gates] == GATES[name]
+        assert gates.num_tokens == len(TEXT)
+    elif isinstance(gates, str):
+        assert gates == f"{shell.session.model.name} shows no gates: the decoder of {name} has no trace that tells them"
+    else:
+        assert all(0 <= share <= 1 for each in gates.gates for share in (*each.left, *each.right))
