@@ -1,4 +1,4 @@
-"""/spectrum, /gates, /probe and /reach of every language model that is registered: a view, or one line that says why."""
+"""/spectrum, /gates, /probe and /reach of every registered language model: a view, or one line that says why not."""
 
 from __future__ import annotations
 
