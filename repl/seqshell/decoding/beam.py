@@ -9,8 +9,10 @@ from typing import ClassVar
 from seqshell.core.decoder import Decoder
 from seqshell.core.plugin_api import setting
 from seqshell.core.sampling import Batch, Request, Step
+from seqshell.core.search_tree import SearchNode
 from seqshell.decoding.beam_search import BeamPlan, search
 from seqshell.decoding.length_penalty import AVERAGE, GNMT, NONE, Scoring
+from seqshell.decoding.search_record import SearchRecord
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,13 @@ class Beam:
         UsageError if the width exceeds the vocabulary or is below request.num_best.
         """
         return search(decoder, start, request, self.plan())
+
+    def tree(self, decoder: Decoder, start: Batch, request: Request) -> tuple[SearchNode, ...]:
+        """All hypotheses of the search of one row."""
+        record = SearchRecord()
+        for _ in search(decoder, start, request, self.plan(), record):
+            pass
+        return record.tree()
 
     def plan(self) -> BeamPlan:
         """The settings in the form that the search takes."""

@@ -29,6 +29,7 @@ from seqshell.decoding.candidates import Floats, RowContext, Shaped, Shaper
 from seqshell.decoding.hypotheses import ExtendedHistory, PathNode, Trail
 from seqshell.decoding.length_penalty import Scoring
 from seqshell.decoding.required_words import RequiredWords
+from seqshell.decoding.search_record import SearchRecord
 from seqshell.decoding.stop_texts import BranchingStops
 
 # Finished sentences are removed when they are an eighth of the batch: removing them copies all others.
@@ -52,8 +53,10 @@ class BeamPlan:
     require: tuple[str, ...] = ()
 
 
-def search(decoder: Decoder, start: Batch, request: Request, plan: BeamPlan) -> Iterator[Hypotheses]:
-    """Yield the best answers of each row of `start` when it is finished.
+def search(
+    decoder: Decoder, start: Batch, request: Request, plan: BeamPlan, record: SearchRecord | None = None
+) -> Iterator[Hypotheses]:
+    """Yield the best answers of each row of `start` when it is finished. record: listens to the search of one row.
 
     UsageError if the plan does not fit the request or the model.
     """
@@ -66,7 +69,7 @@ def search(decoder: Decoder, start: Batch, request: Request, plan: BeamPlan) -> 
         raise UsageError(
             f"a beam of {plan.width:,} has no {request.num_best:,} best answers; width={request.num_best} or more"
         )
-    return _Search(decoder, start, request, plan).run()
+    return _Search(decoder, start, request, plan, record).run()
 
 
 def _required_words(request: Request, plan: BeamPlan) -> RequiredWords | None:
@@ -84,7 +87,10 @@ class _Search:
     W is 1 at first: every sentence has one beginning.
     """
 
-    def __init__(self, decoder: Decoder, start: Batch, request: Request, plan: BeamPlan) -> None:
+    def __init__(
+        self, decoder: Decoder, start: Batch, request: Request, plan: BeamPlan, record: SearchRecord | None
+    ) -> None:
+        self._record = record
         num_rows = len(start.histories)
         self._start, self._request, self._plan = start, request, plan
         self._share = plan.width // plan.groups  # places per group
@@ -202,6 +208,8 @@ class _Search:
                 continue
             score = self._score(choice.sums, coverage, index, place, length)
             self._pool(index, place).add(score, float(choice.log_probs[index, place]), node, num_ids)
+            if self._record is not None:
+                self._record.end(node, score)
             choice.sums[index, place] = -np.inf
 
     def _close(self, choice: Choice) -> None:
@@ -220,6 +228,8 @@ class _Search:
         if node is not None:
             score = self._score(self._sums, self._coverage, index, place, max(1, length))
             self._pool(index, place).add(score, float(self._log_probs[index, place]), node, length, stop)
+            if self._record is not None:
+                self._record.end(node, score)
 
     def _pool(self, index: int, place: int) -> Pool:
         """The finished hypotheses of the group that owns a place."""
@@ -272,6 +282,8 @@ class _Search:
                 zip(parents, tokens, np.isfinite(choice.sums).ravel(), strict=True)
             )
         ]
+        if self._record is not None:
+            self._record.grow(self._nodes, choice.sums.ravel().tolist())
         self._sentences = [self._sentences[index] for index in kept]
         self._sums, self._log_probs = choice.sums, choice.log_probs
         self._coverage = None if coverage is None else coverage[order]

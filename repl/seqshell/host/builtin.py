@@ -32,6 +32,7 @@ COMMANDS = {
     "probe": "probe=probe",
     "trace": "trace=trace",
     "translate": "translate=translate attention=attention",
+    "beams": "beams=beams",
     "what_if": "what_if=what-if",
     "classify": "classify=classify",
     "forecast": "forecast=forecast",

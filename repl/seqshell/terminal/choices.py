@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from prompt_toolkit.utils import get_cwidth
 
-from seqshell.core.events import NextWords, TokenTree, TreeLine
+from seqshell.core.events import Beams, NextWords, TokenTree
 from seqshell.terminal.heat_map import pad
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.tables import WIDEST_TOKEN, bar, percent, token_name
 
 LONGEST_BAR = 40  # columns
+MOST_BEAMS = 100  # lines
 
 
 def draw_words(printer: Printer, found: NextWords) -> None:
@@ -31,7 +32,7 @@ def draw_tree(printer: Printer, tree: TokenTree) -> None:
     """Draw one row per line of the tree: guides and tokens, their probability, that of the path, and its bar."""
     printer.line(tree.title(), "dim")
     lines = list(tree.lines())
-    guides = [_guide(line, printer.unicode) for line in lines]
+    guides = [_guide(line.last, printer.unicode) for line in lines]
     names = [token_name(line.text) for line in lines]
     widest = max((get_cwidth(guide + name) for guide, name in zip(guides, names, strict=True)), default=0)
     label = min(max(6, widest), max(20, printer.width - 30))
@@ -46,10 +47,36 @@ def draw_tree(printer: Printer, tree: TokenTree) -> None:
         printer.write("\n")
 
 
-def _guide(line: TreeLine, unicode: bool) -> str:
+def draw_beams(printer: Printer, beams: Beams) -> None:
+    """Draw one row per line of the tree: the answer marked, dead ends dimmed, the log-probability and the score.
+
+    If there are many, the dead ends with the fewest tokens are left out.
+    """
+    printer.line(beams.title(), "dim")
+    lines = list(beams.lines())
+    dead = sorted((line for line in lines if line.beam.best is None), key=lambda line: len(line.beam.ids))
+    left_out = {id(line) for line in dead[: max(0, len(lines) - MOST_BEAMS)]}
+    shown = [line for line in lines if id(line) not in left_out]
+    starts = [_guide(line.last, printer.unicode) for line in shown]
+    names = [token_name(line.beam.text) for line in shown]
+    widest = max((get_cwidth(start + name) for start, name in zip(starts, names, strict=True)), default=0)
+    label = min(max(6, widest), max(20, printer.width - 22))
+    printer.line(f"  {pad('tokens', label)}  logprob   score", "dim")
+    for line, start, name in zip(shown, starts, names, strict=True):
+        style = "dim" if line.beam.best is None else "bar" if line.beam.is_answer else ""
+        score = "" if line.beam.score is None else f"{line.beam.score:.3f}"
+        printer.write("* " if line.beam.is_answer else "- " if line.beam.best is None else "  ", style)
+        printer.write(start, "dim")
+        printer.write(pad(name, label - get_cwidth(start)), style)
+        printer.line(f"  {line.beam.log_prob:7.2f}  {score:>6}".rstrip(), style)
+    if left_out:
+        printer.line(f"{len(left_out):,} short dead ends are not shown; /beams -o FILE writes all", "dim")
+
+
+def _guide(last_of_levels: tuple[bool, ...], unicode: bool) -> str:
     """The lines that lead to a line of the tree."""
     through, end, between = ("│ ", "└ ", "├ ") if unicode else ("| ", "` ", "|-")
-    *above, last = line.last[1:] or (None,)
+    *above, last = last_of_levels[1:] or (None,)
     if last is None:
         return ""
     return "".join("  " if each else through for each in above) + (end if last else between)

@@ -9,6 +9,7 @@ from seqshell.core.events import (
     ActiveInterventions,
     Alternatives,
     Attention,
+    Beams,
     Branches,
     ColouredText,
     Data,
@@ -165,6 +166,10 @@ class Renderer:
     @_draw.register
     def _(self, event: Picked) -> None:
         draw_picked(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Beams) -> None:
+        choices.draw_beams(self.printer, event)
 
     @_draw.register
     def _(self, event: TokenTree) -> None:

@@ -2,6 +2,7 @@
 
 from seqshell.core.events.answers import Answer, Candidate, Finished, Label, Token, Translation
 from seqshell.core.events.base import Event, Notice, Progress
+from seqshell.core.events.beams import BeamLine, BeamNode, Beams
 from seqshell.core.events.choices import Alternatives, Choice, NextWords, Pick, Picked, Word
 from seqshell.core.events.coloured_text import ColouredText
 from seqshell.core.events.display import Data, Picture, Table, Tables, Text
@@ -26,6 +27,9 @@ __all__ = [
     "Alternatives",
     "Answer",
     "Attention",
+    "BeamLine",
+    "BeamNode",
+    "Beams",
     "Branch",
     "Branches",
     "ByHand",
