@@ -287,6 +287,8 @@ def test_one_answer_is_written_and_shown(shell):
     assert (line["text"], line["label"], line["probs"]) == ("abc", label.answer, tidy(dict(label.probs)))
     send(shell, "/classify --explain -o out.html abc")
     assert f"towards {label.answer}" in Path("out.html").read_text()
+    send(shell, "/classify --explain -o out.tsv abc")
+    assert [line.split("\t")[0] for line in Path("out.tsv").read_text().splitlines()] == ["token", "a", "b", "c"]
     Path("a.txt").write_text("abc")
     with pytest.raises(UsageError, match="a text cannot be written as a picture"):
         send(shell, "/classify -o out.png @a.txt")

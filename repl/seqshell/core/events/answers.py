@@ -195,8 +195,8 @@ class Label(Answer):
         return {**item, **answer, **self.unknown_as_json(), **cut, **moved}
 
     def as_rows(self) -> Rows:
-        """One row for each label."""
-        return [("label", "probability"), *self.probs]
+        """One row for each token of an explanation; without one, for each label."""
+        return [("token", "moved"), *self.moved] if self.moved else [("label", "probability"), *self.probs]
 
     def as_text(self) -> str:
         """The likely labels, most likely first, one a line: label, tab, probability; then the explanation."""

@@ -40,7 +40,7 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     --explain colours each token: blue pushes towards the label, orange against it, and a stronger colour pushes more.
     It measures how the log-odds ln(p/(1-p)) of the label change when the token is read or, for a model that reads
-    whole texts, compared with the text without it.
+    whole texts, compared with the text without it. With it, -o FILE.csv and .tsv have a row for each token.
 
         >>> /classify what a wonderful film
         >>> /classify --explain what a wonderful film
