@@ -1,4 +1,4 @@
-"""/spectrum, /gates, /probe and /reach of every registered language model: a view, or one line that says why not."""
+"""The views of every language model that is registered, or one line that says why not, and choosing by hand."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from seqshell.core.plugin_api import build, settings_of
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import Policy, resolve
 from seqshell.host.builtin import load_registry
+from seqshell.inspect.exploring import Explorer
 from seqshell.testing.shell import shell_for
 
 REGISTRY = load_registry(Policy(no_plugins=True))
@@ -86,3 +87,24 @@ def test_each_view_shows_the_model_or_says_why_not(shell):
         assert gates == f"{shell.session.model.name} shows no gates: the decoder of {name} has no trace that tells them"
     else:
         assert all(0 <= share <= 1 for each in gates.gates for share in (*each.left, *each.right))
+
+
+def test_what_may_come_next_is_shown_and_chosen_by_hand(shell):
+    top = [each.id for each in looked(shell, "/top 3").tokens]
+    position, words = shell.session.position, looked(shell, "/words 3")
+
+    assert [each.id for each in looked(shell, f"/alt --show 3 {position}").choices] == top
+    assert looked(shell, "/tree 2 top_p=0.1").nodes[0].id == top[0]
+    assert words.covered + words.rest == pytest.approx(1.0)
+    (picked,) = shell.handle("/pick 2 1 0")
+    assert picked.picks[0].id == top[1]
+    explorer = Explorer(shell.session)
+    explorer.move(-2)
+    explorer.select(1 if explorer.selected == 0 else -1)
+    explorer.fork()
+    assert (shell.session.branch, shell.session.position) == ("main.2", position + 2)
+    for line in ("/undo", "/checkout main", "/drop main.2"):
+        list(shell.handle(line))
+    assert shell.session.position == position + 3
+    list(shell.handle("/undo"))
+    assert (shell.session.position, shell.session.text().text) == (position, TEXT)
