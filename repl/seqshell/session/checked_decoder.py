@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -108,15 +109,19 @@ class CheckedDecoder:
 
     def state_outputs(self, state: State) -> NDArray[Any] | None:
         """The outputs [B, V] that belong to a state; None if the decoder cannot tell them. PluginError if it fails."""
-        method = own_method(self._decoder, "state_outputs", "state")
-        if method is None:
+        if self._tells_outputs is None:
             return None
         with self._guard, np.errstate(all="ignore"):
-            outputs: NDArray[Any] | None = method(state)
+            outputs: NDArray[Any] | None = self._tells_outputs(state)
         if outputs is None:
             return None
         self._check(outputs, len(as_array(next(leaves(state)))))
         return outputs
+
+    @cached_property
+    def _tells_outputs(self) -> Callable[[State], Any] | None:
+        """The decoder's state_outputs, looked up once, because interventions call it for every token."""
+        return own_method(self._decoder, "state_outputs", "state")
 
     def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays] | None:
         """inputs: [B, T]. Returns outputs [B, T, V], state and, by name, each leaf and what else the decoder tells,
