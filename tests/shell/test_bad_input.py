@@ -19,6 +19,8 @@ BAD = {
     "/interventions on": "unexpected 'on'; usage: /interventions [clear [N]]",
     "/sweep": "missing argument; usage: /sweep [-o FILE] UNIT LOW..HIGH",
     "/sweep -o a.docx 0[0,3] 1..2": "unknown ending of a.docx; use .html, .svg, .png or .pdf for a picture",
+    "/beams": "no answer to regenerate yet; send a message first",
+    "/beams now": "unexpected 'now'; usage: /beams [-o FILE]",
     "/what-if a=b": "nothing has been translated yet; use /translate TEXT first",
     "/pick": "choosing with keys needs a terminal",
     "/pick 1 999": "the number of the token must be 1 to ",

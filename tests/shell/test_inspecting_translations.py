@@ -148,4 +148,4 @@ def test_translation_models_are_completed_after_m(shell, tmp_path):
     offered = {text for text, _ in complete(shell, "/translate -m ").items}
     assert "words" in offered
     assert not {"letters", "rubbish", "shakespeare"} & offered
-    assert {text for text, _ in complete(shell, "/translate -").items} == {"-m", "--prefix", "-o"}
+    assert {text for text, _ in complete(shell, "/translate -").items} == {"-m", "--prefix", "--with", "-o"}

@@ -75,7 +75,12 @@ def _clamped(shell: Shell, found: Clamp, done: str) -> Iterator[Event]:
     yield from _intervened(session, (*session.interventions, found), f"{done} {what}{before}")
 
 
-@command("steer", usage='+"TEXT" -"TEXT" [STRENGTH] [once|every]', purpose="looking")
+def _modes(shell: Shell, text: str) -> Mapping[str, str]:
+    """When to add the difference."""
+    return {"once": "add it here; the default", "every": "add it here and after every token that follows"}
+
+
+@command("steer", usage='+"TEXT" -"TEXT" [STRENGTH] [once|every]', complete=_modes, purpose="looking")
 def steer(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Add to the state: the state after one text minus that after another, times the strength (1 unless you give it).
 
