@@ -65,6 +65,8 @@ def filled(kind):
         return filled(arguments[0])
     if kind is str:
         return HOSTILE
+    if kind is bytes:
+        return HOSTILE.encode("utf-8", "surrogatepass")
     if kind in (int, float, bool, complex):
         return kind(1)
     if origin is not None and issubclass(origin, Mapping):

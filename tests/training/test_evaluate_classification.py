@@ -79,8 +79,8 @@ def test_json_output_is_one_object_with_all_metrics(model, files, capsys):
 
     output = json.loads(capsys.readouterr().out)
     assert list(output) == [
-        "model", "task", "data", "accuracy", "macro_recall", "macro_f1", "nats", "bits", "baselines", "baselines_from", "unit",
-        "by_label", "confusion", "failed", "tokens_per_second",
+        "model", "task", "data", "accuracy", "macro_recall", "macro_f1", "nats", "bits", "baselines", "baselines_from",
+        "unit", "by_label", "confusion", "failed", "tokens_per_second",
     ]  # fmt: skip
     assert (output["model"], output["task"], output["data"]["name"], output["data"]["items"]) == (
         "tiny",

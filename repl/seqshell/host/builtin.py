@@ -20,6 +20,7 @@ COMMANDS = {
     "settings": "set_value=set sampler=sampler strategy=strategy seed=seed",
     "inspect": "top=top",
     "score": "score=score",
+    "against": "against=against",
     "state": "state=state",
     "steering": "clamp=clamp lesion=lesion steer=steer interventions=interventions sweep=sweep",
     "alternatives": "alt=alt",

@@ -7,6 +7,7 @@ from typing import Any
 
 from seqshell.core.events import (
     ActiveInterventions,
+    Against,
     Alternatives,
     Attention,
     Beams,
@@ -182,6 +183,11 @@ class Renderer:
     @_draw.register
     def _(self, event: Scores | PairScores) -> None:
         tables.draw_scores(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Against) -> None:
+        draw_table(self.printer, event.table())
+        self.printer.line(event.summary())
 
     @_draw.register
     def _(self, event: Reach) -> None:

@@ -1,5 +1,6 @@
 """What happens while a line is executed: frozen events that render their own JSON and plain text."""
 
+from seqshell.core.events.against import Against
 from seqshell.core.events.answers import Answer, Candidate, Finished, Label, Token, Translation
 from seqshell.core.events.base import Event, Notice, Progress
 from seqshell.core.events.beams import BeamLine, BeamNode, Beams
@@ -24,6 +25,7 @@ from seqshell.core.events.units import UnitRanking
 
 __all__ = [
     "ActiveInterventions",
+    "Against",
     "Alternatives",
     "Answer",
     "Attention",
