@@ -45,6 +45,7 @@ def test_a_view_is_written_in_every_format(shell, view):
         send(shell, with_file(view, name))
 
     assert VIEWS[view] in Path("a.html").read_text("utf-8")
+    assert f'<p class="about">{with_file(view, "a.html")}</p>' in Path("a.html").read_text("utf-8")
     assert ElementTree.parse("a.svg").getroot().tag == "{http://www.w3.org/2000/svg}svg"
     rows = [
         list(csv.reader(Path(name).read_text("utf-8").splitlines(keepends=True), delimiter=mark))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,10 +52,13 @@ def view_place(word: str) -> Path:
     return path
 
 
-def write_view(word: str, event: Event, text: str | None = None, as_json: Mapping[str, Any] | None = None) -> Path:
+def write_view(
+    word: str, event: Event, text: str | None = None, as_json: Mapping[str, Any] | None = None, *, about: str = ""
+) -> Path:
     """Write what an event shows, in the format of the ending; without an ending, its text.
 
-    text, as_json: what a .txt and a .json file have instead of the text and the JSON of the event. Returns the path.
+    text, as_json: what a .txt and a .json file have instead of the text and the JSON of the event. about: where it is
+    from, below the title of a picture that has no such line. Returns the path.
     Raises UsageError if it cannot be written, or if the event has nothing to write in this format.
     """
     path = view_place(word)
@@ -63,7 +67,7 @@ def write_view(word: str, event: Event, text: str | None = None, as_json: Mappin
         page = event.as_page()
         if page is None:
             raise UsageError(f"there is no picture of this; end {word} in .txt or .json")
-        return write_page(word, page)
+        return write_page(word, replace(page, about=page.about or about))
     rows = event.as_rows()
     if ending in TABLES and rows is None:
         raise UsageError(f"there is no table of this; end {word} in .html, .svg, .png, .json or .txt")

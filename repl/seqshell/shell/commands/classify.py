@@ -12,7 +12,7 @@ from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.view_files import text_place, view_place, write_view
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.batch import LineFormat, answer_lines, lines_of, model_for
-from seqshell.shell.commands.output_files import PICTURE_OPTION
+from seqshell.shell.commands.output_files import PICTURE_OPTION, origin
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -74,7 +74,7 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if shell.interactive and name != shell.workspace.current:
         yield Notice(f"{session.model.name}:", "label")
     if file:
-        path = write_view(file, found, _as_line(found), {"lines": [_as_json(found)]})
+        path = write_view(file, found, _as_line(found), {"lines": [_as_json(found)]}, about=origin(shell))
         if shell.interactive:
             shell.notices.append(Notice(f"written to {path}"))
     yield found

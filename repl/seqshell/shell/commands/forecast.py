@@ -19,7 +19,7 @@ from seqshell.core.text_output import rows_as_json
 from seqshell.core.view_files import view_place, write_view
 from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.batch import model_for, open_session
-from seqshell.shell.commands.output_files import PICTURES_HELP
+from seqshell.shell.commands.output_files import PICTURES_HELP, origin
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -98,7 +98,7 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield from notes
         return
     rows, fields = "".join(f"{row}\n" for row in found.rows()), found.as_json()
-    path = write_view(file, found, rows, {**fields, "history": rows_as_json(found.history)})
+    path = write_view(file, found, rows, {**fields, "history": rows_as_json(found.history)}, about=origin(shell))
     if shell.interactive:
         yield Notice(f"written to {path}")
     yield Data(fields, op=Task.FORECAST.value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from seqshell.core.events import Data, Event, Notice
 from seqshell.core.plugin_api import Arguments
+from seqshell.core.text_output import brief
 from seqshell.core.view_files import view_place, write_view
 
 if TYPE_CHECKING:
@@ -26,7 +27,12 @@ def to_file(shell: Shell, arguments: Arguments, events: Iterable[Event]) -> Iter
         if not file or event.as_rows() is None:
             yield event
             continue
-        path = write_view(file, event)
+        path = write_view(file, event, about=origin(shell))
         if shell.interactive:
             yield Notice(f"written to {path}")
         yield Data(event.as_json())
+
+
+def origin(shell: Shell) -> str:
+    """Where what a command shows is from: the line that is being executed."""
+    return brief(shell.line.text) if shell.line is not None else ""
