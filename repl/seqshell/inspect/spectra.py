@@ -13,7 +13,7 @@ from seqshell.inspect.jacobian import SAMPLE, StepFunction, Vectors
 DENSE = 1024  # numbers of a state up to which all eigenvalues are computed
 LEADING = 24  # eigenvalues of a larger state
 KRYLOV = 240  # steps of the Arnoldi iteration at most
-CHECKED = 20  # steps between two looks at what has converged
+CHECKED = 40  # steps between two looks at what has converged
 ROUNDING = 1e-13  # of a difference of two numbers, relative to them
 CONVERGED = 1e-3  # residual of an eigenvalue, relative to it
 

@@ -38,7 +38,6 @@ def spectrum(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
         >>> /feed ROMEO:
         >>> /spectrum
-        >>> /spectrum --last
     """
     yield from to_file(shell, arguments, _spectrum(shell, arguments))
 
