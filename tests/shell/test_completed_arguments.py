@@ -38,7 +38,7 @@ def test_each_argument_of_a_command_that_can_be_listed_is_completed(shell):
     for name in shell.registry.commands:
         command = shell.registry.commands[name]
         usage = re.sub(r"\[-[^]]*\]", "", command.usage)
-        if literal := set(re.findall(r"\b[a-z]+\b", usage)):
+        if literal := set(re.findall(r"(?<!\.)\b[a-z]+\b", usage)):
             before = "/set max_tokens " if name == "set" else f"/{name} "
             assert literal <= {text.removeprefix(before) for text in texts(shell, before)}, f"/{name} {usage}"
         if LISTED.intersection(re.findall(r"\b[A-Z]+\b", usage)) - INVENTED.get(f"/{name}", set()):
