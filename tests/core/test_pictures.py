@@ -24,6 +24,7 @@ from seqshell.core.events import (
     Tables,
     Text,
 )
+from seqshell.core.events.against import Against, AgainstStep
 from seqshell.core.events.interventions import Sweep, SweepRow
 from seqshell.core.pictures import html, paints, raster, svg
 from seqshell.core.pictures.drawing import CHARACTER, Box, Dot, Track, Words
@@ -272,3 +273,18 @@ def test_a_sweep_is_drawn_as_the_divergence_of_each_value():
 
     assert (bars.labels, bars.values, bars.unit) == (("-1", "0"), (0.5, 0.25), "nats")
     assert [row[-1] for row in grid.rows] == ["'b'", "'d'"]
+
+
+def test_two_continuations_are_coloured_by_their_divergence():
+    steps = (
+        AgainstStep(b"a", b"a", 0.0, differs=False),
+        AgainstStep("é".encode()[:1], b"b", 0.5, differs=True),
+        AgainstStep("é".encode()[1:], b"c", None, differs=True),
+    )
+    blocks = Against("main", "main.2", steps).as_page().blocks
+    passages = [block for block in blocks if isinstance(block, Passage)]
+
+    assert ["".join(piece.text for piece in passage.pieces) for passage in passages] == ["aé", "abc"]
+    assert [(piece.value, piece.bold) for piece in passages[1].pieces] == [(0.0, False), (0.5, True), (None, False)]
+    assert isinstance(blocks[-1], Curves)
+    assert "<polyline" in html.body(Page(blocks))

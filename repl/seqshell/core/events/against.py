@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from codecs import getincrementaldecoder
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -14,7 +15,7 @@ from seqshell.core.text_output import counted
 from seqshell.core.units import in_both, in_unit
 
 if TYPE_CHECKING:
-    from seqshell.core.pictures.page import Page
+    from seqshell.core.pictures.page import Page, Piece
 
 WIDTH = 20  # characters of a column
 BAR = 16  # characters of the longest bar: ln 2 nats, where two distributions have nothing in common
@@ -107,10 +108,27 @@ class Against(Event):
         return f"{self.table().as_text()}\n{self.summary()}"
 
     def as_page(self) -> Page:
-        """The same."""
-        from seqshell.core.pictures.page import Note, Page
+        """Both texts, coloured by the divergence at each step, the divergence as a line, and where they differ."""
+        from seqshell.core.pictures.page import Block, Curve, Curves, Heading, Note, Page, Passage, Scale
 
-        return Page((*self.table().as_page().blocks, Note(self.summary())))
+        scale = Scale(0.0, in_unit(math.log(2), self.unit), self.unit)
+        found = [self._in_unit(step.divergence) for step in self.steps]
+        blocks: list[Block] = [Note(self.summary())]
+        for name, side in ((self.a, "a"), (self.b, "b")):
+            blocks += [Heading(name), Passage(tuple(self._pieces(side, found)), scale if any(found) else None)]
+        if any(found):
+            values = tuple(math.nan if each is None else each for each in found)
+            blocks.append(Curves((Curve("divergence", 1, values),), f"Divergence in {self.unit}", "step"))
+        return Page(tuple(blocks), f"{self.a} against {self.b}")
+
+    def _pieces(self, side: str, found: list[float | None]) -> Iterator[Piece]:
+        """The text of each step of one side; the first one that differs says so."""
+        from seqshell.core.pictures.page import Piece
+
+        decoder = getincrementaldecoder("utf-8")("replace")
+        for index, (step, value) in enumerate(zip(self.steps, found, strict=True)):
+            note = f"step {index + 1}" + (" · the first that differs" if index == self.first else "")
+            yield Piece(decoder.decode(getattr(step, side)), value, note, bold=index == self.first)
 
 
 def _text(piece: bytes) -> str:
