@@ -15,6 +15,7 @@ from seqshell.core.errors import PluginError, UsageError
 from seqshell.core.events import Finished, LineFinished, Notice, Quit, Text, Token
 from seqshell.core.signal_handlers import SignalHandlers
 from seqshell.shell.completion import complete
+from seqshell.shell.plugin_commands import signed
 from seqshell.testing import shell_for, tiny_model
 
 PLACED = """
@@ -298,6 +299,16 @@ def test_an_error_names_file_and_line_of_the_plugin_and_says_what_is_still_valid
         0: (failed, before, f"{before}; {removes}", 0),
         5: (failed, after, f"{after}; {removes}", 5),
     }
+
+
+def test_a_fault_that_does_not_name_its_plugin_is_signed_with_it_and_keeps_its_hint(open_shell):
+    """A model is known by its own name. What remains is said once."""
+    registry = open_shell().registry
+    fault = PluginError("the model a returned NaN", plugin="zoo", hint="undo it", remains="all is kept")
+    found = signed(fault, registry)
+
+    assert (found.message, found.hint) == ("the plugin zoo: the model a returned NaN", "all is kept; undo it")
+    assert signed(found, registry).message == found.message
 
 
 @dataclasses.dataclass(frozen=True)

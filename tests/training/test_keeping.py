@@ -26,6 +26,7 @@ from seqshell.host.builtin import load_registry
 from seqshell.models import file
 from seqshell.models.opening import open_model
 from seqshell.models.torch_decoder import TorchDecoder
+from seqshell.training import loop as training_loop
 from seqshell.training.keeping import Keeper
 from seqshell.training.loop import train
 from seqshell.training.preparation import prepare
@@ -437,3 +438,13 @@ def test_a_training_whose_last_checkpoint_was_refused_is_kept_when_it_is_resumed
     events = list(train(recipe(tmp_path), registry, tmp_path / "x.safetensors", resume=True))
     assert not any(isinstance(event, Progress) for event in events)
     assert file.read_header(tmp_path / "x.safetensors")["provenance"]["epoch"] == 3
+
+
+def test_a_plugin_that_fails_in_the_last_evaluation_says_where_the_weights_are(tmp_path, registry, monkeypatch):
+    def fail(run):
+        raise PluginError("the tokenizer tt failed in piece")
+
+    monkeypatch.setattr(training_loop, "gained_nothing", fail)
+    with pytest.raises(PluginError, match="failed in piece") as caught:
+        list(train(recipe(tmp_path, epochs=1), registry, tmp_path / "x.safetensors"))
+    assert caught.value.remains == f"the best weights so far are in {tmp_path / 'x.safetensors'}"

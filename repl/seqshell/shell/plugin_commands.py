@@ -50,18 +50,22 @@ def plugin_command(run: Callable[[], Any], guard: Guard, in_line: Callable[[], b
 
 
 def signed(error: PluginError, registry: Registry) -> PluginError:
-    """A plugin's error with its distribution, if there is something to add; it is kept for /plugins --errors."""
+    """A plugin's error that names the plugin or its distribution; it is kept for /plugins --errors."""
     plugin = registry.named(error.plugin)
     if plugin is None or plugin.builtin:
         return error
-    named = error
+    named, message = error, ""
     if plugin.distribution and not error.distribution:
+        message = f"{error.message} ({plugin.distribution} {plugin.version})"
+    elif plugin.title not in error.message:  # of a model, which is known by its own name
+        message = f"{plugin.title}: {error.message}"
+    if message:
         named = PluginError(
-            f"{error.message} ({plugin.distribution} {plugin.version})",
+            message,
             plugin=plugin.name,
             distribution=plugin.distribution,
             details=error.details,
-            hint=error.hint,
+            hint=error.hint.removeprefix(error.remains).removeprefix("; "),  # which begins with what remains
             remains=error.remains,
         )
     registry.note(named)

@@ -102,7 +102,10 @@ def train(
             raise
         yield from run.try_write()  # before keep_best, which loads the best weights into run.average
         if run.progress.best:
-            yield from followed(_closing_notes(keeper, picture, unfinished=stopped()), run, registry)
+            try:
+                yield from followed(_closing_notes(keeper, picture, unfinished=stopped()), run, registry)
+            except PluginError as error:
+                raise error.with_remains(keeper.keep_what_can_be_kept()) from error
         else:
             yield Notice(f"no model written: {_stopped_at(run)}")
 
