@@ -132,7 +132,7 @@ def test_a_text_is_coloured_by_which_is_less_surprised(shell):
     assert shown.minimum == -shown.maximum
 
 
-def test_a_row_of_the_table_has_at_most_twenty_characters(shell):
+def test_a_row_of_the_table_has_at_most_eighteen_characters(shell):
     shown = unchanged(shell, '/against --chain "top_k=1" 50')
     assert len(shown.table().rows) == 3
     assert len(shown.as_rows()) == 51

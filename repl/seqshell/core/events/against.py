@@ -17,8 +17,8 @@ from seqshell.core.units import in_both, in_unit
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page, Piece
 
-WIDTH = 20  # characters of a column
-BAR = 16  # characters of the longest bar: ln 2 nats, where two distributions have nothing in common
+WIDTH = 18  # characters of a column
+BAR = 10  # characters of the longest bar: ln 2 nats, where two distributions have nothing in common
 
 
 @dataclass(frozen=True)
