@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Option, command
 from seqshell.core.units import UNITS, in_both, in_unit
 from seqshell.session.reading import slow_progress
+from seqshell.shell.commands import models
 from seqshell.shell.commands.arguments import whole_number
 from seqshell.shell.commands.output_files import PICTURE_OPTION, to_file
 
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     from seqshell.inspect.against import Side
     from seqshell.session.generation import GenerationPlan
     from seqshell.shell.shell import Shell
+
+
+def other_names(shell: Shell, text: str) -> Mapping[str, str]:
+    """The names of the models and of the branches, before the text."""
+    if " " in text.lstrip():
+        return {}
+    return {**models.loadable_names(shell, text), **{branch.name: "branch" for branch in shell.session.branches()}}
 
 
 @command(
@@ -33,6 +41,7 @@ if TYPE_CHECKING:
         Option("--chain", "STAGES", 'compare with this sampler chain, such as "top_k=1 temperature=0.5"'),
     ),
     tasks={Task.GENERATE},
+    complete=other_names,
     free_text=True,
     purpose="looking",
 )
