@@ -29,6 +29,7 @@ from seqshell.session import inspection
 from seqshell.session.given import StateRecord
 from seqshell.session.state_record import record_at
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
+from seqshell.session.tasks.forecast_times import add_times, times_of
 from seqshell.session.tasks.value_decoder import ValueDecoder
 
 MIN_HISTORY = 48  # rows before a forecast, if that many were observed
@@ -121,7 +122,7 @@ class ForecastBehaviour(TaskBehaviour):
         """
         start, found = self.cursor.position, self._read_file(name, read_stdin, series)
         self.navigator.feed_whole(found.ids)
-        self._add_times(start, found.times)
+        add_times(self.cursor, start, found.times)
         return found.notes
 
     def observe_example(self) -> int:
@@ -130,7 +131,7 @@ class ForecastBehaviour(TaskBehaviour):
         if not series.example:
             raise UsageError(f"{self.model.name} has no example; write numbers instead")
         number = self.navigator.feed(self._values.add(as_rows(series.example, series.columns)))
-        self._add_times(start, read_times(series.time_column, series.example_times))
+        add_times(self.cursor, start, read_times(series.time_column, series.example_times))
         return number
 
     def _read_file(self, name: str, read_stdin: Callable[[], str] | None = None, series: str = "") -> _Observed:
@@ -161,7 +162,7 @@ class ForecastBehaviour(TaskBehaviour):
 
     def _noted(self, start: int, found: _Observed) -> Iterator[Event]:
         """Remember the times of what was read from a position on; yields the notes about it."""
-        self._add_times(start, found.times)
+        add_times(self.cursor, start, found.times)
         yield from map(Notice, found.notes)
 
     def forecast(self, steps: int | None = None) -> Forecast:
@@ -188,7 +189,7 @@ class ForecastBehaviour(TaskBehaviour):
         history, middle = self._history(len(quantiles)), quantiles[..., quantiles.shape[-1] // 2]
         interval = (series.quantiles[0], series.quantiles[-1]) if low is not None else ()
         position, branch = self.cursor.position, self.navigator.branch
-        times, time_column = self._times(position - len(history), position + len(middle))
+        times, time_column = times_of(self.cursor, position - len(history), position + len(middle))
         name = name_of(series, self._scale())
         return Forecast(
             series.columns, history, middle, low, high, position, branch, interval, times, time_column, name
@@ -290,21 +291,6 @@ class ForecastBehaviour(TaskBehaviour):
         """The rows that were observed last [M, F]."""
         start = max(0, self.cursor.position - max(MIN_HISTORY, HISTORY_PER_STEP * steps))
         return self._values.rows(self.cursor.timeline.ids_to(self.cursor.here.node, start))
-
-    def _add_times(self, start: int, times: RowTimes | None) -> None:
-        """Remember the times of the rows that were read from a position on, if they are known."""
-        if times is not None and start < self.cursor.position:
-            timeline = self.cursor.timeline
-            timeline.row_times[timeline.ancestor(self.cursor.here.node, start + 1)] = times
-
-    def _times(self, start: int, end: int) -> tuple[tuple[str, ...], str]:
-        """The times of the rows from start to end, by the last table in this branch, and their name."""
-        timeline, node = self.cursor.timeline, self.cursor.here.node
-        for first, times in reversed(timeline.row_times.items()):
-            before = timeline.depth(first) - 1
-            if before < self.cursor.position and timeline.ancestor(node, before + 1) == first:
-                return tuple(times.at(row - before) for row in range(start, end)), times.name
-        return (), ""
 
     def _advice(self) -> str:
         """What to type, with the first values of the checkpoint's example."""
