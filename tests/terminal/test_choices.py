@@ -6,9 +6,16 @@ import math
 
 import pytest
 
-from seqshell.core.events import Alternatives, Choice, NextWords, TokenTree, TreeNode, Word
+from seqshell.core.events import Alternatives, BeamNode, Beams, Choice, NextWords, TokenTree, TreeNode, Word
 
 LOGS = [math.log(part) for part in (0.5, 0.25, 0.125)]
+
+
+def beam(text: str, *children: BeamNode, score: float | None = None, answer: bool = False) -> BeamNode:
+    best = max([found for found in (score, *(child.best for child in children)) if found is not None], default=None)
+    return BeamNode((1,), text, -1.5, children, score, best, answer)
+
+
 FOUND = {
     "alternatives": Alternatives(
         3,
@@ -17,6 +24,10 @@ FOUND = {
     ),
     "words": NextWords(
         3, "abc", (Word("king", 0.5, 0.5), Word("de", 0.25, 0.375, continues=True)), 0.75, 0.25, 0.125, 9
+    ),
+    "beams": Beams(
+        "beam width=2",
+        (beam("a", beam("b", score=-0.5, answer=True), beam("c"), answer=True), beam("d", score=-0.75)),
     ),
     "tree": TokenTree(
         3,
@@ -64,3 +75,25 @@ def test_a_tree_has_guides(drawn):
 @pytest.mark.parametrize("width", [40, 60, 80, 100])
 def test_no_line_is_wider_than_the_window(drawn, name, width):
     assert max(map(len, drawn(FOUND[name], width=width).splitlines())) <= width
+
+
+def test_a_search_has_its_answer_marked_and_its_dead_ends_with_a_minus_sign(drawn):
+    assert drawn(FOUND["beams"], width=50).splitlines() == [
+        "beam width=2 · 2 finished · 1 dead ends",
+        "  tokens  logprob   score",
+        "* a         -1.50",
+        "* ├ b       -1.50  -0.500",
+        "- └ c       -1.50",
+        "  d         -1.50  -0.750",
+    ]
+
+
+def test_a_deep_search_fits_the_window(drawn):
+    deep = beam("end", score=-1.0)
+    for number in range(200):
+        deep = beam(f"t{number}", deep, beam("dead"))
+    for width in (40, 60, 100):
+        lines = drawn(Beams("beam", (deep,)), width=width).splitlines()
+        assert max(map(len, lines)) <= width
+        assert sum("t199" in line or "end" in line for line in lines[2:-2]) >= 1
+        assert " ".join(lines[-2:]).endswith("200 short dead ends are not shown; /beams -o FILE writes all")

@@ -57,10 +57,10 @@ def draw_beams(printer: Printer, beams: Beams) -> None:
     dead = sorted((line for line in lines if line.beam.best is None), key=lambda line: len(line.beam.ids))
     left_out = {id(line) for line in dead[: max(0, len(lines) - MOST_BEAMS)]}
     shown = [line for line in lines if id(line) not in left_out]
-    starts = [_guide(line.last, printer.unicode) for line in shown]
+    starts = [_end_of(_guide(line.last, printer.unicode), (printer.width - 20) // 2) for line in shown]
     names = [token_name(line.beam.text) for line in shown]
     widest = max((get_cwidth(start + name) for start, name in zip(starts, names, strict=True)), default=0)
-    label = min(max(6, widest), max(20, printer.width - 22))
+    label = min(max(6, widest), max(4, printer.width - 20))
     printer.line(f"  {pad('tokens', label)}  logprob   score", "dim")
     for line, start, name in zip(shown, starts, names, strict=True):
         style = "dim" if line.beam.best is None else "bar" if line.beam.is_answer else ""
@@ -68,9 +68,14 @@ def draw_beams(printer: Printer, beams: Beams) -> None:
         printer.write("* " if line.beam.is_answer else "- " if line.beam.best is None else "  ", style)
         printer.write(start, "dim")
         printer.write(pad(name, label - get_cwidth(start)), style)
-        printer.line(f"  {line.beam.log_prob:7.2f}  {score:>6}".rstrip(), style)
+        printer.write(f"  {line.beam.log_prob:7.2f}  {score:>6}".rstrip() + "\n", style)
     if left_out:
         printer.line(f"{len(left_out):,} short dead ends are not shown; /beams -o FILE writes all", "dim")
+
+
+def _end_of(guide: str, width: int) -> str:
+    """The part of a deep guide that leaves room for the tokens."""
+    return guide if len(guide) <= width else "…" + guide[len(guide) - max(2, width) + 1 :]
 
 
 def _guide(last_of_levels: tuple[bool, ...], unicode: bool) -> str:

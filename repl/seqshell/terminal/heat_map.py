@@ -99,7 +99,8 @@ def draw_legend(printer: Printer, low: float, high: float) -> None:
 
 
 def pad(name: str, width: int) -> str:
-    """Pad or cut the name to exactly `width` columns."""
+    """Pad or cut the name to exactly `width` columns; to none if that is negative."""
+    width = max(0, width)
     while get_cwidth(name) > width:
         name = name[:-2] + "…" if len(name) > 1 else ""
     return name + " " * (width - get_cwidth(name))
