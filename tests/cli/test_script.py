@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
@@ -386,6 +387,7 @@ def test_ctrl_c_in_a_plugin_that_does_not_end_ends_the_script_and_names_the_plug
         "@seqshell.command('wait')\n"
         "def wait(shell, arguments):\n"
         "    yield seqshell.Text('waiting')\n"
+        f"    open({str(tmp_path / 'endless')!r}, 'w').close()\n"
         "    while True: pass\n"
         "@seqshell.hookimpl\n"
         "def seqshell_commands(): yield wait\n"
@@ -398,10 +400,12 @@ def test_ctrl_c_in_a_plugin_that_does_not_end_ends_the_script_and_names_the_plug
         start_new_session=True,
     ) as process:
         assert process.stdout.readline() == "waiting\n"
+        while not (tmp_path / "endless").exists():
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         assert (process.stdout.read(), process.stderr.read(), process.wait(10)) == (
             "",
-            "seqshell: /wait of the plugin endless was stopped by Ctrl-C (endless.py, line 5); "
+            "seqshell: /wait of the plugin endless was stopped by Ctrl-C (endless.py, line 6); "
             "the session is as before this line\n",
             130,
         )

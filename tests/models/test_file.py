@@ -140,7 +140,7 @@ def test_the_fingerprint_depends_only_on_weights_config_and_tokenizer(path):
         ({"about": "x" * 8_000_000}, {}, "at most 8,000,000 are allowed"),
         ({"config": None}, {}, "'config' is missing from the header or has the wrong type"),
         ({"parameters": True}, {}, "'parameters' in the header has the wrong type"),
-        ({"kind": "recipe"}, {}, "must be model or session"),
+        ({"kind": "recipe"}, {}, "must be model, session or state"),
     ],
 )
 def test_content_that_could_not_be_read_is_not_written(path, header, tensors, message):

@@ -34,10 +34,12 @@ LONG = {
     "load": ("shakespeare", [], "/load german-english"),
     "restore": ("shakespeare", ["/feed @some.txt", "/save --force ./kept.safetensors"], "/restore ./kept.safetensors"),
     "save": ("shakespeare", ["/feed @some.txt"], "/save --force ./kept.safetensors"),
+    "spectrum": ("shakespeare", ["/feed a"], "/spectrum"),
     "text": ("shakespeare", ["/feed @some.txt"], "/text"),
 }
 REGISTRY = load_registry(Policy(no_plugins=True))
-COMMANDS = sorted({REGISTRY.commands[name].name for name in REGISTRY.commands} - {"quit"})  # which ends the program
+# Without the one that ends the program, and the one that waits for keys.
+COMMANDS = sorted({REGISTRY.commands[name].name for name in REGISTRY.commands} - {"quit", "explore"})
 MODELS = {Task.TRANSLATE: "english-french", Task.CLASSIFY: "sentiment", Task.FORECAST: "oil-temperature"}
 
 
