@@ -11,7 +11,8 @@ from seqshell.core.errors import UsageError
 from seqshell.core.plugin_api import build
 from seqshell.core.state import map_leaves
 from seqshell.host import resolve
-from seqshell.training.language.saliency import gradients, half_life, state_gradients
+from seqshell.inspect.half_lives import half_life
+from seqshell.training.language.saliency import gradients, state_gradients
 
 
 def test_the_half_life_of_norms_that_halve_every_two_tokens_is_two():

@@ -21,6 +21,7 @@ from seqshell.training.translation.data import read_pairs
 
 ANSWERS = {
     "remember": lambda text: text[0],
+    "recall": lambda text: text[0],
     "copy": lambda text: text,
     "reverse": lambda text: text[::-1],
     "adding": lambda text: str(sum(int(text[place - 1]) for place, letter in enumerate(text) if letter == "*")),
@@ -42,6 +43,7 @@ def test_the_digit_to_remember_is_a_hundred_steps_back() -> None:
 
     assert {(text[0].isdigit(), text[1:].isalpha()) for text in texts} == {(True, True)}
     assert {len(text[1:]) for text in texts} == set(range(100, 121))
+    assert {len(text[1:]) for text, _ in training_examples("recall")} == set(range(65, 76))
     assert {text.count("*") for text, _ in training_examples("adding")} == {2}
 
 

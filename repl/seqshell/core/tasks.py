@@ -41,6 +41,7 @@ class TaskSpec:
     has_source: bool = False  # whether a recipe may have a second tokenizer, for the source
     loss_unit: str = "nats"
     evaluation: str  # target of the TaskEvaluation
+    last_steps: str = ""  # target of the function that reads sequences for the gradients by lag; "": there is none
     evaluation_options: tuple[str, ...] = ()  # the options of `seqshell evaluate` for this task only
 
     # Contract checks
@@ -74,6 +75,7 @@ TASKS: dict[str, TaskSpec] = {
             preparation="seqshell.training.language.objective:prepare",
             sizes=("vocab_size",),
             evaluation="seqshell.training.language.task_evaluation:LanguageEvaluation",
+            last_steps="seqshell.training.language.last_steps:last_steps",
             example="seqshell.testing.task_examples:GENERATE",
         ),
         TaskSpec(
@@ -118,6 +120,7 @@ TASKS: dict[str, TaskSpec] = {
             preparation="seqshell.training.classification.objective:prepare",
             sizes=("vocab_size", "num_classes"),
             evaluation="seqshell.training.classification.task_evaluation:ClassificationEvaluation",
+            last_steps="seqshell.training.classification.last_steps:last_steps",
             evaluation_options=("text_column", "label_column", "held_out", "training"),
             example="seqshell.testing.task_examples:CLASSIFY",
         ),
@@ -138,6 +141,7 @@ TASKS: dict[str, TaskSpec] = {
             sizes=("num_features",),
             loss_unit="forecast error",
             evaluation="seqshell.training.forecasting.task_evaluation:ForecastEvaluation",
+            last_steps="seqshell.training.forecasting.last_steps:last_steps",
             evaluation_options=("rows", "horizons", "columns"),
             example="seqshell.testing.task_examples:FORECAST",
         ),

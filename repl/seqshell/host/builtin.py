@@ -28,6 +28,7 @@ COMMANDS = {
     "by_hand": "pick=pick explore=explore",
     "info": "info=info,show",
     "saliency": "reach=reach",
+    "lags": "lags=lags",
     "neuron": "neuron=neuron find_neuron=find-neuron",
     "dynamics": "spectrum=spectrum gates=gates",
     "probe": "probe=probe",

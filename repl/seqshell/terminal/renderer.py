@@ -17,6 +17,7 @@ from seqshell.core.events import (
     Event,
     Forecast,
     Gates,
+    GradientLags,
     HookOutput,
     Label,
     ModelOpened,
@@ -200,6 +201,10 @@ class Renderer:
     @_draw.register
     def _(self, event: Gates) -> None:
         gate_plot.draw(self.printer, event)
+
+    @_draw.register
+    def _(self, event: GradientLags) -> None:
+        self._draw(Text(event.chart(self.printer.width, "█" if self.printer.unicode else "#")))
 
     @_draw.register
     def _(self, event: Probes) -> None:

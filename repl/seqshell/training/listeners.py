@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-
-import numpy as np
-import torch
 
 from seqshell.core.events import Event, HookOutput, Notice
 from seqshell.host import Registry
+from seqshell.training.random_draws import draws_kept
 from seqshell.training.run import Run
 
 HOOK = "seqshell_training"
@@ -26,22 +22,10 @@ def followed(events: Iterable[Event], run: Run, registry: Registry) -> Iterator[
         if not registry.listens(HOOK):
             continue
         found: list[HookOutput] = []
-        with _draws_kept():
+        with draws_kept():
             problems = registry.notify(HOOK, found.append, run=run, event=event)
         yield from found
         for problem in problems:
             if isinstance(problem.__cause__, KeyboardInterrupt):
                 raise problem.__cause__
             yield Notice(f"{problem.message}; its hooks are left out, and the training continues", "warning")
-
-
-@contextmanager
-def _draws_kept() -> Iterator[None]:
-    """A context in which random numbers may be drawn without a change to those of the training."""
-    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
-    try:
-        yield
-    finally:
-        random.setstate(states[0])
-        np.random.set_state(states[1])
-        torch.set_rng_state(states[2])

@@ -9,16 +9,17 @@ from pathlib import Path
 
 from seqshell.core import paths
 from seqshell.core.errors import PluginError, RecipeError, SeqshellError, reason_of
-from seqshell.core.events import Event, Notice, Text
+from seqshell.core.events import Event, GradientLags, Notice, Text
 from seqshell.core.plugin_guard import reason_and_place
 from seqshell.core.signal_handlers import stops_host
 from seqshell.core.tasks import task_spec
 from seqshell.host import Registry
 from seqshell.training import loss_curve
 from seqshell.training.averaging import try_average
-from seqshell.training.counting import new_run
+from seqshell.training.counting import is_counted, new_run
 from seqshell.training.fitting import fit_first, gained_nothing
 from seqshell.training.keeping import Keeper
+from seqshell.training.lag_history import lags_of
 from seqshell.training.listeners import followed
 from seqshell.training.memory import check_memory
 from seqshell.training.pictures import check_picture
@@ -153,6 +154,8 @@ def _opening_notes(run: Run, resume: bool) -> Iterator[Event]:
     first, *others = prepared.objective.description.split("\n")
     yield Notice(f"{prepared.recipe.name}: {what}; {first}")
     yield from map(Notice, others)
+    if run.settings.reach_every and is_counted(prepared.architecture):
+        yield Notice(f"no gradients by lag: {prepared.architecture.name} is fitted by counting")
     if run.resume_file.exists() and not resume:
         yield Notice(f"replacing an earlier run in {run.folder}; --resume would have continued it")
 
@@ -192,6 +195,8 @@ def _closing_notes(keeper: Keeper, picture: Path | None, *, unfinished: bool) ->
     drawn = loss_curve.draw(progress.history, unit)
     if drawn:
         yield Text(drawn)
+    if lags := lags_of(progress.history, recipe.name):
+        yield GradientLags(lags)
     if picture is not None:
         try:
             loss_curve.write_png(progress.history, picture, recipe.name, unit)

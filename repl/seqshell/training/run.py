@@ -18,6 +18,7 @@ from seqshell.core.errors import RecipeError
 from seqshell.core.events import Event, Notice, Progress
 from seqshell.core.state import State, leaves
 from seqshell.training.carried_state import begun_anew, detached
+from seqshell.training.lag_gradients import LagMeter
 from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import (
     autocast,
@@ -60,6 +61,7 @@ class Run:
         self.objective = prepared.objective
         self.state: State = self.objective.initial_state(self.module)
         self.progress = TrainingProgress()
+        self.lags = LagMeter(settings.reach_every)
         self.best_weights: Tensors = {}
         self.last_weights: list[Tensors] = []  # of the last epochs, for average_checkpoints
         self.precision = ""
@@ -268,6 +270,7 @@ class Run:
             "step": progress.step,
             "validation": metrics,
             "seconds": round(progress.seconds, 1),
+            **self.lags.measured(self.prepared, self.module, progress.epoch),
         }
         progress.history.append(record)
         self.keep_if_best(record)
@@ -286,6 +289,7 @@ class Run:
         also = f" ({auxiliary})" if (auxiliary := losses_text(trained)) else ""
         text = f"epoch {progress.epoch}: training {trained[LOSS]:.3f}{also}, validation {validation}{mark}"
         yield Notice(text, "warning" if exploded else "info")
+        yield from self.lags.take_note()
         yield from problems
 
     def _go_back(self) -> None:

@@ -211,7 +211,7 @@ def check_same_recipe(old: Metrics, new: Metrics, path: Path) -> None:
 
     Settings for display, storage and early stopping may differ.
     """
-    free = {"device", "sample_every", "sample_length", "resume_every", "dtype", "early_stopping"}
+    free = {"device", "sample_every", "sample_length", "reach_every", "resume_every", "dtype", "early_stopping"}
     for table in (key for key in TOP if key != "defaults"):
         before, now = old.get(table), new.get(table)
         if table in TABLES and isinstance(before, dict):

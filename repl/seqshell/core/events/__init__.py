@@ -12,6 +12,7 @@ from seqshell.core.events.forecast import Forecast
 from seqshell.core.events.gates import Gates
 from seqshell.core.events.inspection import Attention, Likely, Score, Scored, Top
 from seqshell.core.events.interventions import ActiveInterventions, Sweep
+from seqshell.core.events.lags import GradientLags, LagNorms
 from seqshell.core.events.line import ByHand, HookOutput, LineFinished, LineStarted, Quit, Steps
 from seqshell.core.events.probes import Probes
 from seqshell.core.events.reach import Reach
@@ -43,8 +44,10 @@ __all__ = [
     "Finished",
     "Forecast",
     "Gates",
+    "GradientLags",
     "HookOutput",
     "Label",
+    "LagNorms",
     "Likely",
     "LineFinished",
     "LineStarted",

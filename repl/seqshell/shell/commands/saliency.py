@@ -13,6 +13,7 @@ from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.state import State, as_array, leaves
 from seqshell.core.text_output import quoted
+from seqshell.inspect.half_lives import half_life
 from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 
@@ -77,9 +78,9 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         tuple(zip(texts, norms, strict=False)),
         _label(session, end) if is_label else texts[-1],
         log_prob,
-        saliency.half_life(norms),
+        half_life(norms),
         str(shell.settings.get("unit")),
-        tuple(PartReach(name, tuple(each), saliency.half_life(each)) for name, each in parts.items()),
+        tuple(PartReach(name, tuple(each), half_life(each)) for name, each in parts.items()),
     )
     yield from to_file(shell, arguments, [found])
 

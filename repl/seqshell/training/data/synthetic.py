@@ -10,6 +10,7 @@ DIGITS = "12345"  # one of them is to be remembered
 # The number of letters after the digit varies: for a fixed number, a state that rotates could solve the exercise
 # without memory.
 LEAST_STEPS, MAX_STEPS = 100, 120
+FEW_STEPS = 65, 75  # of the same exercise for a lesson
 FILLERS = "abcdefghij"
 MARK = "*"  # after each of the two digits to add
 NUM_TRAINING, NUM_UNSEEN = 4000, 400
@@ -21,8 +22,17 @@ Example = tuple[str, str]  # input and answer
 
 def remember(draws: random.Random) -> Example:
     """A digit followed by 100 to 120 letters; the answer is the digit."""
+    return _digit_and_letters(draws, LEAST_STEPS, MAX_STEPS)
+
+
+def recall(draws: random.Random) -> Example:
+    """A digit followed by 65 to 75 letters; the answer is the digit."""
+    return _digit_and_letters(draws, *FEW_STEPS)
+
+
+def _digit_and_letters(draws: random.Random, least: int, most: int) -> Example:
     digit = draws.choice(DIGITS)
-    return digit + "".join(draws.choices(FILLERS, k=draws.randint(LEAST_STEPS, MAX_STEPS))), digit
+    return digit + "".join(draws.choices(FILLERS, k=draws.randint(least, most))), digit
 
 
 def copy(draws: random.Random) -> Example:
@@ -49,7 +59,7 @@ def adding(draws: random.Random) -> Example:
 
 
 EXERCISES: Mapping[str, Callable[[random.Random], Example]] = MappingProxyType(
-    {"remember": remember, "copy": copy, "adding": adding, "reverse": reverse}
+    {"remember": remember, "recall": recall, "copy": copy, "adding": adding, "reverse": reverse}
 )
 
 

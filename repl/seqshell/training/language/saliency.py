@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -116,16 +115,3 @@ def _differentiable(leaf: Tensor) -> Tensor:
 
 def _norm(gradient: Tensor | None) -> float:
     return 0.0 if gradient is None else float(torch.linalg.vector_norm(gradient.flatten().abs().double()))
-
-
-def half_life(norms: Sequence[float]) -> float | None:
-    """The number of steps over which the norms, oldest first, halve: by a least-squares line through their logarithms.
-
-    None if fewer than three norms are above 0, or if they do not decay.
-    """
-    points = [(-index, math.log2(norm)) for index, norm in enumerate(reversed(norms)) if norm > 0]
-    if len(points) < 3:
-        return None
-    middle = sum(step for step, _ in points) / len(points)
-    slope = sum((step - middle) * log for step, log in points) / sum((step - middle) ** 2 for step, _ in points)
-    return 1 / slope if slope > 0 else None

@@ -198,6 +198,12 @@ class TrainingSettings:
     device: str = setting("auto", help="auto, cpu, cuda, cuda:1, mps")
     sample_every: int = setting(1, low=0, high=1_000_000, help="show a sample after every this many epochs; 0: never")
     sample_length: int = setting(200, low=1, high=10_000, help="tokens in a sample")
+    reach_every: int = setting(
+        0,
+        low=0,
+        high=1_000_000,
+        help="measure the gradient by time lag and layer after every this many epochs; 0: never",
+    )
     resume_every: int = setting(
         120,
         low=1,
