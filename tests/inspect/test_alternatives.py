@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
 import numpy as np
 import pytest
 
-from seqshell.core.errors import UsageError
+from seqshell.core.errors import PluginError, UsageError
 from seqshell.core.state import leaves
+from seqshell.decoding.strategies import Greedy
+from seqshell.decoding.syntax import parse_strategy
 from seqshell.inspect.alternatives import alternatives, take
 from seqshell.session import Session
 from seqshell.testing import tiny_model, tiny_translation_model
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A search that fails."""
+
+    name: ClassVar[str] = "broken"
+    streams: ClassVar[bool] = False
+
+    def search(self, decoder, start, request):
+        raise ValueError("broken")
 
 
 @pytest.fixture(params=["tiny", "odd"])
@@ -58,7 +74,7 @@ def test_a_token_that_is_taken_earlier_is_a_branch_as_if_it_had_been_read(sessio
     session.begin_turn("/alt")
     rank = next(each.rank for each in alternatives(session, 2, 9).choices if not each.taken)
     token = next(each.id for each in alternatives(session, 2, 9).choices if each.rank == rank)
-    moved = take(session, 2, rank)
+    (moved,) = take(session, 2, rank)
 
     assert (moved.position, moved.branch, moved.undo_path) == (3, "main.2", "/checkout main goes back")
     again = Session(session.model)
@@ -76,7 +92,7 @@ def test_a_token_that_is_taken_earlier_is_a_branch_as_if_it_had_been_read(sessio
 def test_at_the_end_of_the_text_a_token_is_taken_on_the_same_branch(tiny):
     (first, *_) = tiny.top(1).tokens
     tiny.begin_turn("/alt")
-    moved = take(tiny, tiny.position, 1)
+    (moved,) = take(tiny, tiny.position, 1)
 
     assert (moved.branch, tiny.ids()[-1]) == ("main", first.id)
     tiny.undo()
@@ -122,19 +138,125 @@ def test_the_token_that_was_taken_is_not_taken_again(tiny, unmoved):
     assert unmoved(tiny) == before
 
 
-def test_within_a_translation_the_alternatives_are_shown_and_a_prefix_is_the_way_to_take_one(unmoved):
-    session = Session(tiny_translation_model())
-    with pytest.raises(UsageError, match="no translation here yet"):
-        alternatives(session, 0, 3)
-    list(session.translate("the cat", 5))
-    before = unmoved(session)
-    found = alternatives(session, 0, 5)
-    with pytest.raises(UsageError, match="cannot continue from a token") as error:
-        take(session, 0, next(each.rank for each in found.choices if not each.taken and each.id > 3))
+@pytest.fixture
+def translator(registry):
+    session = Session(tiny_translation_model(), samplers=registry.samplers, strategies=registry.strategies)
+    session.strategy = registry.strategies["beam"](3)
+    return session
 
-    assert found.taken.id == session.ids()[0]
-    assert error.value.hint.startswith("/translate --prefix ")
-    assert unmoved(session) == before
+
+def other_rank(session, position):
+    """The rank of a word that was not taken at a position."""
+    return next(each.rank for each in alternatives(session, position, 9).choices if not each.taken and each.id > 3)
+
+
+def test_before_a_translation_there_are_no_alternatives(translator):
+    with pytest.raises(UsageError, match="no translation here yet"):
+        alternatives(translator, 0, 3)
+
+
+@pytest.mark.parametrize("strategy", ["beam width=3", "greedy", "sample"])
+def test_a_token_that_is_taken_in_a_translation_begins_another_as_a_prefix_does(translator, registry, strategy):
+    translator.strategy = parse_strategy(strategy, registry.strategies)
+    *_, first = translator.translate("i see the cat", 8)
+    before, ids = states(translator), translator.ids()
+    translator.begin_turn("/alt")
+    rank = other_rank(translator, 2)
+    token = next(each.id for each in alternatives(translator, 2, rank).choices if each.rank == rank)
+    *tokens, finished = take(translator, 2, rank)
+    words = "".join(translator.token_texts()[:3]).strip()
+
+    assert [each.id for each in tokens] == translator.ids()
+    assert translator.ids()[:3] == [*ids[:2], token]
+    assert finished.answer.startswith(words)
+    assert (finished.source, finished.branch, translator.branch) == ("i see the cat", "main.2", "main.2")
+    again = Session(translator.model, strategies=registry.strategies)
+    *same, asked = again.translate("i see the cat", 8, prefix=words, strategy=strategy)
+    assert same == tokens
+    assert replace(asked, branch="main.2") == finished
+    assert states(again) == states(translator)
+    assert (translator.text("main").text, translator.ids("main")) == (first.answer, ids)
+    assert [(each.name, each.parent, each.fork) for each in translator.branches()] == [
+        ("main", None, 0),
+        ("main.2", "main", 2),
+    ]
+    translator.undo()
+    assert (states(translator), translator.text().text, translator.branch) == (before, first.answer, "main.2")
+    translator.redo()
+    assert translator.text().text == finished.answer
+    translator.checkout("main")
+    assert (states(translator), translator.text().text) == (before, first.answer)
+
+
+def test_a_corrected_translation_keeps_its_prefix_and_what_it_was_asked_for(translator, registry, folder):
+    list(translator.translate("i see the cat", 5, strategy="sample", temperature=0.5))
+    *_, finished = take(translator, 1, other_rank(translator, 1))
+    ids = translator.ids()
+    assert (finished.num_tokens, finished.stop) == (5, "length")
+    list(translator.regenerate(3))
+    for name in ("main.3", "main.4", "main.5"):
+        assert translator.ids(name)[:2] == ids[:2]
+        assert len(translator.ids(name)) <= 5
+    translator.checkout("main.2")
+    translator.save(folder / "saved.safetensors")
+    again = Session.restore(folder / "saved.safetensors", translator.model, strategies=registry.strategies)
+    assert (again.ids(), states(again)) == (ids, states(translator))
+    translator.checkout("main.2")
+    list(take(translator, 1, other_rank(translator, 1)))
+    assert translator.ids()[0] == ids[0]
+    assert {each.name: (each.parent, each.fork) for each in translator.branches()}["main.6"] == ("main", 1)
+
+
+def test_a_token_after_the_whole_translation_makes_it_longer(translator):
+    settings = {"unknown": "error", "max_tokens": 4, "stop": ()}
+    list(translator.behaviour.answer("i see the cat", settings))
+    ids = translator.ids()
+    assert len(ids) == 4
+    *_, finished = take(translator, 4, other_rank(translator, 4), {**settings, "max_tokens": 9})
+    assert translator.ids("main") == translator.ids()[:4] == ids
+    assert finished.num_tokens == 9 or finished.stop == "eos"
+
+
+def test_the_best_translations_after_a_token_are_as_many_as_asked_for(translator):
+    list(translator.translate("i see the cat", 8))
+    rank = other_rank(translator, 0)
+    word = next(each.text.strip() for each in alternatives(translator, 0, rank).choices if each.rank == rank)
+    *_, finished = take(translator, 0, rank, {"nbest": 3})
+    assert len(finished.candidates) == 3
+    assert {each.text.split()[0] for each in finished.candidates} == {word}
+
+
+def test_what_cannot_begin_a_translation_is_refused_and_nothing_moves(translator, unmoved):
+    list(translator.translate("i see the cat", 3))
+    before, rank = unmoved(translator), other_rank(translator, 2)
+    with pytest.raises(UsageError, match="the prefix has 3 tokens, the answer at most 3; raise max_tokens"):
+        take(translator, 2, rank)
+    translator.strategy = Greedy()
+    with pytest.raises(UsageError, match="greedy generates one answer; for the 2 best"):
+        take(translator, 1, rank, {"nbest": 2})
+    taken = alternatives(translator, 1, 9).taken
+    with pytest.raises(UsageError, match="is the token that was taken at position 1"):
+        take(translator, 1, taken.rank)
+    assert unmoved(translator) == before
+
+
+def test_a_state_from_within_a_translation_has_no_words_to_begin_with(translator):
+    list(translator.translate("i see the cat", 3))
+    translator.rewind(2)
+    translator.set_state(translator.behaviour.record(translator.here.node, "here"))
+    rank = other_rank(translator, 0)
+    with pytest.raises(UsageError, match="the words before this state are not known") as error:
+        take(translator, 0, rank)
+    assert error.value.hint == "/translate --prefix WORDS TEXT begins with words that you write"
+
+
+def test_a_search_that_fails_leaves_no_branch(translator, unmoved):
+    list(translator.translate("i see the cat", 4))
+    before, rank = (translator.here, translator.branches()), other_rank(translator, 1)
+    translator.strategy = Broken()
+    with pytest.raises(PluginError, match="broken"):
+        list(take(translator, 1, rank))
+    assert (translator.here, translator.branches()) == before
 
 
 def test_a_special_token_cannot_be_taken(unmoved):

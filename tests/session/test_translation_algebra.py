@@ -15,9 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from seqshell import BOS, EOS, UNK, Hypotheses, Hypothesis, UsageError, choose
 from seqshell.core.events import Translation
-from seqshell.core.sampling import Draw, SampleContext
+from seqshell.core.sampling import Draw, SampleContext, Stop
 from seqshell.core.state import attention_of, leaves
 from seqshell.decoding.strategies import Sample
+from seqshell.inspect.alternatives import alternatives, take
 from seqshell.session import Session
 from seqshell.session.given import TranslationSource
 from seqshell.session.unknown_words import UnknownWords
@@ -58,7 +59,7 @@ class Found:
             ids, passed, now = [], [], (start.outputs, start.state)
             while (
                 len(ids) < request.stop.max_tokens
-                and (token := drawn(now[0], request.excluded, Draw(seed), len(ids))) != EOS
+                and (token := next_token(now[0], request, Draw(seed), len(ids))) != EOS
             ):
                 ids.append(token)
                 passed.append(now := decoder.step(np.array([token]), now[1]))
@@ -68,6 +69,12 @@ class Found:
 
 
 STRATEGIES = {"sample": Sample, "found": Found}
+
+
+def next_token(outputs, request, draw, position):
+    if position < len(request.prefix):
+        return request.prefix[position]
+    return drawn(outputs, request.excluded, draw, position)
 
 
 def drawn(outputs, excluded, draw, position, copying=None, ids=(), state=None):
@@ -80,7 +87,7 @@ def drawn(outputs, excluded, draw, position, copying=None, ids=(), state=None):
 
 @dataclass(frozen=True)
 class Place:
-    """A root with its source, and the tokens after it; left: the place that was left for it."""
+    """A root with its source, and the tokens after it; left: the place that was left for it. prefix: ids of answers."""
 
     left: Place | None = None
     turn: int = -1
@@ -88,6 +95,7 @@ class Place:
     ids: tuple[int, ...] = ()
     text: tuple[str, ...] = ()  # of each token
     retry: int = 0
+    prefix: tuple[int, ...] = ()
 
     def until(self, position):
         return replace(self, ids=self.ids[:position], text=self.text[:position], retry=self.retry if position else 0)
@@ -150,7 +158,10 @@ class SessionAgainstReference(RuleBasedStateMachine):
         place = root
         while len(place.ids) < count:
             state, outputs = compute(place, self.known)
-            token = drawn(outputs, excluded, draw, len(place.ids), copying, place.ids, state)
+            if len(place.ids) < len(root.prefix):
+                token = root.prefix[len(place.ids)]
+            else:
+                token = drawn(outputs, excluded, draw, len(place.ids), copying, place.ids, state)
             if token == EOS:
                 break
             word = unknown.word(token, state, place.text[-1] if place.text else "", used)
@@ -295,6 +306,35 @@ class SessionAgainstReference(RuleBasedStateMachine):
             self.line.place = self.answer(root, count, rank if found else None)
             assert finished.answer == "".join(self.line.place.text).removeprefix(" ")
         self.current = first
+
+    @precondition(lambda self: len(self.lines) < 6)
+    @rule(share=st.floats(0, 1), choice=st.integers(0, 3))
+    def take_another_token(self, share, choice):
+        self.next_turn()
+        place = self.line.place
+        position = round(share * len(place.ids))
+        if place.source is None:
+            with pytest.raises(UsageError, match="no translation here yet"):
+                take(self.session, position, choice + 1)
+            return
+        refused = {*place.ids[position : position + 1], 0, BOS, EOS, *(() if self.replaces else (UNK,))}
+        choices = alternatives(self.session, position, MODEL.tokenizer.size).choices
+        taken = [each for each in choices if each.id not in refused][choice]
+        ids = (*place.ids[:position], taken.id)
+        timeline, here = self.session.behaviour.cursor.timeline, self.session.here.node
+        options = timeline.options_after(timeline.root(here), here)
+        most = options.max_tokens or Stop.max_tokens
+        if len(ids) >= most:
+            with pytest.raises(UsageError, match=f"the prefix has {len(ids)} tokens"):
+                take(self.session, position, taken.rank)
+            return
+        *_, finished = take(self.session, position, taken.rank)
+        self.lines[finished.branch] = Line(place)
+        self.current = finished.branch
+        root = Place(place, self.turn, place.source, prefix=ids)
+        self.line.place = self.answer(root, most, 0 if options.strategy == "found" else None)
+        assert self.line.place.ids[: position + 1] == ids
+        assert finished.answer == "".join(self.line.place.text).removeprefix(" ")
 
     def candidates_at(self, root):
         """The branches that hold an empty answer from a root."""

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Alternatives, ByHand, Moved, NextWords, Picked, TokenTree
+from seqshell.core.events import Alternatives, ByHand, Moved, NextWords, Notice, Picked, Token, TokenTree
 from seqshell.shell.completion import complete
 from seqshell.testing import (
     shell_for,
@@ -15,6 +15,7 @@ from seqshell.testing import (
     tiny_classification_model,
     tiny_forecast_model,
     tiny_model,
+    tiny_translation_model,
 )
 
 
@@ -59,6 +60,48 @@ def test_alt_takes_a_token_as_a_branch(shell):
     assert shell.session.text().text == "a" + other.text
     send(shell, "/undo", "/checkout main")
     assert shell.session.text().text == "abcabc"
+
+
+@pytest.fixture
+def translating():
+    shell = shell_for(tiny_translation_model())
+    list(shell.handle("/set max_tokens 6"))
+    list(shell.handle("i see the cat"))
+    return shell
+
+
+def test_alt_in_a_translation_gives_the_events_of_another_one_on_a_branch(translating):
+    session = translating.session
+    first, ids = session.text().text, session.ids()
+    (shown,) = send(translating, "/alt 1")
+    other = next(each for each in shown.choices if not each.taken and each.id > 3)
+    *tokens, finished = send(translating, f"/alt 1 {other.rank}")
+
+    assert [type(each) for each in tokens] == [Token] * finished.num_tokens
+    assert session.ids()[:2] == [ids[0], other.id]
+    as_json = json.loads(json.dumps(finished.as_json()))
+    assert (as_json["input"], as_json["text"], as_json["branch"]) == ("i see the cat", session.text().text, "main.2")
+    words = json.dumps("".join(session.token_texts()[:2]).strip())
+    send(translating, "/undo")
+    assert session.text().text == first
+    *_, asked = send(translating, f"/translate --prefix {words} i see the cat")
+    assert (asked.answer, asked.log_prob) == (finished.answer, finished.log_prob)
+    send(translating, "/checkout main")
+    assert (session.text().text, session.ids()) == (first, ids)
+
+
+def test_a_terminal_says_on_which_branch_the_other_translation_is(translating):
+    translating.interactive = True
+    (shown,) = send(translating, "/alt 1")
+    other = next(each for each in shown.choices if not each.taken and each.id > 3)
+    *_, notice = send(translating, f"/alt 1 {other.rank}")
+    assert notice == Notice("on branch main.2 · /checkout main goes back")
+
+
+def test_alt_says_that_it_is_not_about_an_answer_from_the_background(shell):
+    shell.workspace.answered = "german-english"
+    notice, _ = send(shell, "/alt 1")
+    assert notice == Notice("the last answer came from german-english; this is about a text of tiny")
 
 
 def test_a_text_before_the_number_is_that_of_rewind(shell):

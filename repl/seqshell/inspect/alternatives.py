@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Alternatives, Choice, Moved
+from seqshell.core.events import Alternatives, Choice, Event
 from seqshell.core.sampling import Draw
 from seqshell.session import Session, inspection
-from seqshell.session.forks import fork
 
 BEFORE = 24  # characters of the text before the position that are shown
 
@@ -78,20 +79,11 @@ def _ranked(session: Session, position: int) -> tuple[list[float], list[float], 
     return logs.tolist(), chain_logs.tolist(), np.argsort(-logs, kind="stable")
 
 
-def take(session: Session, position: int, rank: int) -> Moved:
-    """Read the token of a rank after `position` tokens: on a new branch, or at the end of the text on this one.
+def take(
+    session: Session, position: int, rank: int, settings: Mapping[str, Any] = MappingProxyType({})
+) -> Iterator[Event]:
+    """Go on from the token of a rank after `position` tokens: see `take` of the session's behaviour.
 
-    UsageError as for `chosen`, and for a translation, which only a search completes. Nothing has moved then.
+    settings: those of answers: max_tokens, stop and nbest. UsageError as for `chosen`. Nothing has moved then.
     """
-    token, cursor = chosen(session, position, rank), session.behaviour.cursor
-    if session.model.source_tokenizer is not None:
-        words = cursor.token_text.text([*session.ids()[:position], token]).strip()
-        raise UsageError(
-            f"{session.model.name} translates whole texts and cannot continue from a token",
-            hint=f"/translate --prefix {json.dumps(words, ensure_ascii=False)} TEXT begins with these words",
-        )
-    if position < session.position:
-        return fork(session.behaviour.navigator, position, [token])
-    was = session.position
-    session.behaviour.navigator.feed_whole([token])
-    return Moved(session.position, was, session.branch, undo_path="/undo removes it again")
+    return session.behaviour.take(position, chosen(session, position, rank), settings)

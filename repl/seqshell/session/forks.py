@@ -21,12 +21,7 @@ def fork(navigator: Navigator, position: int, ids: Sequence[int] = ()) -> Moved:
     if not 0 <= position <= cursor.position:
         raise UsageError(f"position {position:,} is outside this branch, which is at {cursor.position:,}")
     node, place, was = timeline.ancestor(here, position), navigator.place(), cursor.position
-    snapshot, parent = cursor.snapshot(node), navigator.branches.current
-    while parent.parent is not None and position <= parent.fork:
-        parent = navigator.branches[parent.parent]
-    branch = BranchState(
-        navigator.branches.free_name(), parent=parent.name, fork=position, notes=timeline.notes_at(node, here)
-    )
+    snapshot, branch = cursor.snapshot(node), branch_at(navigator, position)
     try:
         retry = navigator.retry if node == here else timeline.retry[timeline.run_of(node)]
         moved = navigator.switch(navigator.branches.add(branch), snapshot, retry)
@@ -35,3 +30,12 @@ def fork(navigator: Navigator, position: int, ids: Sequence[int] = ()) -> Moved:
         navigator.return_to(place)
         raise
     return replace(moved, position=cursor.position, was=was)
+
+
+def branch_at(navigator: Navigator, position: int) -> BranchState:
+    """A new branch whose text leaves that of the current one at a position; it is not one of the branches yet."""
+    parent, timeline, here = navigator.branches.current, navigator.cursor.timeline, navigator.cursor.here.node
+    while parent.parent is not None and position <= parent.fork:
+        parent = navigator.branches[parent.parent]
+    notes = timeline.notes_at(timeline.ancestor(here, position), here)
+    return BranchState(navigator.branches.free_name(), parent=parent.name, fork=position, notes=notes)

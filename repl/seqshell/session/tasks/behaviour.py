@@ -243,6 +243,10 @@ class TaskBehaviour:
         """Generate one candidate from the current position, in the turn of the answer that it replaces."""
         return answer(self.cursor, plan, turn, self.navigator.draw, self.navigator.branch, number, end)
 
+    def take(self, position: int, token: int, settings: SettingValues) -> Iterator[Event]:
+        """Put a token in the place of the one after `position` tokens, on a branch. settings: as for `answer`."""
+        self.refuse("go on from a token")
+
     def rewind_target(self, text: str) -> int:
         """The position just after the last occurrence of a text. UsageError if there is none."""
         return inspection.find_last(self.cursor, text)

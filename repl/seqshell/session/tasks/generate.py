@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from seqshell.core.events import Event
+from seqshell.core.events import Event, Moved
 from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.answers import Answer
+from seqshell.session.forks import fork
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
 from seqshell.session.unknown_words import noted
 
@@ -49,3 +51,13 @@ class GenerateBehaviour(TaskBehaviour):
     def last_answer(self) -> tuple[int, int]:
         """The node before the last answer on this branch, and its turn."""
         return self.answers.last_answer()
+
+    def take(self, position: int, token: int, settings: SettingValues) -> Iterator[Event]:
+        """Read the token on a new branch, or at the end of the text on this one; gives Moved."""
+        was, navigator = self.cursor.position, self.navigator
+        if position < was:
+            moved = fork(navigator, position, [token])
+        else:
+            navigator.feed_whole([token])
+            moved = Moved(self.cursor.position, was, navigator.branch, undo_path="/undo removes it again")
+        return iter([replace(moved, tail=self.tail())])

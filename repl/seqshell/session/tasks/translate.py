@@ -17,6 +17,7 @@ from seqshell.core.tokenizers import EOS
 from seqshell.session import inspection
 from seqshell.session.answer_options import NO_OPTIONS, AnswerOptions
 from seqshell.session.answers import Answer
+from seqshell.session.forks import branch_at
 from seqshell.session.generation import End, GenerationPlan, answer
 from seqshell.session.given import TranslationSource
 from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
@@ -53,6 +54,27 @@ class TranslateBehaviour(TaskBehaviour):
     def continue_answer(self, settings: SettingValues, number: int | None = None) -> Iterator[Event]:
         """A translation is complete."""
         raise UsageError(f"{self.model.name} {self.does} and cannot continue an answer; /regen translates again")
+
+    def take(self, position: int, token: int, settings: SettingValues) -> Iterator[Event]:
+        """Translate the source here again, on a new branch: the answer begins with the tokens before and this one.
+
+        Everything else is as the answer here was asked for. Yields events as `translate`; UsageError if the answer
+        cannot be longer, or if it began in a state that was given.
+        """
+        cursor, timeline, here = self.cursor, self.cursor.timeline, self.cursor.here.node
+        root, source = timeline.root(here), timeline.source(here)
+        if source is None or timeline.given(here) is not None:
+            raise UsageError(
+                "the words before this state are not known, so no answer can begin with them",
+                hint="/translate --prefix WORDS TEXT begins with words that you write",
+            )
+        options = timeline.options_after(root, here)
+        plan = self._plan_answers(options, settings.get("nbest") or 1, _defaults(settings))
+        ids = _checked_prefix((*timeline.ids_to(here)[:position], token), plan.stop.max_tokens)
+        cursor.require_free()
+        self.navigator.forget_interrupt()
+        source = replace(source, prefix=ids)
+        return self._on_branch(position, self._for_source(replace(plan, prefix=ids), source), source)
 
     @property
     def has_attention(self) -> bool:
@@ -160,6 +182,11 @@ class TranslateBehaviour(TaskBehaviour):
     def _plan_translation(
         self, options: AnswerOptions, prefix: str, unknown: str, nbest: int, defaults: AnswerOptions = NO_OPTIONS
     ) -> GenerationPlan:
+        plan = self._plan_answers(options, nbest, defaults)
+        return replace(plan, prefix=self._prefix(prefix, unknown, plan.stop.max_tokens))
+
+    def _plan_answers(self, options: AnswerOptions, nbest: int, defaults: AnswerOptions) -> GenerationPlan:
+        """How to find the best answers of a source, whatever they begin with."""
         plan = super().plan(options, defaults)
         if nbest < 1:
             raise UsageError("the number of candidates must be at least 1")
@@ -167,7 +194,7 @@ class TranslateBehaviour(TaskBehaviour):
             raise UsageError(
                 f"{plan.strategy.name} generates one answer; for the {nbest} best, use a search such as /strategy beam"
             )
-        return replace(plan, num_best=nbest, prefix=self._prefix(prefix, unknown, plan.stop.max_tokens))
+        return replace(plan, num_best=nbest)
 
     def _for_source(self, plan: GenerationPlan, source: TranslationSource) -> GenerationPlan:
         """The plan, copying the unknown words of the source if they replace UNK."""
@@ -181,9 +208,7 @@ class TranslateBehaviour(TaskBehaviour):
             word = words_of(prefix, ids, tokenizer)[ids.index(tokenizer.unk)]
             name = self.model.name
             raise VocabularyError(f"{name}'s vocabulary has no {word!r}, so no answer can begin with it", text=prefix)
-        if len(ids) >= max_tokens:
-            raise UsageError(f"the prefix has {len(ids)} tokens, the answer at most {max_tokens}; raise max_tokens")
-        return tuple(token for token in ids if token != tokenizer.unk)
+        return tuple(token for token in _checked_prefix(ids, max_tokens) if token != tokenizer.unk)
 
     def _source(self, text: str, unknown: str, prefix: tuple[int, ...]) -> TranslationSource | None:
         """A text as the model reads it, white space as single spaces; None if it is blank.
@@ -199,6 +224,18 @@ class TranslateBehaviour(TaskBehaviour):
             )
         return TranslationSource(text, (*ids, EOS), prefix) if ids else None
 
+    def _on_branch(self, position: int, plan: GenerationPlan, source: TranslationSource) -> Answer:
+        """The same as `_translated`, on a branch that leaves the current one at a position."""
+        cursor, navigator = self.cursor, self.navigator
+        place = navigator.place()
+        navigator.switch(navigator.branches.add(branch_at(navigator, position)), cursor.here, navigator.retry)
+        try:
+            yield from self._translated(plan, source)
+        except SeqshellError:
+            if cursor.here is place.here:
+                navigator.return_to(place)
+            raise
+
     def _translated(self, plan: GenerationPlan, source: TranslationSource) -> Answer:
         """Translate from a new root, in its turn. If a fault leaves no token of the answer, nothing has moved."""
         cursor, navigator = self.cursor, self.navigator
@@ -213,5 +250,12 @@ class TranslateBehaviour(TaskBehaviour):
             raise
 
 
+def _checked_prefix(ids: Sequence[int], max_tokens: int) -> tuple[int, ...]:
+    """The ids. UsageError if no answer of at most max_tokens can begin with them."""
+    if len(ids) >= max_tokens:
+        raise UsageError(f"the prefix has {len(ids)} tokens, the answer at most {max_tokens}; raise max_tokens")
+    return tuple(ids)
+
+
 def _defaults(settings: SettingValues) -> AnswerOptions:
-    return AnswerOptions.of(settings["max_tokens"], settings["stop"])
+    return AnswerOptions.of(settings.get("max_tokens"), settings.get("stop") or ())

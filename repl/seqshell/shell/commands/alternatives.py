@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Event
+from seqshell.core.events import Event, Notice, Translation
 from seqshell.core.json_values import unquoted
 from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.shell.commands.arguments import whole_number
-from seqshell.shell.commands.history import moved_to, position_in
+from seqshell.shell.commands.history import position_in
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 
 if TYPE_CHECKING:
@@ -57,13 +57,17 @@ def alt(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     and those after the sampler chain. /alt POS 2 starts a branch there with the second token. /checkout goes back to
     the old branch. Put a TEXT that ends in a number in quotes: /alt "in 1603".
 
+    In a translation, /alt POS 2 translates again, with the words up to there and the second token as the beginning.
+
         >>> /feed ROMEO: What
         >>> /alt
         >>> /alt --show 5 ROMEO
         >>> /alt ROMEO 2
         >>> /continue 10
     """
-    session = shell.session
+    session, workspace = shell.session, shell.workspace
+    if workspace.answered not in (None, workspace.current):
+        yield Notice(f"the last answer came from {workspace.answered}; this is about a text of {workspace.current}")
     number = whole_number(str(arguments.options.get("--show", DEFAULT_SHOWN)), "--show", 1, MAX_SHOWN)
     place, rank = _read(arguments)
     position = _position(session, *place) if place else max(0, session.position - 1)
@@ -74,7 +78,12 @@ def alt(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         return
     if "-o" in arguments.options:
         raise UsageError(f"/alt takes a token or writes a table; leave out {rank}, or -o")
-    yield moved_to(session, alternatives.take(session, position, whole_number(rank, "the number", 1, MAX_TOKENS)))
+    which = whole_number(rank, "the number", 1, MAX_TOKENS)
+    left = session.branch
+    for event in alternatives.take(session, position, which, shell.settings.values()):
+        yield event
+        if isinstance(event, Translation) and shell.interactive:
+            shell.notices.append(Notice(f"on branch {session.branch} · /checkout {left} goes back"))
 
 
 def _read(arguments: Arguments) -> tuple[tuple[str, bool] | None, str | None]:
