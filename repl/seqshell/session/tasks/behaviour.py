@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, NoReturn
-
-from numpy.typing import NDArray
+from typing import Any, ClassVar
 
 from seqshell.core.decoder import Decoder
 from seqshell.core.errors import SeqshellError, UsageError, VocabularyError
-from seqshell.core.events import Attention, Event, Forecast, Label, Score
+from seqshell.core.events import Event
 from seqshell.core.model import Model
-from seqshell.core.sampling import Strategy
 from seqshell.core.state import State
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.models.task_parts.parts import Contents, parts_of
@@ -26,22 +23,18 @@ from seqshell.session.given import StateRecord
 from seqshell.session.navigation import Navigator
 from seqshell.session.reading import Reading
 from seqshell.session.state_record import changed, record_at
+from seqshell.session.tasks.refusals import Refusals, SettingValues
 from seqshell.session.timeline import Timeline
 from seqshell.session.unknown_words import noted, unknown_parts
 
-SettingValues = Mapping[str, Any]  # settings by name: max_tokens, stop, unknown, newline, nbest, horizon, ...
 
-
-class TaskBehaviour:
+class TaskBehaviour(Refusals):
     """The behaviour of a session for one task. Subclasses override what they can do; the rest raises a UsageError.
 
-    does, advice: what a model of the task does and what the user can do, for messages such as "NAME does X and cannot
-    Y; ADVICE". drops_separator: the text of a session begins with its first word, not with the separator before it.
+    drops_separator: the text of a session begins with its first word, not with the separator before it.
     allows_impossible, output_noun: see CheckedDecoder.
     """
 
-    does: ClassVar[str]
-    advice: ClassVar[str]
     drops_separator: ClassVar[bool] = True
     allows_impossible: ClassVar[bool] = True
     output_noun: ClassVar[str] = "logits"
@@ -250,77 +243,3 @@ class TaskBehaviour:
     def rewind_target(self, text: str) -> int:
         """The position just after the last occurrence of a text. UsageError if there is none."""
         return inspection.find_last(self.cursor, text)
-
-    # What only one task does: see the subclasses
-
-    @property
-    def has_attention(self) -> bool:
-        """See TranslateBehaviour."""
-        return False
-
-    def translate(self, text: str, max_tokens: int | None = None, **options: Any) -> Answer:
-        """See TranslateBehaviour."""
-        self._lacks("translate")
-
-    def translate_lines(
-        self, lines: Iterable[str], settings: SettingValues, prefix: str = "", strategy: Strategy | None = None
-    ) -> Iterator[Event]:
-        """See TranslateBehaviour."""
-        self._lacks("translate")
-
-    def score_translation(self, source: str, target: str, unknown: str = "error") -> Score:
-        """See TranslateBehaviour."""
-        self._lacks("translate")
-
-    def attention(self) -> Attention:
-        """See TranslateBehaviour."""
-        self._lacks("translate")
-
-    def classify(self, text: str, *, explain: bool = False, unknown: str = "error") -> Label:
-        """See ClassifyBehaviour."""
-        self._lacks("label texts")
-
-    def classify_lines(self, lines: Iterable[str], settings: SettingValues, explain: bool = False) -> Iterator[Event]:
-        """See ClassifyBehaviour."""
-        self._lacks("label texts")
-
-    def label(self, text: str | None = None, *, explain: bool = False) -> Label:
-        """See ClassifyBehaviour."""
-        self._lacks("label texts")
-
-    def read_text(self, text: str, unknown: str = "error") -> tuple[list[int], tuple[int, int] | None]:
-        """See ClassifyBehaviour."""
-        self._lacks("label texts")
-
-    def probabilities(self, outputs: NDArray[Any]) -> tuple[tuple[str, float], ...]:
-        """See ClassifyBehaviour."""
-        self._lacks("label texts")
-
-    def observe(self, values: Any) -> int:
-        """See ForecastBehaviour."""
-        self._lacks("forecast")
-
-    def observe_file(self, name: str, read_stdin: Callable[[], str] | None = None, series: str = "") -> tuple[str, ...]:
-        """See ForecastBehaviour."""
-        self._lacks("forecast")
-
-    def observe_example(self) -> int:
-        """See ForecastBehaviour."""
-        self._lacks("forecast")
-
-    def forecast(self, steps: int | None = None) -> Forecast:
-        """See ForecastBehaviour."""
-        self._lacks("forecast")
-
-    def check_steps(self, steps: int | None = None) -> int:
-        """See ForecastBehaviour."""
-        self._lacks("forecast")
-
-    # Refusals
-
-    def refuse(self, action: str) -> NoReturn:
-        """Raise the UsageError that says what the model does instead."""
-        raise UsageError(f"{self.model.name} {self.does} and cannot {action}; {self.advice}")
-
-    def _lacks(self, ability: str) -> NoReturn:
-        raise UsageError(f"{self.model.name} does not {ability}; /models lists the models that do")

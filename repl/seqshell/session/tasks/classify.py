@@ -17,7 +17,8 @@ from seqshell.core.events import Event, Label
 from seqshell.core.truncation import Cut
 from seqshell.decoding.probabilities import log_probs
 from seqshell.session import attribution, inspection
-from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
+from seqshell.session.tasks.behaviour import TaskBehaviour
+from seqshell.session.tasks.refusals import SettingValues
 from seqshell.session.timeline import Timeline
 from seqshell.session.word_alignment import as_written
 

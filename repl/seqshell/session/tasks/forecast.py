@@ -28,8 +28,9 @@ from seqshell.core.tokenizers import Tokenizer
 from seqshell.session import inspection
 from seqshell.session.given import StateRecord
 from seqshell.session.state_record import record_at
-from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
+from seqshell.session.tasks.behaviour import TaskBehaviour
 from seqshell.session.tasks.forecast_times import add_times, times_of
+from seqshell.session.tasks.refusals import SettingValues
 from seqshell.session.tasks.value_decoder import ValueDecoder
 
 MIN_HISTORY = 48  # rows before a forecast, if that many were observed

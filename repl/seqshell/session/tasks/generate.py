@@ -9,7 +9,8 @@ from seqshell.core.events import Event, Moved
 from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.answers import Answer
 from seqshell.session.forks import fork
-from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
+from seqshell.session.tasks.behaviour import TaskBehaviour
+from seqshell.session.tasks.refusals import SettingValues
 from seqshell.session.unknown_words import noted
 
 

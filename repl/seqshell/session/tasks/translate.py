@@ -20,7 +20,8 @@ from seqshell.session.answers import Answer
 from seqshell.session.forks import branch_at
 from seqshell.session.generation import End, GenerationPlan, answer
 from seqshell.session.given import TranslationSource
-from seqshell.session.tasks.behaviour import SettingValues, TaskBehaviour
+from seqshell.session.tasks.behaviour import TaskBehaviour
+from seqshell.session.tasks.refusals import SettingValues
 from seqshell.session.tasks.source_attention import source_attention
 from seqshell.session.tasks.translation_events import translation_events
 from seqshell.session.timeline import Timeline
