@@ -46,6 +46,7 @@ COMMANDS = {
     "plugins": "plugins=plugins samplers=samplers strategies=strategies architectures=architectures",
     "help": "show_help=help,?",
     "tour": "tour=tour",
+    "lesson": "lesson=lesson",
 }
 
 

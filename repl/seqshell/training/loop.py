@@ -195,7 +195,7 @@ def _closing_notes(keeper: Keeper, picture: Path | None, *, unfinished: bool) ->
     drawn = loss_curve.draw(progress.history, unit)
     if drawn:
         yield Text(drawn)
-    if lags := lags_of(progress.history, recipe.name):
+    if lags := lags_of(progress.history, path.stem):
         yield GradientLags(lags)
     if picture is not None:
         try:

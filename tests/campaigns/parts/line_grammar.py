@@ -14,7 +14,8 @@ from seqshell.host import Registry
 from seqshell.shell.setting_specs import SHELL_SETTINGS
 
 Draw = Callable[[random.Random], str]
-RARE = {"train": 0.02, "quit": 0.1, "tour": 0.3}  # commands that take long or end the conversation, drawn less often
+# Commands that take long or end the conversation, drawn less often.
+RARE = {"train": 0.02, "lesson": 0.02, "quit": 0.1, "tour": 0.3}
 EXAMPLES = (
     "abc",
     "/undo",

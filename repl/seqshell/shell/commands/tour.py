@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqshell.core import paths
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.tasks import TASKS
 from seqshell.shell.commands.arguments import words
+from seqshell.shell.commands.guided import Section, guided_lines, missing_models
 from seqshell.shell.commands.script import run_script
 
 if TYPE_CHECKING:
@@ -44,36 +44,16 @@ def tour(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 def tour_lines(shell: Shell) -> Iterator[str]:
     """The lines of the tour as a script. Raises UsageError if none of its models is installed."""
     _, *parts = SECTION.split(Path(__file__).with_name("tour.seq").read_text("utf-8"))
-    sections = {TASKS[task].default_model: (task, text) for task, text in zip(parts[::2], parts[1::2], strict=True)}
-    installed = paths.list_checkpoints(shell.registry.checkpoint_folders)
-    missing = [name for name in sections if name not in installed]
+    # The others than conversations answer a command, whatever the current model is.
+    sections = [
+        Section(TASKS[task].default_model, text, is_current=TASKS[task].can_continue)
+        for task, text in zip(parts[::2], parts[1::2], strict=True)
+    ]
+    missing = missing_models(shell, sections)
     if len(missing) == len(sections):
         raise UsageError(f"the tour needs one of the models {', '.join(missing)}; /models lists those that you have")
-    started = current = shell.workspace.current
-    surprisal = "on" if shell.settings.get("surprisal") else "off"
     yield BEGINNING
-    for name, (task, text) in sections.items():
-        if name in missing:
-            continue
-        is_conversation = TASKS[task].can_continue  # the others answer a command, whatever the current model is
-        session = shell.workspace.sessions.get(name)
-        is_used = session is not None and session.position > 0
-        if name != current and (is_conversation or is_used):
-            yield f"/load {name}"
-            current = name
-        if is_used:
-            yield f"/# What {name} has read so far stays on its branch:"
-            yield from ("/branch", "/reset")
-        yield text.replace("/set surprisal off", f"/set surprisal {surprisal}").rstrip("\n")
-        if session is not None and is_used:
-            yield f"/# Back to what {name} had read:"
-            yield f"/checkout {session.branch}"
-        elif is_conversation:
-            yield "/# Back to the beginning:"
-            yield from (f"/checkout {session.branch if session else 'main'}", "/reset")
-    if started is not None and current != started:
-        yield "/# Back to your model:"
-        yield f"/load {started}"
+    yield from guided_lines(shell, [each for each in sections if each.model not in missing])
     if missing:
         yield f"/# Left out, because it is not installed: {', '.join(missing)}."
         yield "/#"
