@@ -13,7 +13,8 @@ from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
 
-from seqshell.cli import main
+from seqshell.cli import main, script
+from seqshell.core.events import Progress
 from seqshell.core.sanitize import safe
 from seqshell.testing import tiny_checkpoint
 
@@ -66,6 +67,22 @@ def objects(words, stdin=""):
 
 def answers(found):
     return [item["text"] for item in found if item["type"] == "result" and item["op"] == "generate"]
+
+
+def test_progress_shows_a_count_once_and_its_last_line_once(capsys):
+    output = script.PlainText(sys.stdout, sys.stderr)
+    for event in (
+        *(Progress(done, 1200, f"{done:,} of 1,200 tokens", "reading") for done in (300, 1200, 1200)),
+        Progress(2, 4, description="classifying"),
+        Progress(4, 4, "loss 1.5", "training"),
+    ):
+        output.event(event)
+    assert capsys.readouterr().err.splitlines() == [
+        "seqshell: reading 300 of 1,200 tokens",
+        "seqshell: reading 1,200 of 1,200 tokens",
+        "seqshell: classifying 2/4",
+        "seqshell: training 4/4 loss 1.5",
+    ]
 
 
 def test_lines_of_c_come_first_then_scripts_with_stdin_at_its_place(tmp_path):

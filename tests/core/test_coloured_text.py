@@ -20,6 +20,11 @@ def test_its_text_has_a_digit_below_the_beginning_of_each_token_and_a_legend():
     assert SURPRISAL.as_text() == "ab\n0\nnats from 1 to 3 · digits 0 to 9: 1 to 3"
 
 
+def test_a_text_whose_values_are_equal_has_no_scale_in_its_legend():
+    clamped = ColouredText(("a", "b"), (5.0, 5.0), 5.0, 5.0, unit="cell[1,2]")
+    assert clamped.as_text() == "ab\n00\ncell[1,2] is 5 everywhere"
+
+
 def test_digits_stay_below_their_tokens_beside_wide_characters_combining_marks_and_tabs():
     event = ColouredText(("日", "a\tb", "e\u0301", "c", "d\ne", ""), (1.0, -1.0, 0.0, None, 1.0, 0.5), -1.0, 1.0)
     assert event.as_text().splitlines()[:3] == ["日a be\u0301cd", "9 0  5 9", "e"]

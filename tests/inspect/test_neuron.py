@@ -151,6 +151,13 @@ def test_it_is_shown_as_a_table_as_json_and_as_a_file_with_all_units(shell, fold
     assert (len(lines), lines[0]) == (11, "unit\tauc\tsign\tinside\toutside")
 
 
+def test_a_prompt_says_how_the_best_unit_can_be_used(shell):
+    shell.interactive = True
+    *_, found, hint = send(shell, '/find-neuron ("[^"]*)" @quotes.txt')
+    best = found.units[0].unit
+    assert hint == Notice(f"/set color neuron {best} colours answers by it · /clamp {best}=VALUE keeps it at a value")
+
+
 def test_long_texts_and_ctrl_c(shell, monkeypatch):
     monkeypatch.setattr("seqshell.inspect.unit_texts.MAX_NUMBERS", 10 * 600)
     events = send(shell, '/find-neuron ("[^"]*)" @quotes.txt')

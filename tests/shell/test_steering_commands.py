@@ -7,6 +7,7 @@ import pytest
 
 from seqshell.core.errors import UsageError, VocabularyError
 from seqshell.core.events import ActiveInterventions, Notice, Sweep
+from seqshell.core.events.interventions import SweepRow
 from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.inspect.differences import divergence
@@ -82,6 +83,14 @@ def test_a_sweep_shows_what_clamping_to_each_value_does_and_changes_nothing(sess
         session.undo(2)
     assert bits(session)[:2] == before[:2]
     assert found.now == session.here.state[0, 3]
+
+
+def test_a_sweep_says_if_no_value_reaches_the_next_token():
+    rows = tuple(SweepRow(value, 0.0, (("a", 0.5),), "ab") for value in (-1.0, 1.0))
+    note = " · the next token does not depend on it; the text after that may"
+    assert Sweep("cell[0,3]", 0.5, rows).table().title.endswith(note)
+    moved = (*rows, SweepRow(2.0, 1e-6, (("a", 0.5),), "ab"))
+    assert not Sweep("cell[0,3]", 0.5, moved).table().title.endswith(note)
 
 
 def test_a_sweep_of_a_classifier_shows_labels():

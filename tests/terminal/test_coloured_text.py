@@ -39,6 +39,13 @@ def test_the_scale_of_a_one_sided_unit_begins_at_its_minimum_and_fits_a_narrow_w
     assert "0.25 0.375 0.5 0.625 0.75" in visible(coloured)
 
 
+@pytest.mark.parametrize("colours", [256, 0])
+def test_a_unit_that_is_the_same_everywhere_has_no_scale(new_printer, visible, colours):
+    printer = new_printer(colours=colours)
+    Renderer(printer).draw(ColouredText(("a", "b"), (5.0, 5.0), 5.0, 5.0, "", "cell[1,2]"))
+    assert visible(printer).splitlines()[-1] == "cell[1,2] is 5 everywhere"
+
+
 def test_answers_are_coloured_by_the_unit_while_they_stream_on_a_scale_that_grows(new_runner, visible):
     shell = shell_for(tiny_model("\n abcdefgh"), seed=7)
     runner = new_runner(shell)

@@ -36,7 +36,7 @@ class PlainText:
         self._printed_tokens = False  # of the answer that is being generated
         self._one_line = False  # whether the answer is one line, whatever the model writes
         self._flushed = 0.0
-        self._part = 0
+        self._part, self._progress_line = 0, ""
 
     def start(self, about: Mapping[str, Any]) -> None:
         """Start the session. Prints nothing."""
@@ -119,10 +119,10 @@ class PlainText:
 
     def _progress(self, event: Progress) -> None:
         part = event.done * PARTS // event.total if event.total else 0
-        if part != self._part or event.done == event.total:
-            self._part = part
-            count = f"{event.done}/{event.total}" if event.total else str(event.done)
-            print_diagnostic(self._err, " ".join(filter(None, (event.description, count, event.text))))
+        line = event.as_line()
+        if (part != self._part or event.done == event.total) and line != self._progress_line:
+            self._part, self._progress_line = part, line
+            print_diagnostic(self._err, line)
 
 
 def print_diagnostic(err: TextIO, text: str) -> None:

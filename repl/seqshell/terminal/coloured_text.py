@@ -33,6 +33,9 @@ def draw_scale(printer: Printer, event: ColouredText) -> None:
     """Draw the range of the values, and what the colours or the digits mean."""
     low, high, size = event.minimum, event.maximum, max(-event.minimum, event.maximum)
     found = f"{event.unit} from {number(low)} to {number(high)}".lstrip()
+    if event.is_constant:
+        printer.line(f"{event.unit} is {number(low)} everywhere".lstrip(), "dim")
+        return
     if not printer.has_shades:
         first, middle = (number(-size), "5 is 0, ") if low < 0 else (number(low), "")
         printer.line(f"{found}: 0 is {first}, {middle}9 is {number(max(size, high))}", "dim")

@@ -82,3 +82,9 @@ class Progress(Event):
     total: int
     text: str = ""
     description: str = ""
+
+    def as_line(self) -> str:
+        """The same without a bar: the count, unless the text begins with it."""
+        count = f"{self.done}/{self.total}" if self.total else str(self.done)
+        has_count = self.text.startswith(f"{self.done:,} of ")
+        return " ".join(filter(None, (self.description, "" if has_count else count, self.text)))

@@ -34,6 +34,11 @@ class ColouredText(Event):
         """The whole text."""
         return "".join(self.tokens)
 
+    @property
+    def is_constant(self) -> bool:
+        """Whether all values are equal, so that there is no scale."""
+        return self.minimum == self.maximum and bool(self.values)
+
     def share(self, value: float) -> float:
         """Where a value is on the scale: -1 to 1 if it is two-sided, else 0 to 1."""
         return share_of(value, self.minimum, self.maximum)
@@ -66,6 +71,8 @@ class ColouredText(Event):
 
     def legend(self) -> str:
         """The title, what the digits are, and the range of the values, in one line."""
+        if self.is_constant:
+            return " · ".join(filter(None, (self.title, f"{self.unit} is {self.minimum:.4g} everywhere".strip())))
         size = max(-self.minimum, self.maximum)
         scale = f"{-size:.4g} to {size:.4g}" if self.minimum < 0 else f"{self.minimum:.4g} to {self.maximum:.4g}"
         ends = f"{self.unit} from {self.minimum:.4g} to {self.maximum:.4g}".strip()

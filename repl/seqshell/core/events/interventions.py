@@ -100,6 +100,8 @@ class Sweep(Event):
         )
         names = ("value", "JS", "next", "then")[: len(rows[0])]
         title = f"{self.unit}{is_now} · JS: divergence of the next token from the one here, in {self.measure}"
+        if not any(row.divergence for row in self.rows):
+            title += " · the next token does not depend on it; the text after that may"
         return Table(names, rows, title, ("then",) if len(names) > 3 else ())
 
     def as_page(self) -> Page:

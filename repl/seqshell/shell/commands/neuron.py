@@ -128,7 +128,11 @@ def find_neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         ranking = Ranking(units.names, units.values, inside)
         yield from slowly(shell, ranking.steps(), lambda: ranking.done, len(units.names), "ranking", "unit")
         name = file or session.branch
-        yield UnitRanking(about, name, len(ids), int(inside.sum()), ranking.best(), ranking.chance())
+        found = UnitRanking(about, name, len(ids), int(inside.sum()), ranking.best(), ranking.chance())
+        yield found
+        if shell.interactive and found.units:
+            best = found.units[0].unit
+            yield Notice(f"/set color neuron {best} colours answers by it · /clamp {best}=VALUE keeps it at a value")
         if left_out:
             yield Notice(f"the last {counted(left_out)} of {name} were left out")
         yield from unknown_events(session.behaviour.unknown(text)) if file else ()
