@@ -33,8 +33,10 @@ def lags(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     The bars are |d loss / d state| of each layer and leaf, 1, 2, 4, ... steps before the loss: of one model after the
     first epoch and the last, of several after the last. A training measures it with training.reach_every=1.
 
-        >>> /train recall training.epochs=1 --out short
-        >>> /lags short
+        >>> /continue 600
+        >>> /text -o a.txt
+        >>> /train a.txt training.reach_every=1 training.epochs=1
+        >>> /lags a
     """
     from seqshell.training.lag_history import read_lags
 
