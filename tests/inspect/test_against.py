@@ -155,6 +155,13 @@ def test_bad_input_is_one_line_and_moves_nothing(shell, line, message):
     assert shell.session.here is before
 
 
+def test_an_error_names_the_branches_after_the_model_that_may_be_meant_and_the_place_of_options(shell):
+    message = fails(shell, "/against shakespeer", SeqshellError).message
+    assert message.endswith("did you mean shakespeare? the branches are main")
+    error = fails(shell, '/against --chain "top_k=1" 9 -o x.tsv')
+    assert error.hint.startswith("usage: /against [-o FILE]")
+
+
 def test_searches_and_other_tasks_are_refused(shell):
     add(shell, tiny_translation_model(), "translator")
     assert fails(shell, "/against translator").message.startswith("the task of translator is translate")

@@ -72,7 +72,7 @@ def test_earlier_positions_are_as_they_were_and_later_ones_have_it(session):
     session.redo()
     moved = session.rewind(8)
     assert (bits(session), session.interventions[0].name) == (after, "0[3] = 2")
-    assert moved.as_json()["interventions"] == ("0[3] = 2",)
+    assert moved.as_json()["interventions"] == [{"number": 1, "text": "0[3] = 2"}]
     moved = session.undo()
     assert (moved.position, moved.removed, moved.undo_path) == (8, 0, "/redo restores it")
     assert (bits(session), session.interventions) == (before, ())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
 from seqshell.core.events.display import Table
+from seqshell.core.events.session import numbered
 from seqshell.core.text_output import cell, counted
 from seqshell.core.units import in_both, in_unit
 
@@ -26,8 +27,7 @@ class ActiveInterventions(Event):
 
     def as_json(self) -> Mapping[str, Any]:
         """The interventions by number, and the position."""
-        found = [{"number": number, "text": text} for number, text in enumerate(self.interventions, 1)]
-        place = {"interventions": found, "pos": self.position, "branch": self.branch}
+        place = {"interventions": numbered(self.interventions), "pos": self.position, "branch": self.branch}
         return {**place, "change": self.change} if self.change else place
 
     def as_rows(self) -> Rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,12 @@ class Moved(Event):
         """The position and where it was before."""
         place: dict[str, Any] = {"pos": self.position, "was": self.was, "branch": self.branch, "tail": self.tail}
         place |= {"state": self.state} if self.state else {}
-        return {**place, "interventions": self.interventions} if self.interventions else place
+        return {**place, "interventions": numbered(self.interventions)} if self.interventions else place
+
+
+def numbered(interventions: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Interventions as JSON: by the number that /interventions clear takes."""
+    return [{"number": number, "text": text} for number, text in enumerate(interventions, 1)]
 
 
 @dataclass(frozen=True)

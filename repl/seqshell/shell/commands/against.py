@@ -65,7 +65,10 @@ def against(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         raise UsageError(f"missing argument; usage: /against {against.usage}")
     number, text = _number_or_text(arguments.text if chain else rest, int(shell.settings.get("max_tokens")))
     if chain and text:
-        raise UsageError(f"unexpected {text[:40]!r} after --chain; it takes a number of tokens")
+        raise UsageError(
+            f"unexpected {text[:40]!r} after --chain; it takes a number of tokens",
+            hint=f"usage: /against {against.usage}",
+        )
     plan = _plan(shell, number)
     if chain:
         from seqshell.decoding.syntax import parse_chain
@@ -106,7 +109,8 @@ def _with_model(shell: Shell, plan: GenerationPlan, name: str) -> tuple[Side, Si
         opened = shell.workspace.open_in_background(name, Task.GENERATE)
     except CheckpointError as error:
         branches = ", ".join(branch.name for branch in session.branches())
-        raise CheckpointError(f"{error.message}; the branches are {branches}", hint=error.hint) from None
+        separator = "" if error.message.endswith("?") else ";"
+        raise CheckpointError(f"{error.message}{separator} the branches are {branches}", hint=error.hint) from None
     model = shell.workspace.sessions[opened].model
     one = Side.of(session, plan, session.model.name)
     if model.fingerprint == session.model.fingerprint:  # bit for bit what this one has read, interventions included
