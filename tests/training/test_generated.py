@@ -85,7 +85,8 @@ def test_half_of_the_large_numbers_have_a_comma():
 
 def test_an_unknown_name_is_refused():
     known = (
-        "write generated:NAME or generated:unseen_NAME, where NAME is one of numbers, remember, recall, copy, adding, reverse"
+        "write generated:NAME or generated:unseen_NAME, where NAME is one of "
+        "numbers, remember, recall, copy, adding, reverse"
     )
     with pytest.raises(RecipeError, match=f"no generated data 'generated:dates'; {known}"):
         read_pairs(["generated:dates"])

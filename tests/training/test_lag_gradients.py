@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from dataclasses import replace
@@ -22,6 +23,8 @@ from seqshell.host import Policy, resolve
 from seqshell.host.builtin import load_registry
 from seqshell.inspect.half_lives import half_life
 from seqshell.models.file import read
+from seqshell.terminal.printer import Printer
+from seqshell.terminal.renderer import Renderer
 from seqshell.testing.shell import shell_for
 from seqshell.training.lag_gradients import gradients_by_lag
 from seqshell.training.lag_history import KEY
@@ -212,7 +215,22 @@ def test_the_chart_has_a_bar_for_each_lag_and_the_half_life():
     assert max(map(len, event.chart(24).splitlines()[1:])) <= 24
     assert event.as_rows()[:2] == [("model", "epoch", "part", "lag", "norm"), ("rnn", 1, "recurrent.hidden[0]", 1, 1.0)]
     assert event.as_json()["gradient_by_lag"][1]["norms"] == (5e-3, 5e-3, None)
-    assert event.as_page().title == "Gradient by time lag"
+    heat, _, grid = event.as_page().blocks
+    assert (heat.rows, heat.values) == (("1: recurrent.hidden[0]", "2: cell[0]"), [[4.0, 2.0, 0.0], [4.0, 4.0, 4.0]])
+    assert grid.rows[0] == ("1: recurrent.hidden[0]", "rnn", 1, 1.0, 1e-2, 1e-4, "0.234")
+
+
+def test_the_terminal_draws_as_many_panels_beside_each_other_as_fit():
+    class Screen(io.StringIO):
+        encoding = "utf-8"
+
+    event = GradientLags(tuple(curve(name, "hidden", 1.0, 0.1) for name in "abc"))
+    for width, beside in ((60, 3), (40, 2), (24, 1)):
+        screen = Screen()
+        Renderer(Printer(screen, colours=-1, width=lambda width=width: width)).draw(event)
+        lines = screen.getvalue().splitlines()
+        assert max(line.count("1.0e+00") for line in lines) == beside
+        assert lines[-9:] == event.chart(width, "#").splitlines()[-9:]
 
 
 def test_a_training_shows_its_first_epoch_and_its_last():

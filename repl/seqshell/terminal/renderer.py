@@ -51,6 +51,7 @@ from seqshell.terminal import (
     forecast_chart,
     gate_plot,
     label_bars,
+    lag_bars,
     saliency_bars,
     spectrum_plot,
     tables,
@@ -204,7 +205,7 @@ class Renderer:
 
     @_draw.register
     def _(self, event: GradientLags) -> None:
-        self._draw(Text(event.chart(self.printer.width, "█" if self.printer.unicode else "#")))
+        lag_bars.draw(self.printer, event)
 
     @_draw.register
     def _(self, event: Probes) -> None:

@@ -126,12 +126,18 @@ class GradientLags(Event):
         lags = sorted({lag for each in panels for lag in each.lags})
         norms = [[dict(zip(each.lags, each.norms, strict=True)).get(lag) for lag in lags] for each in panels]
         powers = [[decades * (each.share(lag, decades) or 0.0) for lag in lags] for each in panels]
-        names = tuple(f"{each.model} {each.part} epoch {each.epoch}" for each in panels)
+        names = [f"{number}: {each.part}" for number, each in enumerate(panels, 1)]
         backs = tuple(f"{lag} back" for lag in lags)
-        heat = HeatMap(names, backs, powers, Scale(0.0, decades, f"powers of 10, the largest of a row is {decades}"))
+        heat = HeatMap(
+            tuple(names), backs, powers, Scale(0.0, decades, f"powers of 10, the largest of a row is {decades}")
+        )
         about = Note("|d loss / d state| by the number of steps between the state and the loss, the mean of sequences")
-        rows = [(name, *row, each.life()) for name, row, each in zip(names, norms, panels, strict=True)]
-        return Page((heat, about, Grid(("", *backs, "half-life"), tuple(rows))), "Gradient by time lag")
+        rows = tuple(
+            (name, each.model, each.epoch, *row, each.life())
+            for name, row, each in zip(names, norms, panels, strict=True)
+        )
+        grid = Grid(("", "model", "epoch", *backs, "half-life"), rows)
+        return Page((heat, about, grid), "Gradient by time lag")
 
 
 def _line(label: str, cells: list[str]) -> str:
