@@ -55,7 +55,7 @@ def test_digits_take_tokens_backspace_takes_back_and_enter_takes_the_models_choi
     assert outcome.done
     assert shell.session.ids()[5] == second
     assert shell.session.position == 7
-    assert "position 7 · main · 2 tokens chosen · /undo takes them back" in shown
+    assert "position 7 · main · 2 tokens chosen · /undo goes back" in shown
     press("/undo", "")
     assert shell.session.text().text == TOKENS
 

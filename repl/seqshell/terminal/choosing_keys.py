@@ -126,7 +126,7 @@ class ChoosingScreen:
 def _pick_keys(picker: Picker, tell: Callable[[str], None]) -> dict[str, Action]:
     def undo() -> None:
         if not picker.undo():
-            tell("nothing to take back")
+            tell("nothing to undo")
 
     keys: dict[str, Action] = {str(rank): partial(picker.take, rank) for rank in range(1, 10)}
     return {**keys, "0": partial(picker.take, MODEL), "enter": partial(picker.take, MODEL), "backspace": undo}

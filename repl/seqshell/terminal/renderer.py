@@ -254,7 +254,7 @@ def draw_picked(printer: Printer, picked: Picked) -> None:
     """Draw the end of the text with a mark after it, then the position, the branch and how to undo it."""
     _draw_tail(printer, picked.tail)
     place = f"position {picked.end:,} · {picked.branch} · {counted(len(picked.picks))} chosen"
-    printer.line(f"{place} · /undo takes {'it' if len(picked.picks) == 1 else 'them'} back", "dim")
+    printer.line(f"{place} · /undo goes back", "dim")
 
 
 def _draw_tail(printer: Printer, tail: str) -> None:

@@ -31,7 +31,7 @@ def pick_words(shell: Shell, text: str) -> Mapping[str, str]:
 
 @command("pick", usage="[N ...]", tasks={Task.GENERATE}, complete=pick_words, purpose="choosing")
 def pick(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Choose each next token yourself; the state moves forward over them, and /undo takes all of them back.
+    """Choose each next token yourself; the state moves forward over them, and one /undo removes all of them.
 
     In a terminal, the keys 1 to 9 take a token, Enter takes the model's choice, drawn with the sampler chain, Backspace
     takes the last one back, and Escape ends. With numbers, /pick takes the tokens of these ranks, one after the other;
