@@ -145,7 +145,7 @@ def test_the_peak_is_the_sum_of_all_parts() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["word GRU, 3,000 words", "large character LSTM"])
+@pytest.mark.parametrize("name", ["word GRU, 3,000 words", "character LSTM"])
 def test_the_estimate_is_near_the_measured_peak(name: str) -> None:
     spec = importlib.util.spec_from_file_location("memory_benchmark", BENCHMARK)
     assert spec is not None
