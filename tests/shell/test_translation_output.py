@@ -177,7 +177,7 @@ def test_sampler_notes_which_stages_a_search_ignores(translator):
 
 def test_ctrl_c_while_translating_a_file_keeps_the_translations_so_far(shell, tmp_path):
     tiny_translation_checkpoint("words.safetensors", seed=3, defaults={"max_tokens": 100})
-    Path("a.en").write_text("the cat sees i you love .\n" * 20_000)
+    Path("a.en").write_text("the cat sees i you love .\n" * 2_000)
     command = [
         sys.executable,
         "-m",
@@ -199,5 +199,5 @@ def test_ctrl_c_while_translating_a_file_keeps_the_translations_so_far(shell, tm
     assert b"translating" in first
     assert b"not processed" in err
     assert b"Traceback" not in err
-    assert 0 < len(lines) < 20_000
+    assert 0 < len(lines) < 2_000
     assert len(set(lines)) == 1

@@ -80,7 +80,10 @@ def send_again(stop: BaseException | None) -> bool:
     """
     if not isinstance(stop, HostStop | UserInterrupt) or not stop.signum:
         return False
-    timer = threading.Timer(2 * PAUSE, _thread.interrupt_main, (stop.signum,))
+    if hasattr(signal, "pthread_kill"):  # interrupts what waits, too
+        timer = threading.Timer(2 * PAUSE, signal.pthread_kill, (threading.main_thread().ident, stop.signum))
+    else:
+        timer = threading.Timer(2 * PAUSE, _thread.interrupt_main, (stop.signum,))
     timer.daemon = True
     timer.start()
     return True
