@@ -126,6 +126,7 @@ OTHERS = {
     "cli/script.py": "opens /dev/null",
     "host/entry_points.py": "reads installed distributions",
     "layers/blas.py": "reads /proc/cpuinfo",
+    "shell/commands/lesson.py": "reads our lessons",
     "shell/commands/record.py": "writes where output_file allows",
     "shell/commands/tour.py": "reads our tour",
     "shell/failures.py": "writes the log",
