@@ -25,21 +25,17 @@ class _Constraint:
     ends: ClassVar[bool]  # whether the answer ends where the most likely token would leave the constraint
 
     @cached_property
-    def _expression(self) -> Any:
-        raise NotImplementedError
-
-    @cached_property
     def _automata(self) -> WeakKeyDictionary[Tokenizer, TokenAutomaton]:
         return WeakKeyDictionary()
 
-    def _constrained(self, logits: Logits, context: SampleContext, shown: str) -> Any:
+    def _constrained(self, logits: Logits, context: SampleContext, expression: Any, shown: str) -> Any:
         """The logits [V] of tokens after which a match can be completed in time; END where there are none."""
         tokenizer = context.tokenizer
         if tokenizer is None:
             raise UsageError(f"{self.name} needs a tokenizer")
         automaton = self._automata.get(tokenizer)
         if automaton is None:
-            automaton = self._automata[tokenizer] = TokenAutomaton(self._expression, tokenizer)
+            automaton = self._automata[tokenizer] = TokenAutomaton(expression, tokenizer)
         answer = tuple(context.tokens[len(context.tokens) - context.answer :])
         state = automaton.state(answer)
         if state is None:
@@ -83,7 +79,9 @@ class Pattern(_Constraint):
 
     def __call__(self, logits: Logits, context: SampleContext) -> Any:
         """logits: [V]. Returns [V]. UsageError if no answer can match in max_tokens, or one began otherwise."""
-        return self._constrained(logits, context, f"pattern={shortened(self.pattern)}") if self.pattern else logits
+        if not self.pattern:
+            return logits
+        return self._constrained(logits, context, self._expression, f"pattern={shortened(self.pattern)}")
 
     @cached_property
     def _expression(self) -> Any:
@@ -103,11 +101,13 @@ class Ban(_Constraint):
     texts: str = setting("", neutral="", help="characters and words that may not occur, e.g. e or the,thou")
 
     def __post_init__(self) -> None:
-        self._expression  # noqa: B018
+        self._expression  # noqa: B018  # parse now, as above
 
     def __call__(self, logits: Logits, context: SampleContext) -> Any:
         """logits: [V]. Returns [V]. UsageError if the vocabulary has nothing else."""
-        return self._constrained(logits, context, f"ban={shortened(self.texts)}") if self.texts else logits
+        if not self.texts:
+            return logits
+        return self._constrained(logits, context, self._expression, f"ban={shortened(self.texts)}")
 
     @cached_property
     def _expression(self) -> Any:

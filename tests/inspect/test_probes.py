@@ -154,7 +154,7 @@ def test_tokens_are_inside_or_outside_the_matches_of_a_pattern(session):
         ("word\ttag\na\tx\n", "no column 'label'; available: word, tag"),
         ("letters\tlabel\na\tx\n", "labels.tsv has no column token, text or word; it has letters, label"),
         ("token\tlabel\na\tx\nb\ty\n", "2 tokens have a label, and a probe needs 50 or more"),
-        ("token\tlabel\n" + "a\tx\n" * 60, "every token has the label x, so there is nothing to tell"),
+        ("token\tlabel\n" + "a\tx\n" * 60, "every token has the label x; a probe needs at least two labels"),
         ("token\tlabel\n" + "".join(f"a\t{n}\n" for n in range(101)), "labels.tsv has 101 labels"),
         ("token\tlabel\né\tx\n", "has no 'é'"),
     ],

@@ -137,7 +137,7 @@ def train_command(arguments: Namespace) -> int:
 
 
 def _noting_steps(events: Iterator[Event], signal: FirstSignal) -> Iterator[Event]:
-    """The events of a training; the signal is told when it has come to its steps."""
+    """The events of a training. Tells the signal handler when the first step begins."""
     for event in events:
         signal.has_steps = signal.has_steps or isinstance(event, Progress)
         yield event

@@ -65,7 +65,9 @@ class Probing:
             )
         found = np.unique(self.labels)
         if len(found) == 1:
-            raise UsageError(f"every token has the label {names[found[0]]}, so there is nothing to tell", code="labels")
+            raise UsageError(
+                f"every token has the label {names[found[0]]}; a probe needs at least two labels", code="labels"
+            )
         self._control = control(self.labels, types)
         self._features: dict[str, list[NDArray[Any]]] = {}
         self._left_out = self._refused()

@@ -44,7 +44,7 @@ class Event:
         return self.as_text()
 
     def as_page(self) -> Page | None:
-        """What it looks like in HTML, SVG and PNG; None if there is nothing to see.
+        """What it looks like in HTML, SVG and PNG; None if the event has no picture.
 
         Unless a class has its own, its rows as a table, else its text.
         """

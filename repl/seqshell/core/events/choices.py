@@ -152,7 +152,7 @@ class NextWords(Event):
         return f"…{word.text}" if word.continues else word.text
 
     def summary(self) -> str:
-        """What the words leave, in one line."""
+        """The probability that the words do not cover, in one line."""
         parts = [f"… continues {self.fragment!r}"] if any(each.continues for each in self.words) else []
         parts += [f"{self.covered:.2%} of the probability covered", f"no other word above {self.others_at_most:.2%}"]
         return " · ".join(parts)
