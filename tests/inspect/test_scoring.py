@@ -120,6 +120,18 @@ def test_an_interrupt_keeps_the_whole_sentences_before_it(tiny):
     assert whole == list(range(256))
 
 
+def test_several_threads_measure_the_same_to_the_last_bit(tiny, monkeypatch):
+    texts = [[1 + number % 5] * (1 + number % 7) for number in range(300)]
+    found = []
+    for count in (1, 3):
+        monkeypatch.setattr("seqshell.inspect.scoring.num_threads", lambda *parts, count=count: count)
+        found.append([step for step in fresh(tiny.behaviour.cursor, texts) if not isinstance(step, int)])
+    for one, other in zip(*found, strict=True):
+        assert one.text == other.text
+        np.testing.assert_array_equal(one.surprisals, other.surprisals)
+        np.testing.assert_array_equal(one.entropies, other.entropies)
+
+
 def test_scoring_moves_nothing(tiny, unmoved):
     before = unmoved(tiny)
     scored(tiny, "abc", "de")

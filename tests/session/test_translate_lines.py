@@ -136,3 +136,38 @@ def test_a_model_fault_names_the_model():
     session = new_session(model=replace(MODEL, decoder=Broken(MODEL.source_tokenizer.size, MODEL.tokenizer.size)))
     with pytest.raises(PluginError, match="the model tiny failed: RuntimeError: broken"):
         list(translate_lines(session, LINES, SETTINGS))
+
+
+MANY = [" ".join(line.split() * (1 + count % 5)) for count in range(30) for line in LINES]
+
+
+@pytest.mark.parametrize("strategy", [Sample(), Beam(3)])
+def test_several_threads_give_the_same_answers_to_the_last_bit(strategy, monkeypatch):
+    found = []
+    for count in (1, 3):
+        monkeypatch.setattr(module, "num_threads", lambda *parts, count=count: count)
+        found.append(results(translate_lines(new_session(strategy), MANY, SETTINGS)))
+
+    assert found[0] == found[1]
+    assert [each.item for each in found[0]] == list(range(1, len(MANY) + 1))
+
+
+def test_threads_stop_at_an_interrupt_and_name_a_model_that_fails(monkeypatch):
+    class Failing(TinyTranslator):
+        fails = False
+
+        def step(self, inputs, state):
+            if self.fails:
+                raise RuntimeError("broken")
+            return super().step(inputs, state)
+
+    monkeypatch.setattr(module, "num_threads", lambda *parts: 3)
+    decoder = Failing(MODEL.source_tokenizer.size, MODEL.tokenizer.size)
+    session = new_session(Beam(3), replace(MODEL, decoder=decoder))
+    events = translate_lines(session, MANY, SETTINGS | {"max_tokens": 2})
+    session.interrupt()
+    assert results(events) == results(translate_lines(session, [], SETTINGS)) == []
+    assert len(results(translate_lines(session, MANY, SETTINGS))) == len(MANY)
+    decoder.fails = True
+    with pytest.raises(PluginError, match="the model tiny failed: RuntimeError: broken"):
+        list(translate_lines(session, MANY, SETTINGS))

@@ -242,7 +242,9 @@ def test_the_last_newline_of_a_file_does_not_start_a_line(shell, text, number):
     assert send(shell, "/classify @a.txt")[-1].values["lines"] == number
 
 
-def test_many_lines_are_read_in_batches_and_answered_in_order(shell, monkeypatch):
+@pytest.mark.parametrize("num_threads", [1, 3])
+def test_many_lines_are_read_in_batches_and_answered_in_order(shell, monkeypatch, num_threads):
+    monkeypatch.setattr("seqshell.session.tasks.classify_lines.num_threads", lambda *parts: num_threads)
     monkeypatch.setattr("seqshell.session.tasks.classify_lines.MAX_TOKENS", 12)
     monkeypatch.setattr("seqshell.session.tasks.classify_lines.WINDOW", 7)
     texts = [letter * (1 + number % 5) for number, letter in enumerate("abcdefgh" * 4)]

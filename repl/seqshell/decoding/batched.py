@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +11,14 @@ import numpy as np
 from seqshell.core.decoder import SourceDecoder
 from seqshell.core.errors import UsageError
 from seqshell.core.sampling import ENDED, Advanced, AnswerEnded, Batch, Hypotheses, Hypothesis, Request, Strategy
+from seqshell.core.threads import in_threads
 from seqshell.decoding.beam_search import COMPACT_SHARE
 from seqshell.decoding.candidates import log_totals
 from seqshell.decoding.chain import Memories
 from seqshell.decoding.guarded_search import guarded_search
 from seqshell.decoding.hypotheses import PathNode, Trail
 from seqshell.decoding.stop_texts import BranchingStops
+from seqshell.decoding.stoppable import StoppableDecoder
 
 SOURCE_TOKENS = 8192  # of a batch, including padding: a search holds the encoded source of every hypothesis
 
@@ -30,26 +32,29 @@ def answers(
     bos: int = 1,
     pad: int = 0,
     batch_size: int = 64,
-) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
-    """Yield (number of the source, its answers, best first), in any order; short sources come first.
+    num_threads: int = 1,
+) -> Generator[tuple[int, tuple[Hypothesis, ...]], None, None]:
+    """Yield (number of the source, its answers, best first), in any order.
 
     sources: ids that end with EOS, without padding. A strategy that streams gives one answer each, whose score is the
     model's log-probability; UsageError if request.num_best is larger. Every answer is the same as without the other
-    sources.
+    sources. num_threads: that work on batches, which are the same for any number of threads, and so are the answers
+    to the last bit. One begins with short sources, several with long ones, so that they end at about the same time.
     """
     if strategy.streams and request.num_best > 1:
         raise UsageError(
             f"{strategy.name} finds one answer, not {request.num_best:,}; /strategies lists the ones that search"
         )
-    for numbers in _batches([len(source) for source in sources], batch_size):
-        start = _started(decoder, [sources[number] for number in numbers], bos, pad)
-        found = (
-            _streamed(decoder, start, strategy, request)
-            if strategy.streams
-            else _searched(decoder, start, strategy, request)
-        )
-        for row, best in found:
+
+    def found(numbers: list[int], check: Callable[[], None]) -> Iterator[tuple[int, tuple[Hypothesis, ...]]]:
+        run = decoder if num_threads <= 1 else StoppableDecoder(decoder, check)
+        start = _started(run, [sources[number] for number in numbers], bos, pad)
+        kind = _streamed if strategy.streams else _searched
+        for row, best in kind(run, start, strategy, request):
             yield numbers[row], best
+
+    batches = list(_batches([len(source) for source in sources], batch_size))
+    yield from in_threads(found, batches if num_threads <= 1 else batches[::-1], num_threads)
 
 
 def _batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:

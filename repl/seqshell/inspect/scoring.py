@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.state import rows
+from seqshell.core.threads import in_threads
 from seqshell.decoding.probabilities import log_probs
+from seqshell.session.cores import num_threads
 from seqshell.session.cursor import Cursor
 
 CHUNK = 256  # tokens of one text that are measured together
@@ -63,16 +65,25 @@ def fresh(cursor: Cursor, texts: Sequence[Ids]) -> Iterator[Part | int]:
     vocab_size = max(1, int(np.prod(cursor.decoder.shape)))
     size = max(1, min(BATCH, MAX_OUTPUTS // vocab_size))
     numbers = [number for number, ids in enumerate(texts) if len(ids)]
+    threads = num_threads(cursor.model)
+
+    def read(batch: list[int], check: Callable[[], None]) -> Iterator[Part | int]:
+        for step in _together(cursor, [texts[number] for number in batch]):
+            check()
+            if cursor.interrupted:
+                return
+            yield step if isinstance(step, int) else replace(step, text=batch[step.text])
+
     for window in _groups(numbers, size * BATCHES_IN_ORDER):
         found: dict[int, Part] = {}
-        for batch in _groups(sorted(window, key=lambda number: -len(texts[number])), size):
-            for step in _together(cursor, [texts[number] for number in batch]):
-                if cursor.interrupted:
-                    return
-                if isinstance(step, int):
-                    yield step
-                else:
-                    found[batch[step.text]] = Part(batch[step.text], 0, step.surprisals, step.entropies)
+        batches = list(_groups(sorted(window, key=lambda number: -len(texts[number])), size))
+        for step in in_threads(read, batches, threads):
+            if isinstance(step, int):
+                yield step
+            else:
+                found[step.text] = step
+        if cursor.interrupted:
+            return
         yield from (found[number] for number in window)
 
 

@@ -192,8 +192,9 @@ class RecurrentStack:
             return None
         if self._table is None:
             assert self._vectors is not None
-            self._table = self._vectors @ self._token_weight
-            self._table += self.layers[0].bias
+            table = self._vectors @ self._token_weight
+            table += self.layers[0].bias
+            self._table = table  # whole, for other threads
         return self._table
 
 

@@ -55,8 +55,10 @@ class TorchDecoder:
 
     causal: False for models that must read a text at once; feed then makes a single call.
     is_padded: whether the rows of a feed may be padded right, as for CLASSIFY; a causal module does not see the
-    padding.
+    padding. has_threads: torch uses several cores by itself.
     """
+
+    has_threads = True
 
     def __init__(self, module: nn.Module, *, causal: bool = True, is_padded: bool = False) -> None:
         self.module = module.eval()

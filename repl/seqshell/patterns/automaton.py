@@ -12,6 +12,7 @@ from codecs import getincrementaldecoder
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
 from heapq import heappop, heappush
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,7 +77,7 @@ class Automaton:
 
 
 class TokenAutomaton:
-    """What the tokens of a vocabulary do in an automaton."""
+    """What the tokens of a vocabulary do in an automaton. Several threads may ask."""
 
     start: State = (0, b"")
 
@@ -87,9 +88,14 @@ class TokenAutomaton:
         self._distances: dict[State, int] = {}
         self._costs = lru_cache(maxsize=MAX_COSTS)(self._computed_costs)
         self._states: dict[tuple[int, ...], State | None] = {}
+        self._lock = Lock()
 
     def state(self, answer: tuple[int, ...]) -> State | None:
         """The state after the tokens of an answer; None if they are the beginning of no match."""
+        with self._lock:
+            return self._state(answer)
+
+    def _state(self, answer: tuple[int, ...]) -> State | None:
         if answer in self._states:
             return self._states[answer]
         state: State | None = self.start
@@ -112,7 +118,8 @@ class TokenAutomaton:
 
         Tokens without text, such as EOS, end the text: 1 where it matches.
         """
-        return self._costs(state)
+        with self._lock:
+            return self._costs(state)
 
     def _computed_costs(self, state: State) -> NDArray[np.int64]:
         end = 1 if self.is_match(state) else FAR

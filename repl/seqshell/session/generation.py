@@ -35,6 +35,7 @@ from seqshell.core.state import State, is_opaque, map_leaves
 from seqshell.decoding.guarded_search import guarded_search
 from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.stop_texts import StopTexts, StopWatch
+from seqshell.decoding.stoppable import StoppableDecoder
 from seqshell.session.answer_options import NO_OPTIONS, AnswerOptions
 from seqshell.session.checked_decoder import detached
 from seqshell.session.cursor import Cursor
@@ -227,32 +228,15 @@ class Interrupted(HostStop):
     """The user interrupted a search. Never leaves this package."""
 
 
-class InterruptibleDecoder:
+class InterruptibleDecoder(StoppableDecoder):
     """The decoder that a search is given: an interrupt ends the search between two model calls."""
 
     def __init__(self, cursor: Cursor) -> None:
-        self._cursor = cursor
-        self._decoder = decoder = cursor.decoder
-        self.initial_state, self.features = decoder.initial_state, decoder.features
+        def check() -> None:
+            if cursor.interrupted:
+                raise Interrupted
 
-    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """As Decoder.step."""
-        self._check()
-        return self._decoder.step(inputs, state)
-
-    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """As Decoder.feed."""
-        self._check()
-        return self._decoder.feed(inputs, state)
-
-    def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
-        """As SourceDecoder.encode."""
-        self._check()
-        return self._decoder.encode(source, lengths)
-
-    def _check(self) -> None:
-        if self._cursor.interrupted:
-            raise Interrupted
+        super().__init__(cursor.decoder, check)
 
 
 class _LogProb:

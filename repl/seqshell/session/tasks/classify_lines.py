@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqshell.core.errors import UsageError, VocabularyError
 from seqshell.core.events import Label, Progress
+from seqshell.core.threads import in_threads
 from seqshell.core.tokenizers import PAD
+from seqshell.session.cores import num_threads
 from seqshell.session.cursor import Cursor
 from seqshell.session.tasks.behaviour import TaskBehaviour
 from seqshell.session.tasks.translate_lines import WINDOW, Failed
 
 MAX_ROWS, MAX_TOKENS = 64, 16384  # of the lines that are read together, including padding
+Line = tuple[int, str, list[int]]  # its number, its text and its ids
 
 
 def classify_lines(behaviour: TaskBehaviour, lines: Iterable[str], unknown: str) -> Iterator[Progress | Label | Failed]:
@@ -70,7 +75,7 @@ def _labelled(
     Lines of similar length are read together, padded to the longest of them.
     """
     cursor, branch = behaviour.cursor, behaviour.navigator.branch
-    waiting: list[tuple[int, str, list[int]]] = []
+    waiting: list[Line] = []
     left_out: dict[int, tuple[int, int] | None] = {}
     for item, line in window:
         try:
@@ -83,20 +88,31 @@ def _labelled(
         else:
             found[item] = Label(line, "", (), branch=branch, item=item)
     waiting.sort(key=lambda line: -len(line[2]))
-    while waiting:
-        yield len(found)
+    decoder = cursor.decoder
+
+    def read(batch: list[Line], check: Callable[[], None]) -> Iterator[tuple[list[Line], NDArray[Any]]]:
+        check()
         if cursor.interrupted:
             return
-        longest = len(waiting[0][2])
-        size = max(1, min(MAX_ROWS, MAX_TOKENS // longest)) if cursor.decoder.reads_padded else 1
-        batch, waiting = waiting[:size], waiting[size:]
-        texts = np.full((len(batch), longest), PAD, np.int64)
+        texts = np.full((len(batch), len(batch[0][2])), PAD, np.int64)
         for row, (_, _, ids) in zip(texts, batch, strict=True):
             row[: len(ids)] = ids
-        outputs, _ = cursor.decoder.feed(texts, cursor.decoder.initial_state(len(batch)))
+        yield batch, decoder.feed(texts, decoder.initial_state(len(batch)))[0]
+
+    yield len(found)
+    batches = list(_batches(waiting, decoder.reads_padded))
+    for batch, outputs in in_threads(read, batches, num_threads(cursor.model)):
         for (item, line, ids), row in zip(batch, outputs, strict=True):
             probs = behaviour.probabilities(row)
             cut = left_out[item]
             answer = Label(line, probs[0][0], probs, end=len(ids), branch=branch, item=item, left_out=cut)
             found[item] = replace(answer, unknown=behaviour.unknown(line))
-    yield len(found)
+        yield len(found)
+
+
+def _batches(lines: list[Line], reads_padded: bool) -> Iterator[list[Line]]:
+    """The lines, the longest first, in batches that are read together."""
+    while lines:
+        size = max(1, min(MAX_ROWS, MAX_TOKENS // len(lines[0][2]))) if reads_padded else 1
+        yield lines[:size]
+        lines = lines[size:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -10,6 +11,7 @@ from seqshell.core.errors import UsageError, VocabularyError
 from seqshell.core.events import Event, Progress, Translation
 from seqshell.core.sampling import Draw, Hypothesis, Request
 from seqshell.decoding.batched import answers
+from seqshell.session.cores import num_threads
 from seqshell.session.generation import GenerationPlan, Interrupted, InterruptibleDecoder
 from seqshell.session.given import TranslationSource
 from seqshell.session.tasks.behaviour import TaskBehaviour
@@ -84,27 +86,27 @@ def _window(
         open=plan.open,
     )
     next_item = window[0][0]
-    decoder = InterruptibleDecoder(cursor)
-    found = answers(decoder, [source.ids for _, source in waiting], plan.strategy, request)
-    while True:
-        while next_item in ready:
-            yield ready.pop(next_item)
-            next_item += 1
-        try:
-            number, best = next(found)
+    decoder, replaces = InterruptibleDecoder(cursor), behaviour.answers.replaces_unknown
+    threads = num_threads(cursor.model, plan.strategy, *plan.samplers)
+    ids = [source.ids for _, source in waiting]
+    with closing(answers(decoder, ids, plan.strategy, request, num_threads=threads)) as found, suppress(Interrupted):
+        while True:
+            while next_item in ready:
+                yield ready.pop(next_item)
+                next_item += 1
+            if (answer := next(found, None)) is None:
+                return
+            number, best = answer
             item, source = waiting[number]
-            replaces = behaviour.answers.replaces_unknown
             copying = UnknownWords(cursor.model, source, replaces).copying
             if copying is not None or (replaces and any(tokenizer.unk in each.ids for each in best)):
                 # What the model attended to is in its states: search again and keep them.
                 alone = replace(request, keeps_states=True, copying=copying)
                 ((_, best),) = answers(decoder, [source.ids], plan.strategy, alone)
-        except (StopIteration, Interrupted):
-            return
-        ready[item] = _result(behaviour, source, best, plan, item)
-        done = next_item - window[0][0] + len(ready)
-        if done % PROGRESS_LINES == 0:
-            yield done
+            ready[item] = _result(behaviour, source, best, plan, item)
+            done = next_item - window[0][0] + len(ready)
+            if done % PROGRESS_LINES == 0:
+                yield done
 
 
 def _result(

@@ -27,6 +27,7 @@ from seqshell.decoding.syntax import format_chain, known_name, parse_chain, pars
 from seqshell.host import Registry
 from seqshell.models.opening import ModelOpener
 from seqshell.models.torch_decoder import TorchDecoder
+from seqshell.session.cores import num_threads
 from seqshell.session.given import TranslationSource
 from seqshell.session.unknown_words import UnknownWords
 from seqshell.training.data.batches import Ids, pair_arrays
@@ -230,7 +231,14 @@ def _translated(
     )
     rows = [(row, [*ids, EOS]) for row, ids in enumerate(sources) if ids]
     for number, best in answers(
-        decoder, [ids for _, ids in rows], search.strategy, request, bos=BOS, pad=PAD, batch_size=ROWS
+        decoder,
+        [ids for _, ids in rows],
+        search.strategy,
+        request,
+        bos=BOS,
+        pad=PAD,
+        batch_size=ROWS,
+        num_threads=num_threads(replace(model, decoder=decoder), search.strategy, *search.samplers),
     ):
         row, ids = rows[number]
         words = (
