@@ -3,9 +3,9 @@
     python interrupt_commands.py FOLDER < CASES
 
 CASES is a JSON list of {"before": [LINES], "line": LINE, "moment": SECONDS or null, "model": NAME, "piped": BOOL}.
-Prints a JSON list of {"took": SECONDS, "printed": TEXT}. took: the processor time of the process from the signal to the
-end of the line, so that a busy machine makes no difference; without a moment, that of the line, which is not
-interrupted.
+Prints a JSON list of {"took": SECONDS, "came": BOOL, "printed": TEXT}. took: the processor time of the process from the
+signal to the end of the line, so that a busy machine makes no difference; without a moment, that of the line, which is
+not interrupted. came: False if the line had ended before the moment.
 """
 
 import io
@@ -49,10 +49,11 @@ class Press:
             self.since, self.came = time.process_time(), True
             os.kill(os.getpid(), signal.SIGINT)
 
-    def took(self):
-        """The processor time since the signal, 0 if the line had ended before."""
+    def result(self, screen):
+        """What is printed of the case, at the end of its line."""
         self.is_over = True
-        return time.process_time() - self.since if self.came else 0.0
+        took = time.process_time() - self.since if self.came else 0.0
+        return {"took": took, "came": self.came, "printed": screen.getvalue()[-300:]}
 
 
 def at_the_prompt(case):
@@ -65,7 +66,7 @@ def at_the_prompt(case):
             assert runner.run(line).done, screen.getvalue()
         press = Press(case["moment"])
         runner.run(case["line"])
-        return {"took": press.took(), "printed": screen.getvalue()[-300:]}
+        return press.result(screen)
 
 
 def piped(case):
@@ -74,9 +75,9 @@ def piped(case):
     with redirect_stdout(screen), redirect_stderr(screen):
         press = Press(case["moment"])
         code = main(["-m", case["model"], "--seed", "1", *lines])
-        took = press.took()
+        result = press.result(screen)
     assert code == (130 if press.came else 0), screen.getvalue()
-    return {"took": took, "printed": screen.getvalue()[-300:]}
+    return result
 
 
 if __name__ == "__main__":

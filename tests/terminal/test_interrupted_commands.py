@@ -14,7 +14,9 @@ from seqshell.host.builtin import load_registry
 
 RESPONSE = 0.3  # seconds of processor time
 QUICK = 0.5
-MOMENTS = (0.3, 0.8, 1.5)  # seconds of processor time after the line was sent
+# Seconds of processor time after the line was sent, and whether it comes through a pipe: the start and the middle of the
+# work in both ways.
+MOMENTS = ((0.3, False), (0.3, True), (0.8, True), (1.5, False))
 TEXT = "the king of love and death shall never speak to thee my lord what art thou doing here\n"
 
 # Command -> what makes it take long: the model, lines before it, and the line. A command that is not here is quick: its
@@ -32,10 +34,7 @@ LONG = {
     "train": ("shakespeare", [], "/train huge.txt training.precision=float32"),
     "source": ("shakespeare", [], "/source long.seq"),
     "load": ("shakespeare", [], "/load german-english"),
-    "restore": ("shakespeare", ["/feed @some.txt", "/save --force ./kept.safetensors"], "/restore ./kept.safetensors"),
-    "save": ("shakespeare", ["/feed @some.txt"], "/save --force ./kept.safetensors"),
     "spectrum": ("shakespeare", ["/feed a"], "/spectrum"),
-    "text": ("shakespeare", ["/feed @some.txt"], "/text"),
 }
 REGISTRY = load_registry(Policy(no_plugins=True))
 # Without the one that ends the program, and the one that waits for keys.
@@ -49,7 +48,6 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("long")
     for name, text in {
         "part.txt": TEXT * 20,
-        "some.txt": TEXT * 200,
         "big.txt": TEXT * 700,
         "huge.txt": TEXT * 15_000,
         "lines.txt": "I love you very much my friend .\n" * 3000,
@@ -65,12 +63,12 @@ def cases_of(name):
     """What interrupt_commands is to do for a command. Without a moment, nothing is interrupted."""
     if name in LONG:
         model, before, line = LONG[name]
-        moments = [(moment, piped) for moment in MOMENTS for piped in (False, True)]
+        moments = MOMENTS
     else:
         command = REGISTRY.commands[name]
         *before, line = re.findall(r"^ *>>> (.*)$", command.help, re.MULTILINE)
         model = MODELS.get(min(command.tasks, default=Task.GENERATE), "shakespeare")
-        moments = [(None, False)]
+        moments = ((None, False),)
     return [
         {"model": model, "before": before, "line": line, "moment": moment, "piped": piped} for moment, piped in moments
     ]
@@ -88,11 +86,9 @@ def test_a_command_answers_ctrl_c_or_is_quick(name, folder, home):
             text=True,
         )
         assert ran.returncode == 0, ran.stderr
-        slow = [
-            {**case, **result}
-            for case, result in zip(cases, json.loads(ran.stdout), strict=True)
-            if result["took"] > (QUICK if case["moment"] is None else RESPONSE)
-        ]
+        results = [{**case, **result} for case, result in zip(cases, json.loads(ran.stdout), strict=True)]
+        assert any(result["came"] for result in results)  # else the command is quick
+        slow = [result for result in results if result["took"] > (QUICK if result["moment"] is None else RESPONSE)]
         if not slow:
             break
     assert slow == []
