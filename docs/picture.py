@@ -57,7 +57,13 @@ def screen_after(lines: tuple[str, ...]) -> pyte.Screen:
     screen = pyte.HistoryScreen(COLUMNS, ROWS, history=1000)
     stream = pyte.Stream(screen)
     with tempfile.TemporaryDirectory() as home:
-        environment = {"TERM": "xterm-256color", "SEQSHELL_HOME": home, "SEQSHELL_PLUGINS": "", "LC_ALL": "C.UTF-8"}
+        environment = {
+            "TERM": "xterm-256color",
+            "COLORFGBG": "15;0",
+            "SEQSHELL_HOME": home,
+            "SEQSHELL_PLUGINS": "",
+            "LC_ALL": "C.UTF-8",
+        }
         program = pexpect.spawn(
             sys.executable,
             ["-m", "seqshell", "--seed", "1"],

@@ -152,4 +152,4 @@ def test_the_picture_is_drawn_from_a_real_run_with_its_colours(picture):
 
     assert ">>> /set surprisal on\nsurprisal on (was off)" in re.sub(r" +\n", "\n", drawn.plain)
     assert drawn.get_style_at_offset(picture.Console(), 0).bold
-    assert drawn.get_style_at_offset(picture.Console(), prompt).color.name == "#5f87af"
+    assert drawn.get_style_at_offset(picture.Console(), prompt).color.name == "#87afd7"

@@ -6,7 +6,19 @@ import math
 import pytest
 
 from seqshell.core import colours
-from seqshell.core.colours import DARK, LIGHT, UNKNOWN, contrast, ink, oklab, readable_on, share_of
+from seqshell.core.colours import (
+    DARK,
+    LIGHT,
+    PAGES,
+    UNKNOWN,
+    contrast,
+    ink,
+    ink_of_256,
+    of_256,
+    oklab,
+    readable_on,
+    share_of,
+)
 
 SHARES = [number / 20 for number in range(-20, 21)]
 # What a reader without one kind of cone sees, in linear light (Machado, Oliveira and Fernandes 2009, severity 1).
@@ -25,6 +37,7 @@ SIMULATIONS = {
 }
 SCHEMES = {"light": LIGHT, "dark": DARK, "unknown": UNKNOWN}
 scheme = pytest.mark.parametrize("scheme", SCHEMES.values(), ids=SCHEMES)
+background = pytest.mark.parametrize("background", ["", "dark", "light"])
 
 
 def seen(colour, matrix):
@@ -67,12 +80,20 @@ def test_colour_blind_readers_tell_five_steps_of_a_scale_apart(scheme, name):
 
     assert nearest_two([seen(scheme.two_sided(share), matrix) for share in fifths]) > 0.09
     assert nearest_two([seen(scheme.one_sided(share / 2 + 0.5), matrix) for share in fifths]) > 0.09
-    assert nearest_two([seen(ink(share), matrix) for share in fifths]) > 0.06
 
 
-def test_ink_is_legible_on_black_and_on_white():
-    for share in SHARES:
-        assert min(contrast(ink(share), colours.BLACK), contrast(ink(share), colours.WHITE)) > 4
+@pytest.mark.parametrize("name", SIMULATIONS)
+@background
+def test_colour_blind_readers_tell_five_steps_of_ink_apart(background, name):
+    fifths = (-1, -0.5, 0, 0.5, 1)
+    narrow = [of_256(ink_of_256(share, background)) for share in fifths]
+    assert nearest_two([seen(ink(share, background), SIMULATIONS[name]) for share in fifths]) > 0.05
+    assert nearest_two([seen(colour, SIMULATIONS[name]) for colour in narrow]) > 0.03
+
+
+@background
+def test_ink_is_readable_on_its_background_and_on_black_and_white_if_that_is_unknown(background):
+    assert min(contrast(ink(share, background), page) for share in SHARES for page in PAGES[background]) >= 4.5
 
 
 def test_the_middle_is_the_page_and_the_ends_are_the_published_colours():
@@ -94,14 +115,13 @@ def test_a_scale_from_a_negative_number_is_two_sided_with_zero_in_the_middle():
     assert math.isnan(share_of(math.nan, 0, 1))
 
 
-def test_the_nearest_of_256_colours_is_itself_for_those_of_the_terminal():
-    assert [colours.nearest_of_256(each) for each in ((0, 0, 0), (255, 0, 0), (95, 135, 175), (8, 8, 8))] == [
-        16,
-        196,
-        67,
-        232,
+def test_the_colours_of_a_terminal_with_256_are_a_cube_and_greys():
+    assert [colours.of_256(number) for number in (16, 67, 196, 232)] == [
+        (0, 0, 0),
+        (95, 135, 175),
+        (255, 0, 0),
+        (8, 8, 8),
     ]
-    assert colours.nearest_of_256((90, 130, 180)) == 67
 
 
 def test_oklab_has_the_values_of_its_definition():

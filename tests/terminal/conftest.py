@@ -41,7 +41,7 @@ class Window:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if name not in ("NO_COLOR", "COLORTERM", "SEQSHELL_DEBUG", "COLUMNS", "LINES")
+            if name not in ("NO_COLOR", "COLORTERM", "SEQSHELL_DEBUG", "COLUMNS", "LINES", "COLORFGBG")
         }
         program, *arguments = program or [sys.executable, "-m", "seqshell", *arguments]
         self.process = pexpect.spawn(
@@ -124,8 +124,8 @@ class Screen(io.StringIO):
 def new_printer():
     """Return a function that creates a printer on a screen in memory."""
 
-    def create(colours=0, width=80):
-        return Printer(Screen(), colours=colours, width=lambda: width)
+    def create(colours=0, width=80, background=""):
+        return Printer(Screen(), colours=colours, width=lambda: width, background=background)
 
     return create
 
@@ -174,7 +174,7 @@ def keyboard():
 def new_prompt(keyboard):
     """Return a function that creates a prompt on the keyboard. shell: None for a shell that is still loading."""
 
-    def create(shell=None, *, get_shell=None, history=()):
+    def create(shell=None, *, get_shell=None, history=(), **options):
         get_shell = get_shell or (lambda: shell)
         return Prompt(
             get_shell=get_shell,
@@ -183,6 +183,7 @@ def new_prompt(keyboard):
             toolbar=lambda: list(toolbar_parts(shell)) if shell else ["tiny"],
             input=keyboard,
             output=DummyOutput(),
+            **options,
         )
 
     return create

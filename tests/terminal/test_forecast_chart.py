@@ -89,7 +89,7 @@ def test_forecast_and_interval_have_their_own_colours(drawn, new_printer):
     Renderer(printer).draw(RISE)
     text = printer.stream.getvalue()
 
-    assert re.findall(r"\x1b\[38;5;65m([⠀-⣿]+)", text)
+    assert re.findall(r"\x1b\[38;5;29m([⠀-⣿]+)", text)
     assert re.findall(r"\x1b\[38;5;67m([⠀-⣿])+", text)
     assert not re.search(r"\x1b\[[0-9;]+m[⠀-⣿]*\x1b\[0m[⠀-⣿]", text.splitlines()[-5])
     assert "* observed" not in drawn(RISE, colours=256)

@@ -77,7 +77,7 @@ def test_an_explanation_has_colours(new_printer):
     printer = new_printer(colours=256)
     Renderer(printer).draw(Label("Yamamoto", "Japanese", PROBS[:1], MOVED))
     first = printer.stream.getvalue().split("\n")[0]
-    assert first == "\x1b[38;5;26mY\x1b[0ma\x1b[38;5;130mm\x1b[0m\x1b[38;5;67ma\x1b[0m\x1b[38;5;166mmoto\x1b[0m"
+    assert first == "\x1b[38;5;63mY\x1b[0ma\x1b[38;5;131mm\x1b[0m\x1b[38;5;98ma\x1b[0m\x1b[38;5;130mmoto\x1b[0m"
     assert "against" in printer.stream.getvalue()
 
 

@@ -62,7 +62,7 @@ def test_tokens_are_coloured_by_the_surprisal_in_their_outputs(new_printer):
     stream = TokenStream(printer, lambda: False)
     stream.begin(colours=SurprisalColours())
     stream.draw_token(Token("a", 0, 0, np.array([0.0, 0.0], np.float32)))  # ln 2 nats: level 1
-    assert printer.stream.getvalue() == "\x1b[38;5;31ma\x1b[0m"
+    assert printer.stream.getvalue() == "\x1b[38;5;63ma\x1b[0m"
 
 
 def test_pace_limits_the_tokens_per_second(new_printer):
@@ -145,7 +145,7 @@ def test_an_answer_that_continues_a_cut_word_repeats_two_words(new_printer, visi
 def test_the_repeated_words_are_grey_and_have_no_surprisal(new_printer, visible):
     printer = new_printer(colours=256)
     first_line(printer, visible, "of Har", "ry")
-    assert printer.stream.getvalue() == "\x1b[38;5;244mof Har\x1b[0mry\n"
+    assert printer.stream.getvalue() == "\x1b[38;5;243mof Har\x1b[0mry\n"
     assert first_line(new_printer(), visible, "of Har", "ry", surprisal=True) == "of Harry\n      00\n"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -68,10 +67,10 @@ def _progress_shown() -> Iterator[tuple[Callable[[Progress], None], Callable[[st
     from rich.console import Console
     from rich.progress import Progress as Bar
 
-    from seqshell.terminal.printer import Printer, number_of_colours
+    from seqshell.terminal.printer import printer_on
     from seqshell.terminal.progress_bar import columns
 
-    style = Printer(terminal, colours=number_of_colours("auto", os.environ)).rich_style
+    style = printer_on(terminal).rich_style
     console = Console(file=terminal, markup=False, highlight=False)
     with Bar(*columns(style, console.width), console=console, transient=True) as bar:
         task = bar.add_task("", total=None, note="", visible=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TextIO
 
 from seqshell.core.capture import terminal_of
@@ -16,10 +15,10 @@ def print_result(result: Event | str, out: TextIO) -> None:
     if text is None:
         return
     if terminal_of(out).isatty() and isinstance(result, Table | str):
-        from seqshell.terminal.printer import Printer, number_of_colours
+        from seqshell.terminal.printer import printer_on
         from seqshell.terminal.table_layout import draw_table
 
-        printer = Printer(out, colours=number_of_colours("auto", os.environ))
+        printer = printer_on(out)
         draw_table(printer, result) if isinstance(result, Table) else printer.line(result)
     else:
         print(safe(text), file=out, flush=True)

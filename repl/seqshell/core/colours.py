@@ -9,9 +9,9 @@ and Smith (2015).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from types import MappingProxyType
 
 RGB = tuple[int, int, int]
 Lab = tuple[float, float, float]
@@ -69,12 +69,25 @@ def share_of(value: float, low: float, high: float) -> float:
     return min(1.0, max(-1.0, value / largest))
 
 
-def ink(share: float) -> RGB:
-    """The colour of text for a share from -1 to 1, with a contrast of 4 or more on black and on white."""
-    return _between(_INKS, (share + 1) / 2)
+def ink(share: float, background: str = "") -> RGB:
+    """The colour of text for a share from -1 to 1, readable on a background: "dark", "light", or "" for an unknown one.
+
+    The contrast is 4.5 or more (WCAG 2.1, 1.4.3) on the PAGES of the background.
+    """
+    return _between(_INKS[background], (share + 1) / 2)
 
 
-_INKS: tuple[RGB, ...] = ((200, 88, 0), (124, 124, 124), (0, 114, 200))
+# What a dark and a light terminal usually have; unknown: either.
+PAGES: Mapping[str, tuple[RGB, ...]] = MappingProxyType(
+    {"": (BLACK, WHITE), "dark": (BLACK, (30, 30, 30)), "light": (WHITE, (250, 250, 250))}
+)
+_INKS: Mapping[str, tuple[RGB, ...]] = MappingProxyType(
+    {
+        "": ((175, 97, 3), (118, 118, 118), (30, 119, 207)),
+        "dark": ((240, 140, 0), (145, 145, 145), (60, 165, 255)),
+        "light": ((180, 75, 0), (112, 112, 112), (0, 100, 200)),
+    }
+)
 
 
 def readable_on(colour: RGB) -> RGB:
@@ -99,11 +112,22 @@ def hexadecimal(colour: RGB) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
-@lru_cache(maxsize=4096)
-def nearest_of_256(colour: RGB) -> int:
-    """The number from 16 to 255 of the most similar colour of a terminal with 256."""
-    wanted, palette = oklab(colour), _palette()
-    return 16 + min(range(len(palette)), key=lambda number: math.dist(wanted, palette[number]))
+def ink_of_256(share: float, background: str = "") -> int:
+    """The same as `ink` of the colours 16 to 255. On black and on white at once, orange has a contrast of 4.46."""
+    steps = _INKS_OF_256[background]
+    return steps[round((min(1.0, max(-1.0, share)) + 1) / 2 * (len(steps) - 1))]
+
+
+_INKS_OF_256: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {"": (130, 131, 243, 98, 63), "dark": (208, 172, 173, 138, 246, 109, 110, 75, 39), "light": (130, 95, 240, 61, 26)}
+)
+
+
+def of_256(number: int) -> RGB:
+    """One of the colours 16 to 255 of xterm: a cube, then greys."""
+    if number >= 232:
+        return (8 + 10 * (number - 232),) * 3
+    return _STEPS[(number - 16) // 36], _STEPS[(number - 16) // 6 % 6], _STEPS[(number - 16) % 6]
 
 
 def oklab(colour: RGB) -> Lab:
@@ -157,9 +181,4 @@ def _byte(light: float) -> int:
     return round(255 * (light * 12.92 if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055))
 
 
-@lru_cache(maxsize=1)
-def _palette() -> list[Lab]:
-    """The colours 16 to 255 of xterm: a cube, then greys."""
-    steps = (0, 95, 135, 175, 215, 255)
-    cube = [(red, green, blue) for red in steps for green in steps for blue in steps]
-    return [oklab(colour) for colour in (*cube, *((grey, grey, grey) for grey in range(8, 248, 10)))]
+_STEPS = (0, 95, 135, 175, 215, 255)

@@ -92,6 +92,13 @@ SHELL_SETTINGS: Mapping[str, Setting] = _declared(
         choices=("history", "model", "off"),
         help="the source of the grey suggestion at the prompt",
     ),
+    Setting(
+        "background",
+        str,
+        "auto",
+        choices=("auto", "dark", "light"),
+        help="the terminal's background, for colours that are readable on it; auto: what COLORFGBG says",
+    ),
     Setting("keys", str, "emacs", choices=("emacs", "vi"), help="the keys for editing a line"),
     Setting(
         "snapshot_mb",

@@ -20,6 +20,7 @@ from prompt_toolkit.styles import Style
 from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.inspect.exploring import Explorer
 from seqshell.inspect.picking import MODEL, Picker
+from seqshell.terminal.background import hexadecimal
 from seqshell.terminal.choosing_screen import explore_rows, pick_rows
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.prompt import DEPTHS
@@ -34,7 +35,7 @@ PLAIN = {
     "dim": "dim",
     "message": "bold",
 }
-COLOURED = {**PLAIN, "dim": "#808080", "keys": "#808080", "bar": "#5f87af", "message": "#af8700"}
+COLOURED = {"dim": "dim", "keys": "dim", "bar": "bar", "message": "warning"}  # names of STYLES
 FAR = 1 << 40  # tokens: to either end of the text
 PAGE = 20  # tokens
 
@@ -66,7 +67,7 @@ class ChoosingScreen:
         self.application: Application[None] = Application(
             layout=Layout(Window(self._content, always_hide_cursor=True, dont_extend_height=not full_screen)),
             key_bindings=self._bindings(),
-            style=Style.from_dict(COLOURED if printer.coloured else PLAIN),
+            style=_style(printer),
             include_default_pygments_style=False,
             color_depth=DEPTHS.get(printer.colours, ColorDepth.DEPTH_1_BIT),
             full_screen=full_screen,
@@ -121,6 +122,11 @@ class ChoosingScreen:
             fragments += [("", "\n")] if index else []
             fragments += row
         return fragments
+
+
+def _style(printer: Printer) -> Style:
+    coloured = {name: hexadecimal(style, printer.background) for name, style in COLOURED.items()}
+    return Style.from_dict({**PLAIN, **coloured} if printer.coloured else PLAIN)
 
 
 def _pick_keys(picker: Picker, tell: Callable[[str], None]) -> dict[str, Action]:

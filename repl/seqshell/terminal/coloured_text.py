@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from seqshell.core.colours import RGB, ink
 from seqshell.core.events import ColouredText
+from seqshell.terminal.background import Ink
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.token_writer import TokenWriter
 
@@ -24,9 +24,9 @@ def draw(printer: Printer, event: ColouredText) -> None:
     draw_scale(printer, event)
 
 
-def shade(event: ColouredText, value: float) -> tuple[RGB, str]:
+def shade(event: ColouredText, value: float) -> tuple[Ink, str]:
     """The colour and the digit of a value."""
-    return ink(event.share(value)), str(event.digit(value))
+    return Ink(event.share(value)), str(event.digit(value))
 
 
 def draw_scale(printer: Printer, event: ColouredText) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 
 from prompt_toolkit.utils import get_cwidth
 
-from seqshell.core.colours import ink
 from seqshell.core.events import Label
 from seqshell.core.events.answers import LIKELY_LABEL
 from seqshell.core.sanitize import safe
+from seqshell.terminal.background import Ink
 from seqshell.terminal.heat_map import pad
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.tables import bar, percent
@@ -77,11 +77,11 @@ def draw_explanation(printer: Printer, label: Label) -> None:
     if printer.has_shades:
         for text, moved in tokens:
             strength = _level(moved, most, SHADES)
-            printer.write(text, ink(math.copysign(strength / SHADES, moved)) if strength else "")
+            printer.write(text, Ink(math.copysign(strength / SHADES, moved)) if strength else "")
         printer.fresh_line()
-        printer.write(towards, ink(1))
+        printer.write(towards, Ink(1))
         printer.write(", ", "dim")
-        printer.write(f"{away}\n", ink(-1))
+        printer.write(f"{away}\n", Ink(-1))
     else:
         _write_with_marks(printer, tokens, most)
         printer.line(f"1 to 9: {towards}, a to i: {away}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from seqshell.core.events import (
 from seqshell.core.tasks import task_spec
 from seqshell.shell.shell import Shell
 from seqshell.shell.syntax import Message, parse
+from seqshell.terminal.background import background_of
 from seqshell.terminal.error_message import draw_error
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.renderer import Renderer
@@ -82,6 +84,7 @@ class LineRunner:
         self._is_drawing = False
         self._stopping = ""  # what an interrupted line still waits for, until it is drawn
         self._speeds: dict[str, float] = {}  # tokens per second of each model's last answer
+        self._adapt()
 
     @property
     def tokens_per_second(self) -> float:
@@ -124,10 +127,15 @@ class LineRunner:
         finally:
             self._renderer.end_progress()
             self._is_drawing, self._stopping = False, ""
+            self._adapt()
         with suppress(KeyboardInterrupt), self._signals.answering(self.shell.interrupt):
             self.ask_for_toolbar()
         self.draw_notices()
         return outcome
+
+    def _adapt(self) -> None:
+        """Use the colours for the background that the setting says."""
+        self._printer.background = background_of(str(self.shell.settings.get("background")), os.environ)
 
     def ask_for_toolbar(self) -> None:
         """Ask the plugins for their texts of the toolbar: Ctrl-C stops them here, but not while the prompt is drawn."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 from prompt_toolkit.utils import get_cwidth
 
 from seqshell.core.capture import terminal_of
-from seqshell.core.colours import RGB, nearest_of_256
+from seqshell.core.colours import ink, ink_of_256
 from seqshell.core.sanitize import safe
+from seqshell.terminal.background import UNKNOWN, Ink, background_of, code
 from seqshell.terminal.wrapping import wrapped
 
 if TYPE_CHECKING:
@@ -19,22 +19,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 TRUE_COLOUR = 1 << 24
-Style: TypeAlias = str | RGB  # one of STYLES, or a colour, which only shows where there are shades
-
-# Each style for 256 colours, for 16, and without colour. The 256 have a contrast of 3 or more on black and on white.
-# Of the 16, which themes change, only red, magenta and grey are readable on both; shades need 256.
-STYLES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
-    {
-        "dim": ("38;5;244", "90", "2"),
-        "bold": ("1", "1", "1"),
-        "title": ("1", "1", "1"),
-        "error": ("38;5;167", "31", ""),
-        "warning": ("38;5;136", "35", ""),
-        "prose": ("38;5;67", "35", ""),
-        "bar": ("38;5;67", "35", ""),
-        "chain": ("38;5;65", "90", ""),
-    }
-)
+Style: TypeAlias = str | Ink  # one of STYLES, or a colour, which only shows where there are shades
 
 
 def number_of_colours(choice: str, environment: Mapping[str, str]) -> int:
@@ -50,6 +35,12 @@ def number_of_colours(choice: str, environment: Mapping[str, str]) -> int:
     if environment.get("COLORTERM") in ("truecolor", "24bit"):
         return TRUE_COLOUR
     return 256 if "256color" in term or environment.get("COLORTERM") else 16
+
+
+def printer_on(stream: TextIO, color: str = "auto") -> Printer:
+    """A printer for the terminal that the environment describes. color: of --color."""
+    colours = number_of_colours(color, os.environ)
+    return Printer(stream, colours=colours, background=background_of("auto", os.environ))
 
 
 def terminal_width(stream: TextIO) -> int:
@@ -71,12 +62,21 @@ def terminal_height(stream: TextIO) -> int:
 class Printer:
     """Writes to a terminal and keeps track of the column.
 
-    colours: as `number_of_colours` returns it. width: called for each drawing, because windows are resized.
+    colours: as `number_of_colours` returns it. background: as `background_of` returns it; a setting may change it.
+    width: called for each drawing, because windows are resized.
     """
 
-    def __init__(self, stream: TextIO, *, colours: int = 256, width: Callable[[], int] | None = None) -> None:
+    def __init__(
+        self,
+        stream: TextIO,
+        *,
+        colours: int = 256,
+        background: str = UNKNOWN,
+        width: Callable[[], int] | None = None,
+    ) -> None:
         self.stream = stream = terminal_of(stream)
         self.colours = colours
+        self.background = background
         self.unicode = (stream.encoding or "utf-8").lower().startswith("utf") and colours >= 0
         self._width = width or (lambda: terminal_width(stream))
         self.column = 0
@@ -134,13 +134,13 @@ class Printer:
 
     def sequence(self, style: Style) -> str:
         """The numbers between ESC [ and m for a style; empty for plain text."""
-        if not isinstance(style, str):
-            if self.colours == TRUE_COLOUR:
-                return f"38;2;{';'.join(map(str, style))}"
-            return f"38;5;{nearest_of_256(style)}" if self.has_shades else ""
-        return (
-            "" if self.colours < 0 or not style else STYLES[style][{TRUE_COLOUR: 0, 256: 0, 16: 1}.get(self.colours, 2)]
-        )
+        if isinstance(style, str):
+            return code(style, self.colours, self.background) if style and self.colours >= 0 else ""
+        if not self.has_shades:
+            return ""
+        if self.colours == TRUE_COLOUR:
+            return f"38;2;{';'.join(map(str, ink(style.share, self.background)))}"
+        return f"38;5;{ink_of_256(style.share, self.background)}"
 
     def text(self, content: Any, style: str = "") -> Text:
         """A text for rich, made safe and without markup."""
@@ -150,12 +150,12 @@ class Printer:
 
     def rich_style(self, style: str) -> str:
         """One of the STYLES as rich names it."""
-        code = self.sequence(style)
-        if code.startswith("38;5;"):
-            return f"color({code[5:]})"
-        if code.isdigit() and int(code) >= 30:
-            return f"color({int(code) - 30 if int(code) < 90 else int(code) - 82})"
-        return {"1": "bold", "2": "dim"}.get(code, "")
+        numbers = self.sequence(style)
+        if numbers.startswith("38;5;"):
+            return f"color({numbers[5:]})"
+        if numbers.isdigit() and int(numbers) >= 30:
+            return f"color({int(numbers) - 30 if int(numbers) < 90 else int(numbers) - 82})"
+        return {"1": "bold", "2": "dim"}.get(numbers, "")
 
     def console(self, *, follow: bool = False) -> Console:
         """A rich console on this stream, as wide as the window. follow: it adapts to a resized window.
@@ -184,10 +184,10 @@ class Printer:
         self.stream.flush()
 
     def _dressed(self, text: str, style: Style) -> str:
-        code = self.sequence(style)
-        if not code:
+        numbers = self.sequence(style)
+        if not numbers:
             return text
-        return "\n".join(f"\x1b[{code}m{part}\x1b[0m" if part else "" for part in text.split("\n"))
+        return "\n".join(f"\x1b[{numbers}m{part}\x1b[0m" if part else "" for part in text.split("\n"))
 
     def _advance(self, text: str) -> None:
         """Move the column over a text that is already safe."""

@@ -6,6 +6,7 @@ import select
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import cache
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.application.current import create_app_session
@@ -25,6 +26,7 @@ from prompt_toolkit.styles import Style
 
 from seqshell.core.errors import UsageError
 from seqshell.core.sanitize import safe
+from seqshell.terminal.background import UNKNOWN, hexadecimal
 from seqshell.terminal.key_bindings import key_bindings
 from seqshell.terminal.live_label import LiveLabel
 from seqshell.terminal.printer import TRUE_COLOUR
@@ -49,26 +51,40 @@ PLAIN = {
     "completion-menu.completion.current": "reverse",
     "completion-menu.meta.completion": "dim",
 }
+# Besides those of `_style`, which the background decides; these bring their own.
 COLOURED = {
-    "prompt": "#5f87af",
-    "auto-suggestion": "#767676",
-    "model-suggestion": "#5f8787",
-    "placeholder": "#767676",
-    "bottom-toolbar": "noreverse #808080",
     "completion-menu": "bg:#303030 #bcbcbc",
     "completion-menu.completion": "bg:#303030 #bcbcbc",
-    "completion-menu.completion.current": "bg:#5f87af #ffffff noreverse",
-    "completion-menu.meta.completion": "bg:#262626 #8a8a8a",
+    "completion-menu.completion.current": "bg:#005f87 #ffffff noreverse",
+    "completion-menu.meta.completion": "bg:#262626 #949494",
     "completion-menu.meta.completion.current": "bg:#3a3a3a #bcbcbc",
     "scrollbar.background": "bg:#303030",
     "scrollbar.button": "bg:#585858",
 }
 
 
+@cache
+def _style(coloured: bool, background: str) -> Style:
+    if not coloured:
+        return Style.from_dict(PLAIN)
+    dim, prose, chain = (hexadecimal(style, background) for style in ("dim", "prose", "chain"))
+    return Style.from_dict(
+        {
+            "prompt": prose,
+            "auto-suggestion": dim,
+            "model-suggestion": chain,
+            "placeholder": dim,
+            "bottom-toolbar": f"noreverse {dim}",
+            **COLOURED,
+        }
+    )
+
+
 class Prompt:
     """Asks the user for lines.
 
-    get_shell: returns None while the shell loads. toolbar: returns the parts of the toolbar. colours: see Printer.
+    get_shell: returns None while the shell loads. toolbar: returns the parts of the toolbar. colours, background: see
+    Printer; the background is asked for before each line.
     on_first_paint: called once, when the first prompt has been drawn.
     """
 
@@ -80,6 +96,7 @@ class Prompt:
         completer: Completer,
         toolbar: Callable[[], list[str]],
         colours: int = 256,
+        background: Callable[[], str] = lambda: UNKNOWN,
         on_first_paint: Callable[[], None] = lambda: None,
         input: Input | None = None,
         output: Output | None = None,
@@ -94,6 +111,7 @@ class Prompt:
         self._interruptible = False
         self._get_shell = get_shell
         self._toolbar = toolbar
+        self._is_coloured, self._background = colours > 0, background
         self._on_first_paint = on_first_paint
         # prompt_toolkit writes escape sequences while it sets up a prompt, even on a terminal that has none.
         with create_app_session(output=PlainTextOutput(sys.stdout)) if self.dumb and output is None else nullcontext():
@@ -115,7 +133,6 @@ class Prompt:
             history=history,
             enable_history_search=True,
             completer=completer,
-            style=Style.from_dict(COLOURED if colours > 0 else PLAIN),
             include_default_pygments_style=False,
             color_depth=DEPTHS.get(colours, ColorDepth.DEPTH_1_BIT),
             prompt_continuation=lambda width, number, wrapped: "" if wrapped else [("class:prompt", MORE)],
@@ -142,6 +159,7 @@ class Prompt:
         shell = self._get_shell()
         if shell is not None:
             self.application.editing_mode = EditingMode.VI if shell.settings.get("keys") == "vi" else EditingMode.EMACS
+        self.session.style = _style(self._is_coloured, self._background())
         try:
             return self.session.prompt(default=default, accept_default=queued is not None, pre_run=self.suggester.begin)
         finally:

@@ -6,7 +6,6 @@ Only what the first prompt needs is imported before it is drawn; the rest, line_
 from __future__ import annotations
 
 import gc
-import os
 import sys
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout, suppress
@@ -28,7 +27,7 @@ from seqshell.terminal.completer import ShellCompleter
 from seqshell.terminal.echo_off import echo_off
 from seqshell.terminal.greeting import greet, greet_session
 from seqshell.terminal.history import LineHistory
-from seqshell.terminal.printer import Printer, number_of_colours
+from seqshell.terminal.printer import Printer, printer_on
 from seqshell.terminal.prompt import Prompt
 from seqshell.terminal.signals import Signals, Terminated, end_prompt
 from seqshell.terminal.suggester import example_of
@@ -52,7 +51,7 @@ class LoadingFailed(Exception):
 
 def run(options: startup.Options, shell: Shell | None = None) -> int:
     """Run the interactive shell and return the exit status. shell: the one to continue with, if it is already built."""
-    printer = Printer(sys.stdout, colours=number_of_colours(options.color, os.environ))
+    printer = printer_on(sys.stdout, options.color)
     try:
         with Signals() as signals, echo_off(sys.stdin.fileno()):
             repl = Repl(options, printer, signals, shell)  # before stdout is redirected
@@ -98,6 +97,7 @@ class Repl:
             completer=ShellCompleter(self._shell),
             toolbar=self._toolbar,
             colours=printer.colours,
+            background=lambda: printer.background,
             on_first_paint=self._on_first_paint,
             input=input,
             output=output,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from seqshell.core.colours import RGB, ink
 from seqshell.core.units import in_unit
+from seqshell.terminal.background import Ink
 from seqshell.terminal.printer import Printer
 
 LEVELS = 10  # shown as the digits 0 to 9
@@ -20,12 +20,12 @@ def level(surprisal: float, unit: str = "nats") -> int:
     return max(0, int(surprisal / size)) if surprisal < (LEVELS - 1) * size else LEVELS - 1
 
 
-def colour(level: int) -> RGB:
+def colour(level: int) -> Ink:
     """The colour of a level: from blue through grey to orange."""
-    return ink(1 - 2 * level / (LEVELS - 1))
+    return Ink(1 - 2 * level / (LEVELS - 1))
 
 
-def shade(nats: float, unit: str = "nats") -> tuple[RGB, str]:
+def shade(nats: float, unit: str = "nats") -> tuple[Ink, str]:
     """The colour and the digit of a surprisal, on the scale of a unit."""
     found = level(in_unit(nats, unit), unit)
     return colour(found), str(found)

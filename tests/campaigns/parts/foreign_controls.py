@@ -7,9 +7,10 @@ import re
 from tests.campaigns.parts.hostile_text import SEQUENCES
 
 from seqshell.core.sanitize import safe
-from seqshell.terminal.printer import STYLES
+from seqshell.terminal.background import DARK, LIGHT, STYLES, UNKNOWN, code
 
-CODES = {code for codes in STYLES.values() for code in codes if code} | {"0"}
+CODES = {code(style, colours, page) for style in STYLES for colours in (256, 16, 0) for page in (DARK, LIGHT, UNKNOWN)}
+CODES = CODES - {""} | {"0"}
 OWN = re.compile(
     # Of Printer: its styles, and colours of text and of blocks.
     r"\x1b\[(?:" + "|".join(map(re.escape, sorted(CODES))) + r"|[34]8;5;\d+|[34]8;2;\d+;\d+;\d+)m|\r\x1b\[K"
