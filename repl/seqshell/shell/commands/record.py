@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 FIRST_LINE = "/# recorded by seqshell"
 # Settings without an effect on text: of the prompt, the screen and memory.
-LEFT_OUT = ("pace", "color", "surprisal", "suggest", "keys", "snapshot_mb", "autosave")
+LEFT_OUT = ("pace", "color", "surprisal", "suggest", "background", "keys", "snapshot_mb", "autosave")
 
 
 @command("record", usage="FILE|off", complete=lambda shell, text: {"off": "stop"}, purpose="session")
