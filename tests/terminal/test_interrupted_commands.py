@@ -14,8 +14,8 @@ from seqshell.host.builtin import load_registry
 
 RESPONSE = 0.3  # seconds of processor time
 QUICK = 0.5
-# Seconds of processor time after the line was sent, and whether it comes through a pipe: the start and the middle of the
-# work in both ways.
+# Seconds of processor time after the line was sent, and whether it comes through a pipe: the start and the middle of
+# the work in both ways.
 MOMENTS = ((0.3, False), (0.3, True), (0.8, True), (1.5, False))
 TEXT = "the king of love and death shall never speak to thee my lord what art thou doing here\n"
 
