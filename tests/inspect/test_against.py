@@ -11,6 +11,7 @@ from tests.shell.sending import fails, only, send
 
 from seqshell.core.errors import SeqshellError
 from seqshell.core.events import Against, ColouredText, Data, Token
+from seqshell.core.events.against import AgainstStep
 from seqshell.core.tokenizers import ByteTokenizer
 from seqshell.session.interventions import Clamp
 from seqshell.testing import shell_for, tiny_model, tiny_translation_model
@@ -52,6 +53,14 @@ def test_two_copies_never_diverge_and_write_what_the_session_would(shell):
     assert {step.divergence for step in shown.steps} == {0}
     assert texts(shown) == (expected, expected)
     assert shown.summary() == "12 steps: they never differ"
+
+
+def test_of_two_that_write_the_same_the_largest_divergence_is_named():
+    """A clamp may have an effect that is too small to change what is drawn, or none."""
+    steps = tuple(AgainstStep(b"a", b"a", nats, False) for nats in (0.0, 0.00023, 0.0001))
+    assert Against("main", "main.2", steps).summary() == (
+        "3 steps: they never differ; the largest divergence is 0.00023 nats"
+    )
 
 
 def test_a_branch_continues_with_the_same_random_numbers(shell):

@@ -37,3 +37,9 @@ def test_a_pattern_that_would_take_for_ever_is_stopped():
     with pytest.raises(UsageError, match=r"takes more than 0.3 s for 41 characters; a repetition inside a repetition"):
         matches("(a+)+$", "a" * 40 + "b", seconds=0.3)
     assert time.monotonic() - begun < 30
+
+
+def test_a_quotation_mark_that_the_text_does_not_have_is_named():
+    with pytest.raises(UsageError) as failed:
+        matches('"[^"]*"', "'abc'")
+    assert failed.value.hint == "they have no \"; some texts mark quotations by '"

@@ -89,6 +89,7 @@ BAD = {
     "/expect never": "the last result does not contain 'never'",
     "/export": "missing argument; usage: /export FILE",
     "/export all.txt": "a session is exported as .html",
+    "/export all.doc": "a session is exported as .html",
     "/feed": "missing argument; usage: /feed TEXT|@FILE",
     "/feed Z9": "vocabulary has no 'Z', '9' (characters 1 to 2 of your text)",
     "/feed @nowhere.txt": "cannot read nowhere.txt: No such file or directory",

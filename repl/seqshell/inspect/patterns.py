@@ -27,6 +27,9 @@ else:
 """
 
 
+QUOTATION_MARKS = '"\u201c\u201d\u00ab\u00bb'
+
+
 def matches(pattern: str, text: str, *, seconds: float = SECONDS) -> list[tuple[int, int]]:
     """The ranges of the text that match, in order, without empty ones; of a pattern with groups, those of the first.
 
@@ -53,5 +56,10 @@ def matches(pattern: str, text: str, *, seconds: float = SECONDS) -> list[tuple[
     spans = [(start, end) for start, end in found if start < end]
     if not spans:
         only = "only empty places" if found else "nothing"
-        raise UsageError(f"{quoted(pattern)} matches {only} in these {len(text):,} characters", code="regex")
+        absent = [mark for mark in QUOTATION_MARKS if mark in pattern and mark not in text]
+        raise UsageError(
+            f"{quoted(pattern)} matches {only} in these {len(text):,} characters",
+            hint=f"they have no {absent[0]}; some texts mark quotations by '" if absent else "",
+            code="regex",
+        )
     return spans

@@ -97,7 +97,10 @@ class Against(Event):
         """Where they first differ, in one line."""
         size = counted(len(self.steps), "step")
         if self.first is None:
-            return f"{size}: they never differ"
+            largest = self._in_unit(max((step.divergence or 0.0 for step in self.steps), default=0.0))
+            return f"{size}: they never differ" + (
+                f"; the largest divergence is {largest:.2g} {self.unit}" if largest else ""
+            )
         before = _text(b"".join(step.a for step in self.steps[: self.first]))[-WIDTH:]
         step = self.steps[self.first]
         there = f"{_text(step.a)!r} and {_text(step.b)!r}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqshell.core import paths
@@ -10,7 +11,7 @@ from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Event, Notice
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.text_output import cell
-from seqshell.core.view_files import view_place, write_page
+from seqshell.core.view_files import write_page
 from seqshell.models.file import KINDS, read_header, require_kind
 from seqshell.models.summary import about_file
 from seqshell.shell.color_setting import unit_in
@@ -111,7 +112,7 @@ def export(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     word = arguments.text.strip()
     if not word:
         words(arguments, export, 1)
-    if view_place(word).suffix.lower() != ".html":
+    if Path(word).suffix.lower() != ".html":
         raise UsageError(f"a session is exported as .html; /save {word} saves it, /text -o {word} writes the text")
     settings = [(entry.name, cell(entry.value), entry.origin) for entry in shell.settings.table()]
     rows = [("setting", "value", "from"), *settings]
