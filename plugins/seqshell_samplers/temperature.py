@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell import SampleContext, setting
+from seqshell import Divide, Rule, SampleContext, setting
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,13 @@ class Temperature:
     stage: ClassVar[str] = "temperature"
     about_chance: ClassVar[bool] = True
     t: float = setting(0.8, low=0, high=100, neutral=1.0, help="divide the logits by it; 0 takes the most likely token")
+
+    @property
+    def rules(self) -> tuple[Rule, ...] | None:
+        """What it does, for samplers that share one sort; None near 0, where it is more than a division."""
+        if self.t == 1:
+            return ()
+        return (Divide(self.t),) if self.t >= 1e-6 else None
 
     def __call__(self, logits: NDArray[np.float64], context: SampleContext) -> NDArray[np.float64]:
         """logits: [V]. Returns [V]; at t = 0 only the most likely token remains, of equally likely ones the first."""

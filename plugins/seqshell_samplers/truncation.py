@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell import SampleContext, log_probs, setting
+from seqshell import KeepBest, KeepMass, KeepNear, KeepTypical, Rule, SampleContext, log_probs, setting
 
 Logits = NDArray[np.float64]
 
@@ -22,6 +22,11 @@ class TopK:
     stage: ClassVar[str] = "truncation"
     about_chance: ClassVar[bool] = True
     k: int = setting(40, low=0, neutral=0, help="keep the k most likely tokens; 0 keeps all")
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """What it does, for samplers that share one sort."""
+        return (KeepBest(self.k),) if self.k else ()
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
         """logits: [V]. Returns [V] with all but the k largest at -inf; ties at the border are kept."""
@@ -48,6 +53,11 @@ class TopP:
         help="keep the most likely tokens that together reach this probability; 0 keeps only the best",
     )
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """What it does, for samplers that share one sort."""
+        return (KeepMass(self.p),) if self.p < 1 else ()
+
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
         """logits: [V]. Returns [V] with the tail at -inf; ties at the border are kept."""
         if self.p == 1:
@@ -73,6 +83,11 @@ class MinP:
         0.05, low=0, high=1, neutral=0.0, help="keep tokens at least this fraction as likely as the best; 0 keeps all"
     )
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """What it does, for samplers that share one sort."""
+        return (KeepNear(math.log(self.p)),) if self.p else ()
+
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
         """logits: [V]. Returns [V] with less likely tokens at -inf."""
         if self.p == 0:
@@ -93,6 +108,11 @@ class TypicalP:
     p: float = setting(
         0.95, low=0, high=1, neutral=1.0, help="keep the most typical tokens that together reach this probability"
     )
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """What it does, for samplers that share one sort."""
+        return (KeepTypical(self.p),) if self.p < 1 else ()
 
     def __call__(self, logits: Logits, context: SampleContext) -> Logits:
         """logits: [V]. Returns [V] with atypical tokens, perhaps the most likely one, at -inf; ties are kept."""

@@ -19,6 +19,8 @@ Samplers and strategies
     Advanced            what a strategy that streams yields for each token
     Hypotheses          what any other strategy yields for each row: its Hypothesis objects, best first
     Chain               the samplers of a request, in their order
+    Rule                what a sampler does to a Shortlist, so that samplers share one sort:
+                        Divide KeepBest KeepMass KeepNear KeepTypical
     Draw, choose        random numbers that /undo repeats, and the token that one of them draws
     History             ids that were read, as a sampler sees them
     END                 what a sampler returns to end an answer
@@ -66,6 +68,7 @@ _HOMES = {
     "seqshell.core.sampling": (
         "END Advanced Batch Draw History Hypotheses Hypothesis Request SampleContext Sampler Stop Strategy choose"
     ),
+    "seqshell.core.shortlist": "Divide KeepBest KeepMass KeepNear KeepTypical Rule Shortlist",
     "seqshell.core.trace": "Trace",
     "seqshell.core.tokenizers": "PAD BOS EOS UNK ByteTokenizer CharTokenizer Tokenizer",
     "seqshell.decoding.chain": "Chain",
@@ -139,6 +142,13 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.sampling import Stop as Stop
     from seqshell.core.sampling import Strategy as Strategy
     from seqshell.core.sampling import choose as choose
+    from seqshell.core.shortlist import Divide as Divide
+    from seqshell.core.shortlist import KeepBest as KeepBest
+    from seqshell.core.shortlist import KeepMass as KeepMass
+    from seqshell.core.shortlist import KeepNear as KeepNear
+    from seqshell.core.shortlist import KeepTypical as KeepTypical
+    from seqshell.core.shortlist import Rule as Rule
+    from seqshell.core.shortlist import Shortlist as Shortlist
     from seqshell.core.state import State as State
     from seqshell.core.tokenizers import BOS as BOS
     from seqshell.core.tokenizers import EOS as EOS

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
@@ -126,5 +124,5 @@ def test_a_snapshot_is_frozen_and_compares_by_identity():
 
     assert one != two
     assert "array" not in repr(one)
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         one.node = 2

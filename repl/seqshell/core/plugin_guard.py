@@ -163,7 +163,15 @@ class Guard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None or stops_host(error) or (self._passes_errors and isinstance(error, SeqshellError)):
+        if error is not None:
+            self.blame(error)
+
+    def blame(self, error: BaseException) -> None:
+        """Raise the error that names the plugin for what came out of a call, unless that passes unchanged.
+
+        For calls that are too short for a `with`: `except BaseException as error: guard.blame(error); raise`.
+        """
+        if stops_host(error) or (self._passes_errors and isinstance(error, SeqshellError)):
             return
         raise self.error(f"{self._doing}: {reason_and_place(error, self._owner.name)}", error) from error
 
@@ -197,8 +205,11 @@ class Guard:
             steps = iter(items)
         try:
             while True:
-                with self:
+                try:
                     item: Any = next(steps, _END)
+                except BaseException as error:
+                    self.blame(error)
+                    raise
                 if item is _END:
                     return
                 yield item

@@ -10,7 +10,9 @@ functions.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, NoReturn
 
 import numpy as np
@@ -19,6 +21,7 @@ from numpy.typing import NDArray
 from seqshell.core.errors import PluginError, SeqshellError
 from seqshell.core.plugin_guard import Guard, owner_of
 from seqshell.core.sampling import END, AnswerEnded, CopiesSource, End, Logits, SampleContext, Sampler
+from seqshell.core.shortlist import Rule, Shortlist
 from seqshell.core.signal_handlers import stops_host
 from seqshell.decoding.probabilities import log_probs
 
@@ -55,6 +58,14 @@ class Chain:
         self._updates = tuple(
             (index, update) for index, each in self._stages if (update := getattr(each, "update", None))
         )
+        self._parts = tuple(_parts(self._stages))
+        rules_alone = copying is None and not self._updates and all(part.rules is not None for part in self._parts)
+        self._only_rules = tuple(rule for part in self._parts for rule in part.rules or ()) if rules_alone else None
+
+    @property
+    def remembers(self) -> bool:
+        """True if a sampler has a memory, so that `updated` must be called."""
+        return bool(self._updates)
 
     def first_memories(self) -> Memories:
         """The memories before the first draw: None for each sampler."""
@@ -74,14 +85,36 @@ class Chain:
         At least one is finite, none is NaN or inf. Otherwise a PluginError names the sampler or the model that caused
         it. A SeqshellError of a sampler is passed on. AnswerEnded if a sampler returns END.
         """
+        return self.shortlist(outputs, context, memories, attention).logits()
+
+    def shortlist_by_rules(self, outputs: NDArray[Any]) -> Shortlist | None:
+        """As `shortlist`, for a chain that needs nothing but the outputs; None if it does, or if something is wrong."""
+        return None if self._only_rules is None else self._shortened(self._start(outputs), self._only_rules)
+
+    def shortlist(
+        self,
+        outputs: NDArray[Any],
+        context: SampleContext,
+        memories: Memories = (),
+        attention: NDArray[Any] | None = None,
+    ) -> Shortlist:
+        """The logits to draw from, and which of them are left. As `logits`."""
         memories = memories or self.first_memories()
         logits = self._start(outputs)
         if self._copying is not None and attention is not None:
             logits = self._copying.logits(logits, context, attention)
+        found: Shortlist | None = None
         try:
-            for index, sampler in self._stages:
-                logits = _or_end(sampler(logits, _with_memory(context, memories[index])))
-            sound = _is_sound(logits, outputs.shape)
+            for part in self._parts:
+                if found is not None:
+                    logits = found.logits()
+                found = None
+                if part.rules is not None and _is_sound(logits, outputs.shape) and logits.dtype == np.float64:
+                    found = self._shortened(logits.copy(), part.rules)
+                if found is None:
+                    for index, sampler in part.stages:
+                        logits = _or_end(sampler(logits, _with_memory(context, memories[index])))
+            sound = found is not None or _is_sound(logits, outputs.shape)
         except SeqshellError:
             raise
         except BaseException as error:
@@ -90,7 +123,24 @@ class Chain:
             sound = False
         if not sound:
             self._blame(outputs, context, memories)
-        return logits if logits.dtype == np.float64 else logits.astype(np.float64)
+        if found is None:
+            logits = logits.astype(np.float64)  # a copy: it may be an array of the sampler
+            found = Shortlist(logits, logits.item(logits.argmax()))
+        return found
+
+    def _shortened(self, logits: Logits, rules: tuple[tuple[int, Rule], ...]) -> Shortlist | None:
+        """What rules leave of logits, which may be overwritten; None if that is not certain, or not sound."""
+        largest = logits.item(logits.argmax())
+        if not math.isfinite(largest):
+            return None
+        found = Shortlist(logits, largest)
+        for index, rule in rules:
+            try:
+                rule.apply(found)
+            except BaseException as error:
+                _guard(self.samplers[index], "failed in rules").blame(error)
+                raise
+        return found if found.certain and math.isfinite(found.largest) else None
 
     def updated(self, memories: Memories, token: int, logits: Logits) -> Memories:
         """The memories after `token` was drawn from the logits [V] of the chain, or from log-probabilities."""
@@ -122,6 +172,33 @@ class Chain:
         raise PluginError(
             "the sampler chain failed, but not when it was run again: one of its samplers is not a pure function"
         )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Samplers that follow each other. rules: what they do, by sampler; None if the sampler must be called."""
+
+    stages: tuple[tuple[int, Sampler], ...]
+    rules: tuple[tuple[int, Rule], ...] | None
+
+
+def _parts(stages: Sequence[tuple[int, Sampler]]) -> Iterator[_Part]:
+    """The samplers, those with rules that follow each other together."""
+    found = [(index, sampler, _rules(sampler)) for index, sampler in stages]
+    for has_rules, group in groupby(found, lambda each: each[2] is not None):
+        if has_rules:
+            members = list(group)
+            rules = tuple((index, rule) for index, _, each in members for rule in each or ())
+            yield _Part(tuple((index, sampler) for index, sampler, _ in members), rules)
+        else:
+            yield from (_Part(((index, sampler),), None) for index, sampler, _ in group)
+
+
+def _rules(sampler: Sampler) -> tuple[Rule, ...] | None:
+    """The rules of a sampler, None if it must be called."""
+    with _guard(sampler, "failed in rules"):
+        rules = getattr(sampler, "rules", None)
+        return None if rules is None else tuple(rules)
 
 
 def _or_end(logits: Logits | End) -> Logits:

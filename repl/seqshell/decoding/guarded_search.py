@@ -7,6 +7,8 @@ from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from typing import Any
 
+import numpy as np
+
 from seqshell.core.decoder import Decoder
 from seqshell.core.errors import reason_of
 from seqshell.core.plugin_guard import Guard, owner_of
@@ -43,8 +45,13 @@ def guarded_search(
     kind: Any = Advanced if strategy.streams else Hypotheses
     size = request.tokenizer.size if request.tokenizer is not None else sys.maxsize
     num_steps, rows = 0, set()
+    row_shape = start.outputs.shape if len(start.outputs) == 1 and owner.builtin else None
     with closing(guard.each(search)) as steps:
         for step in steps:
+            if type(step) is Advanced and row_shape is not None and _is_plain_row(step, row_shape, size):
+                num_steps += 1
+                yield step
+                continue
             with guard:
                 if step is END:
                     raise AnswerEnded
@@ -61,6 +68,20 @@ def guarded_search(
     if len(rows) < len(start.outputs):
         fault = f"ended after {counted(num_steps, 'step')}; it must yield {wanted}, or seqshell.END"
         raise guard.error(fault, by=strategy.search)
+
+
+def _is_plain_row(step: Advanced, shape: tuple[int, ...], size: int) -> bool:
+    """True if a step with one row has no fault, in a third of the time of `_fault`; False decides nothing."""
+    tokens, _, outputs, memories = step
+    return (
+        type(tokens) is np.ndarray
+        and tokens.shape == (1,)
+        and 0 <= tokens.item() < size
+        and type(outputs) is np.ndarray
+        and outputs.shape == shape
+        and type(memories) is tuple
+        and len(memories) == 1
+    )
 
 
 def _fault(step: Any, start: Batch, size: int, keeps_states: bool, is_builtin: bool) -> str:

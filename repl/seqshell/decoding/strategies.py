@@ -19,16 +19,15 @@ from seqshell.core.sampling import (
     Batch,
     Draw,
     History,
-    Logits,
     Request,
     SampleContext,
     Step,
-    choose,
 )
+from seqshell.core.shortlist import Shortlist
 from seqshell.core.state import attention_of
 from seqshell.decoding.chain import Chain
 
-Pick = Callable[[Logits, Draw, int], int]
+Pick = Callable[[Shortlist, Draw, int], int]
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,12 @@ class Sample:
         return _stream(decoder, start, request, chain, _drawn)
 
 
-def _most_likely(logits: Logits, draw: Draw, position: int) -> int:
-    return int(logits.argmax())
+def _most_likely(left: Shortlist, draw: Draw, position: int) -> int:
+    return left.best()
 
 
-def _drawn(logits: Logits, draw: Draw, position: int) -> int:
-    return choose(np.exp(logits - logits.item(logits.argmax())), draw.uniform(position))
+def _drawn(left: Shortlist, draw: Draw, position: int) -> int:
+    return left.draw(draw.uniform(position))
 
 
 def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick: Pick) -> Iterator[Step]:
@@ -90,17 +89,23 @@ def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick
                 token = request.prefix[step]
             else:
                 position = start.positions[row] + step
-                generated, answer = start.generated[row] + step, answered[row] + step
-                left = request.stop.max_tokens - step
-                context = SampleContext(History(ids), generated, position, request.tokenizer, None, draw, answer, left)
-                attended = attention[row] if attention is not None else None
-                try:
-                    logits = chain.logits(outputs[row], context, memories[row], attended)
-                except AnswerEnded:
-                    ended.add(row)
-                    continue
-                token = pick(logits, draw, position)
-                memories[row] = chain.updated(memories[row], token, logits)
+                left = chain.shortlist_by_rules(outputs[row])
+                if left is None:
+                    generated, answer = start.generated[row] + step, answered[row] + step
+                    tokens_left = request.stop.max_tokens - step
+                    context = SampleContext(
+                        History(ids), generated, position, request.tokenizer, None, draw, answer, tokens_left
+                    )
+                    attended = attention[row] if attention is not None else None
+                    try:
+                        left = chain.shortlist(outputs[row], context, memories[row], attended)
+                    except AnswerEnded:
+                        ended.add(row)
+                        continue
+                logits = left.logits() if chain.remembers else None
+                token = pick(left, draw, position)
+                if logits is not None:
+                    memories[row] = chain.updated(memories[row], token, logits)
             ids.append(token)
             tokens[row] = token
         if ended:

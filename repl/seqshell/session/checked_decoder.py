@@ -15,6 +15,7 @@ from seqshell.core.errors import PluginError
 from seqshell.core.growth import in_order
 from seqshell.core.model import Model, own_method
 from seqshell.core.plugin_guard import Guard, Owner
+from seqshell.core.quiet_numpy import ignore, restore
 from seqshell.core.state import Arrays, State, as_array, leaves, map_leaves
 from seqshell.core.state_checks import structure_trouble
 from seqshell.core.tokenizers import BOS
@@ -73,18 +74,20 @@ class CheckedDecoder:
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B] int64. Returns outputs [B, V], state. PluginError if the model fails."""
+        before = ignore()
         try:
-            with self._guard, np.errstate(all="ignore"):
-                outputs, state = self._step(inputs, state)
-                # The sum of squares is finite unless a value is not, and takes a quarter of the time of checking each
-                # value. It may overflow, or meet an -inf that is allowed: then `_check` decides.
-                try:
-                    is_valid = outputs.shape == (len(inputs), *self.shape) and math.isfinite(np.vdot(outputs, outputs))
-                except (TypeError, AttributeError):
-                    is_valid = False
-        except PluginError:
-            _require_ids(inputs, 1)
+            outputs, state = self._step(inputs, state)
+            # The sum of squares is finite unless a value is not, and takes a quarter of the time of checking each
+            # value. It may overflow, or meet an -inf that is allowed: then `_check` decides.
+            try:
+                is_valid = outputs.shape == (len(inputs), *self.shape) and math.isfinite(np.vdot(outputs, outputs))
+            except (TypeError, AttributeError):
+                is_valid = False
+        except BaseException as error:
+            self._failed(error, inputs, 1)
             raise
+        finally:
+            restore(before)
         if not is_valid:
             self._check(outputs, len(inputs))
         return outputs, state
@@ -92,10 +95,10 @@ class CheckedDecoder:
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T], T >= 1. Returns the outputs [B, V] after the last, state. PluginError if the model fails."""
         try:
-            with self._guard, np.errstate(all="ignore"):
+            with np.errstate(all="ignore"):
                 outputs, new = self._feed(inputs, state)
-        except PluginError:
-            _require_ids(inputs, 2)
+        except BaseException as error:
+            self._failed(error, inputs, 2)
             raise
         self._check(outputs, len(inputs))
         if trouble := structure_trouble(new, state):
@@ -164,6 +167,14 @@ class CheckedDecoder:
         """PluginError if something is wrong with outputs."""
         if trouble := self.trouble(outputs, num_rows):
             raise self._guard.error(f"returned {trouble}")
+
+    def _failed(self, error: BaseException, inputs: Any, dimensions: int) -> None:
+        """Raise the error that names the model, or the TypeError that blames the caller."""
+        try:
+            self._guard.blame(error)
+        except PluginError:
+            _require_ids(inputs, dimensions)
+            raise
 
     def _is_finite_enough(self, finite: NDArray[np.bool_]) -> bool:
         """finite: [B, *shape]."""

@@ -97,7 +97,15 @@ class ThreadGuard:
     def each(self, events: Iterator[Any]) -> Iterator[Any]:
         """The events of an answer, each made within the guard."""
         try:
-            while (event := self.call(next, events, _END)) is not _END:
+            while True:
+                entered = self.enter()
+                try:
+                    event = next(events, _END)
+                finally:
+                    if entered:
+                        self.leave()
+                if event is _END:
+                    break
                 yield event
         finally:
             if close := getattr(events, "close", None):

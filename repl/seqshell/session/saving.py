@@ -29,7 +29,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -175,7 +175,7 @@ def _worth_keeping(cursor: Cursor, branches: Branches) -> list[Snapshot]:
     nodes.update(node for node, _ in saved_interventions.changes_of(timeline))
     found = {node: snapshot for node in nodes if (snapshot := store.kept_as(node)) is not None}
     if (here := cursor.here).node in nodes:
-        found[here.node] = replace(here, state=found[here.node].state) if here.node in found else here
+        found[here.node] = here._replace(state=found[here.node].state) if here.node in found else here
     return [found[node] for node in sorted(found)]
 
 

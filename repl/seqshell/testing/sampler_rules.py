@@ -17,6 +17,7 @@ from seqshell.core.plugin_api import SAMPLER_STAGES, Setting, build, settings_of
 from seqshell.core.sampling import END, Draw, End, Logits, SampleContext, Sampler
 from seqshell.core.state import leaves
 from seqshell.core.tokenizers import CharTokenizer
+from seqshell.decoding.chain import Chain
 from seqshell.host.validation import stage_error
 from seqshell.testing.check import Finding, attempt
 from seqshell.testing.compare import difference
@@ -41,6 +42,8 @@ def sampler_rules(offered: type[Any]) -> Iterator[tuple[str, Callable[[], str | 
             f"{settings}: the same context gives the same logits; the only randomness is context.uniform(name)",
             partial(tries, _repeated),
         )
+        if hasattr(offered, "rules"):
+            yield f"{settings}: its rules leave the same logits, to the last bit", partial(tries, _ruled)
     yield (
         "by default: it lets an answer begin, so that not every answer ends before its first token",
         partial(_begins, offered),
@@ -155,6 +158,15 @@ def _repeated(sampler: Sampler, logits: Logits, context: SampleContext) -> str:
         if first != again:
             return f"{first}, then {again}"
     return ""
+
+
+def _ruled(sampler: Sampler, logits: Logits, context: SampleContext) -> str:
+    left = Chain([sampler]).shortlist_by_rules(logits)
+    if left is None:
+        return ""
+    seen, expected = left.logits(), sampler(logits.copy(), context)
+    is_same = isinstance(expected, np.ndarray) and seen.tobytes() == expected.tobytes()
+    return "" if is_same else f"they leave {_shown(seen)}, and the sampler {_shown(expected)}"
 
 
 def _shown(shaped: Logits | End) -> Any:
