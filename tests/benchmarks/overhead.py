@@ -1,6 +1,7 @@
 """The time that a session spends on a token besides the model's step: microseconds per token.
 
-    python tests/benchmarks/overhead.py [--rival CHECKOUT] [--sizes 65,7000] [--rounds 7] [--tokens 4000] [--profile]
+    python tests/benchmarks/overhead.py [--rival CHECKOUT] [--sizes 65,7000] [--rounds 7] [--tokens 4000] [--cpu]
+        [--profile]
 
 The decoder returns outputs and states that were made beforehand, so that its step costs almost nothing; the bare loop
 over its steps is subtracted. Measured are session.generate with several chains, at V=65 and V=7,000, and what is around
@@ -95,7 +96,7 @@ def contenders(size: int) -> dict[str, Contender]:
     return {"bare": bare} | {name: generating(name) for name in CHAINS}
 
 
-def serve(checkout: Path) -> None:
+def serve(checkout: Path, clock: Callable[[], float]) -> None:
     """Run what is asked for on stdin, one line of JSON each: the size, the name and the number of tokens."""
     sys.path[:0] = [str(checkout / "repl"), str(checkout / "plugins")]
     ready: dict[int, dict[str, Contender]] = {}
@@ -104,16 +105,16 @@ def serve(checkout: Path) -> None:
         if size not in ready:
             ready[size] = contenders(size)
         run = ready[size][name]
-        start = time.perf_counter()
+        start = clock()
         run(tokens)
-        print((time.perf_counter() - start) / tokens * 1e6, flush=True)
+        print((clock() - start) / tokens * 1e6, flush=True)
 
 
 class Served:
     """A checkout in a process of its own."""
 
-    def __init__(self, checkout: Path) -> None:
-        command = [sys.executable, __file__, "--serve", str(checkout)]
+    def __init__(self, checkout: Path, *options: str) -> None:
+        command = [sys.executable, __file__, "--serve", str(checkout), *options]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def time(self, size: int, name: str, tokens: int) -> float:
@@ -162,16 +163,18 @@ def main() -> int:
     parser.add_argument("--sizes", default="65,7000", help="vocabularies")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--tokens", type=int, default=4000, help="of each contender in each round")
+    parser.add_argument("--cpu", action="store_true", help="count processor time, on a busy machine")
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--serve", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.serve:
-        serve(arguments.serve)
+        serve(arguments.serve, time.process_time if arguments.cpu else time.perf_counter)
         return 0
     if arguments.profile:
         profile(arguments.tokens)
         return 0
-    served = [Served(each) for each in (HERE, arguments.rival) if each is not None]
+    options = ["--cpu"] if arguments.cpu else []
+    served = [Served(each, *options) for each in (HERE, arguments.rival) if each is not None]
     met = True
     for size in map(int, arguments.sizes.split(",")):
         print(f"\nV={size:,}   microseconds per token besides the step")

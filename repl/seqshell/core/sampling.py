@@ -45,6 +45,7 @@ class AnswerEnded(HostStop):
 
 
 _COUNTERS = struct.Struct("<QQQ").pack
+_FIRST_64_BITS = struct.Struct("<Q").unpack_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Draw:
         """A number in [0, 1): 53 bits of BLAKE2b over the three counters, and the name if there is one."""
         counters = _COUNTERS(self.seed, self.retry, position)
         digest = blake2b(counters + name.encode() if name else counters).digest()
-        return (int.from_bytes(digest[:8], "little") >> 11) * 2.0**-53
+        return (_FIRST_64_BITS(digest)[0] >> 11) * 2.0**-53
 
 
 def choose(weights: NDArray[np.float64], u: float) -> int:

@@ -29,16 +29,15 @@ class Shortlist:
     largest: of those that are left. certain: False if a rule cannot tell what its sampler would keep.
     """
 
-    __slots__ = ("_divisors", "_is_cut_above", "_kept", "_logits", "_rising", "certain", "largest")
+    _rising: Floats | None = None  # those that are left, sorted
+    _kept: Floats | None = None  # the same, divided by `_divisors`
+    _divisors: tuple[Floats, ...] = ()
+    _is_cut_above = False
+    certain = True
 
     def __init__(self, logits: Floats, largest: float) -> None:
         self._logits = logits
-        self._rising: Floats | None = None  # those that are left, sorted
-        self._kept: Floats | None = None  # the same, divided by `_divisors`
-        self._divisors: tuple[Floats, ...] = ()
-        self._is_cut_above = False
         self.largest = largest
-        self.certain = True
 
     # For rules
 
@@ -88,7 +87,7 @@ class Shortlist:
 
     def draw(self, u: float) -> int:
         """The id that a number in [0, 1) draws, as `choose` does. The logits are overwritten."""
-        ids, logits = self._left()
+        ids, logits = (None, self._logits) if self._rising is None else self._left()
         np.subtract(logits, self.largest, logits)
         cumulative = np.add.accumulate(np.exp(logits, logits))
         index = int(cumulative.searchsorted(u * cumulative.item(-1), "right"))

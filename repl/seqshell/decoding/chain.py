@@ -154,7 +154,7 @@ class Chain:
         return tuple(new)
 
     def _start(self, outputs: NDArray[Any]) -> Logits:
-        logits: Logits = outputs.astype(np.float64)  # a copy, in case a sampler writes to it
+        logits: Logits = outputs.astype("d")  # float64: a copy, in case a sampler writes to it
         if self._excluded.size:
             logits[self._excluded] = -np.inf
         return logits

@@ -79,17 +79,19 @@ def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick
     num_rows, step = len(histories), 0
     answered = start.answered or (0,) * num_rows
     ended: set[int] = set()
+    prefix, positions = request.prefix, start.positions
+    by_rules, remembers = chain.shortlist_by_rules, chain.remembers
     while True:
         attention = attention_of(state) if request.copying is not None else None
         tokens = np.empty(num_rows, np.int64)
         for row, ids in enumerate(histories):
             if row in ended:
                 continue
-            if step < len(request.prefix):
-                token = request.prefix[step]
+            if step < len(prefix):
+                token = prefix[step]
             else:
-                position = start.positions[row] + step
-                left = chain.shortlist_by_rules(outputs[row])
+                position = positions[row] + step
+                left = by_rules(outputs[row])
                 if left is None:
                     generated, answer = start.generated[row] + step, answered[row] + step
                     tokens_left = request.stop.max_tokens - step
@@ -102,7 +104,7 @@ def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick
                     except AnswerEnded:
                         ended.add(row)
                         continue
-                logits = left.logits() if chain.remembers else None
+                logits = left.logits() if remembers else None
                 token = pick(left, draw, position)
                 if logits is not None:
                     memories[row] = chain.updated(memories[row], token, logits)

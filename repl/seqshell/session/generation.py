@@ -95,21 +95,23 @@ def answer(
     start = position = cursor.position
     tail, end, log_prob = cursor.tail(), end or End(), _LogProb()
     texts: list[str] = []
+    append, read, add = timeline.append, token_text.read, store.add
+    piece_of, add_log_prob = token_text.piece, log_prob.add
     try:
         for token, state, outputs, memories in _decided(cursor, plan, draw, end):
-            text, tail = token_text.read(token, tail)
-            before = here.outputs
+            text, tail = read(token, tail)
+            before: Any = here.outputs  # the current snapshot is whole
             if position == start:
                 timeline.begin_run(here.node, turn, Read.DRAWN if plan.strategy.streams else Read.FOUND, draw)
-            cursor.here = here = Snapshot(timeline.append(token), state, outputs, memories, samplers)
-            if position == start:
+                cursor.here = here = Snapshot(append(token), state, outputs, memories, samplers)
                 timeline.options[here.node] = plan.options
-            store.add(here)
-            log_prob.add(before, token)
+            else:
+                cursor.here = here = Snapshot(append(token), state, outputs, memories, samplers)
+            add(here)
+            add_log_prob(before, token)
             texts.append(text)
             position += 1
-            drawn_from = before[0]  # type: ignore[index]  # the current snapshot is whole
-            yield Token(text, token, position - 1, drawn_from, token_text.piece(token))
+            yield Token(text, token, position - 1, before[0], piece_of(token))
             if cursor.here is not here:
                 end.stop = "interrupt"
                 break
@@ -200,7 +202,8 @@ def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Genera
     with closing(guarded_search(strategy, decoder, start, request)) as steps:
         for step in steps:
             if isinstance(step, Advanced):
-                yield int(step.tokens[0]), step.state, step.outputs, step.memories[0]
+                tokens, state, outputs, rows = step
+                yield int(tokens[0]), state, outputs, rows[0]
             else:
                 end.best = step.best
                 yield from _hypothesis_steps(cursor, step.best[0], memories)

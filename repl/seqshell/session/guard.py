@@ -98,12 +98,15 @@ class ThreadGuard:
         """The events of an answer, each made within the guard."""
         try:
             while True:
-                entered = self.enter()
-                try:
+                if self._owner == threading.get_ident():
                     event = next(events, _END)
-                finally:
-                    if entered:
-                        self.leave()
+                else:
+                    self.enter()
+                    try:
+                        event = next(events, _END)
+                    finally:
+                        self._owner = 0  # as `leave`
+                        self._lock.release()
                 if event is _END:
                     break
                 yield event

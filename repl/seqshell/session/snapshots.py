@@ -229,9 +229,9 @@ class SnapshotStore:
         return snapshot._replace(state=continuing(snapshot.state, whole.state, kept.state))
 
     def _hold(self, snapshot: Snapshot) -> None:
-        uses_of = self._uses
-        for leaf in _leaves(snapshot):
-            if type(leaf) is np.ndarray:  # as `_hold_array`, without calls
+        uses_of, state = self._uses, snapshot.state
+        for leaf in (*state, snapshot.outputs) if isinstance(state, tuple) else (state, snapshot.outputs):
+            if type(leaf) is np.ndarray:  # as `_hold_leaf`, without calls
                 base = leaf.base
                 owner = base if isinstance(base, np.ndarray) else leaf
                 key = id(owner)
@@ -240,16 +240,26 @@ class SnapshotStore:
                 else:
                     uses_of[key] = 1
                     self._bytes += owner.nbytes
-                continue
-            if not isinstance(leaf, Grown):
-                self._hold_array(leaf)
-                continue
+            elif isinstance(leaf, tuple):
+                for part in leaves(leaf):
+                    self._hold_leaf(part)
+            elif leaf is not None:
+                self._hold_leaf(leaf)
+
+    def _hold_leaf(self, leaf: Any) -> None:
+        if isinstance(leaf, Grown):
             for each in leaf.back():
                 uses = self._uses.get(id(each), 0)
                 self._uses[id(each)] = uses + 1
                 if uses:  # those that it continues are held already
                     break
-                self._hold_array(each.part)
+                self._hold_leaf(each.part)
+            return
+        owner = _owner(leaf)
+        key = id(owner)  # no other array can have this id while the snapshot exists
+        self._uses[key] = number = self._uses.get(key, 0) + 1
+        if number == 1:
+            self._bytes += leaf_size(owner)
 
     def _release(self, snapshot: Snapshot) -> None:
         for leaf in _leaves(snapshot):
@@ -262,13 +272,6 @@ class SnapshotStore:
                     break
                 del self._uses[id(each)]
                 self._release_array(each.part)
-
-    def _hold_array(self, array: NDArray[Any]) -> None:
-        owner = _owner(array)
-        key = id(owner)  # no other array can have this id while the snapshot exists
-        self._uses[key] = number = self._uses.get(key, 0) + 1
-        if number == 1:
-            self._bytes += leaf_size(owner)
 
     def _release_array(self, array: NDArray[Any]) -> None:
         owner = _owner(array)
