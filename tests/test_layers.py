@@ -19,7 +19,7 @@ import seqshell
 LAYERS = """
     __main__
     cli
-    __init__ | terminal | testing
+    __init__ | terminal | testing | bulk
     shell
     training
     inspect

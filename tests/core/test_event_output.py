@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from seqshell.cli.json_lines import JsonLines, measures, one_line
+from seqshell.cli.json_lines import JsonLines, measures
 from seqshell.cli.plain_text import PlainText
 from seqshell.core import events
 from seqshell.core.events import (
@@ -42,7 +42,7 @@ from seqshell.core.events import (
     Top,
     Translation,
 )
-from seqshell.core.json_values import tidy
+from seqshell.core.json_values import one_line, tidy
 
 FINISHED = Finished("ab", 2, "length", -1.0, 0, 2)
 

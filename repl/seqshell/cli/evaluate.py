@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from seqshell.cli.json_lines import one_line
 from seqshell.cli.progress import print_json, results_of
 from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
@@ -23,6 +22,7 @@ from seqshell.core.atomic_write import write_atomically
 from seqshell.core.capture import terminal_of
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Progress
+from seqshell.core.json_values import one_line
 from seqshell.core.named_files import output_file
 from seqshell.core.tasks import TASKS, task_spec
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TextIO
 
 from seqshell.cli.plain_text import print_diagnostic
 from seqshell.core.events import Answer, Data, Event, HookOutput, LineFinished, LineStarted, Notice, ResultText, Token
-from seqshell.core.json_values import tidy
-from seqshell.core.sanitize import safe
+from seqshell.core.json_values import one_line
 from seqshell.core.units import in_both
 from seqshell.shell.failures import Fault
 
@@ -159,11 +157,3 @@ def measures(token: Token) -> dict[str, float | int | None]:
     log_prob, spread = float(log_probs(token.outputs)[token.id]), entropy(token.outputs)
     measured = {"logprob": log_prob, "rank": rank(token.outputs, token.id), "entropy": spread}
     return {**measured, **in_both("surprisal", -log_prob), **in_both("entropy", spread)}
-
-
-def one_line(values: Mapping[str, Any]) -> str:
-    """The JSON text of an object, with control characters escaped."""
-    text = json.dumps(tidy(values), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    if safe(text) == text:
-        return text
-    return "".join(character if safe(character) == character else json.dumps(character)[1:-1] for character in text)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING
 
-from seqshell.cli.json_lines import one_line
 from seqshell.core.events import Table
+from seqshell.core.json_values import one_line
 from seqshell.core.version import __version__
 
 if TYPE_CHECKING:

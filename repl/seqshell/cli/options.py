@@ -20,6 +20,7 @@ subcommands (the first argument; each has its own --help):
   score FILE               the surprisal of each token or word, as a table, or of pairs of sentences
   compare MODEL|RECIPE...  compare language models on the same text; recipes are trained first
   trace FILE -o FILE       write the state, the gates and the surprisal after each token of a text
+  bulk VERB FILE... -o OUT translate, classify, score, forecast or trace each line, in many processes
   models                   list the models
   recipes [show NAME]      list the recipes, or print one
   import FILE              convert weights from another program to a checkpoint

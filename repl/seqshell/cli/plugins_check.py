@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from seqshell.cli.json_lines import one_line
 from seqshell.cli.plain_text import print_diagnostic
 from seqshell.core.errors import PluginError, UsageError
+from seqshell.core.json_values import one_line
 from seqshell.core.named_files import shown_name
 from seqshell.core.paths import recipes_in
 from seqshell.core.plugin_api import settings_of

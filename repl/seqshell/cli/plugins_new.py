@@ -6,9 +6,9 @@ import re
 import sys
 from pathlib import Path
 
-from seqshell.cli.json_lines import one_line
 from seqshell.cli.plugin_templates import PREFIX, NewPlugin
 from seqshell.core.errors import UsageError
+from seqshell.core.json_values import one_line
 from seqshell.core.named_files import shown_name
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_][A-Za-z0-9]+)*")

@@ -218,6 +218,18 @@ def _trace(arguments: Namespace) -> int:
     return trace_command(arguments)
 
 
+def _add_bulk(parser: ArgumentParser) -> None:
+    from seqshell.cli.bulk import add_bulk_arguments
+
+    add_bulk_arguments(parser)
+
+
+def _bulk(arguments: Namespace) -> int:
+    from seqshell.cli.bulk import bulk_command
+
+    return bulk_command(arguments)
+
+
 def _add_no_options(parser: ArgumentParser) -> None:
     pass
 
@@ -269,6 +281,9 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
             "Compare language models on the same text; recipes are trained first.", _add_compare, _compare
         ),
         "trace": Subcommand("Write what a model does with each token of a text.", _add_trace, _trace),
+        "bulk": Subcommand(
+            "Translate, classify, score, forecast or trace the lines of files in many processes.", _add_bulk, _bulk
+        ),
         "models": Subcommand("List the models.", _add_no_options, _models),
         "recipes": Subcommand("List the recipes, or print one.", _add_recipes, _recipes),
         "import": Subcommand("Convert weights from another program to a checkpoint.", _add_import, _import),

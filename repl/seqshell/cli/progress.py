@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TextIO, TypeVar
 
-from seqshell.cli.json_lines import one_line
 from seqshell.cli.result_output import print_result
 from seqshell.core.capture import terminal_of
 from seqshell.core.events import Event, HookOutput, Notice, Progress
+from seqshell.core.json_values import one_line
 from seqshell.core.sanitize import safe
 
 EVERY = 5.0  # percent of progress per line, where stderr is not a terminal

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from seqshell.core.sanitize import safe
+
 DECIMALS = 6
 
 
@@ -26,6 +28,14 @@ def tidy(value: Any) -> Any:
     if hasattr(value, "tolist"):  # numpy and torch arrays and numbers
         return tidy(value.tolist())
     return str(value)
+
+
+def one_line(values: Mapping[str, Any]) -> str:
+    """The JSON text of an object, with control characters escaped."""
+    text = json.dumps(tidy(values), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    if safe(text) == text:
+        return text
+    return "".join(character if safe(character) == character else json.dumps(character)[1:-1] for character in text)
 
 
 def parsed(text: str | bytes, **options: Any) -> Any:

@@ -19,11 +19,22 @@ class Stopped(HostStop):
     """Nobody needs what a thread computes any more. Never leaves the thread."""
 
 
-def num_cores() -> int:
-    """The number of cores that this process may use; 1 if BLAS has threads of its own for all of them."""
-    if os.environ.get("OPENBLAS_NUM_THREADS") != "1":
-        return 1
+_limit: list[int] = []  # of use_one_core
+
+
+def available_cores() -> int:
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def use_one_core() -> None:
+    """From now on, num_cores is 1: this process is one of many that share the cores."""
+    _limit[:] = [1]
+
+
+def num_cores() -> int:
+    """The number of cores that threads may use; 1 if BLAS has threads of its own for all of them."""
+    return 1 if _limit or os.environ.get("OPENBLAS_NUM_THREADS") != "1" else available_cores()
 
 
 def in_threads(
