@@ -89,6 +89,34 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
+def object_code(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of the compiled kernels, made once for all processes of a test run."""
+    pytest.importorskip("numba")
+    from filelock import FileLock
+
+    from seqshell.kernels import cache, compile
+
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    file = shared / "kernels" / cache.path().name
+    file.parent.mkdir(exist_ok=True)
+    with FileLock(shared / "kernels.lock"):
+        assert compile.compile_to(file) == 0
+    return file
+
+
+@pytest.fixture
+def compiled(object_code: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Models that are opened have compiled steps, as after the first start. Returns the folder of the object code."""
+    from seqshell.kernels import cache
+
+    monkeypatch.setattr(cache, "folder", lambda: object_code.parent)
+    yield object_code.parent
+    for name in ("seqshell.layers.compiled", "seqshell_recurrent.compiled_decoders"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="session")
 def registry() -> Registry:
     """The built-in plugins."""
     return load_registry(Policy(no_plugins=True))

@@ -26,7 +26,7 @@ LAYERS = """
     session
     models
     layers | decoding | host | state | pictures
-    patterns
+    kernels | patterns
     core
 """
 

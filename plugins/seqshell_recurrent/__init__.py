@@ -24,7 +24,10 @@ def seqshell_architectures() -> Iterator[Architecture]:
             Task.GENERATE,
             config=f"seqshell_recurrent.config:{prefix}Config",
             model=f"seqshell_recurrent.language_models:{prefix}LanguageModel",
-            decoder=f"seqshell_recurrent.decoders:{prefix}Decoder",
+            decoder=(
+                f"seqshell_recurrent.compiled_decoders:{prefix}Decoder",
+                f"seqshell_recurrent.decoders:{prefix}Decoder",
+            ),
             summary=summary,
         )
     for name, prefix, model, summary in (

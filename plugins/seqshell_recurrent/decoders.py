@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
 from seqshell.core.state import Arrays, State, by_address
-from seqshell.layers import Readout, RecurrentStack, ResidualStack, read_layers, read_norms, take, top_hidden
+from seqshell.layers import (
+    OutputStack,
+    Readout,
+    RecurrentStack,
+    ResidualStack,
+    read_layers,
+    read_norms,
+    take,
+    top_hidden,
+)
 from seqshell.layers.weights import Weights
 from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
 
 
 class RecurrentDecoder:
-    """Base class of the decoders. The weights are named as in `language_models.RecurrentLanguageModel`."""
+    """Base class of the decoders. The weights are named as in `language_models.RecurrentLanguageModel`.
+
+    stack_class: what computes the steps.
+    """
+
+    stack_class: ClassVar[type[OutputStack]] = OutputStack
 
     def __init__(self, config: RecurrentConfig, weights: Weights, cell: str) -> None:
         vocab_size, embed_size, hidden_size = config.vocab_size, config.embed_size, config.hidden_size
@@ -21,25 +35,27 @@ class RecurrentDecoder:
         layers = read_layers(
             cell, weights, input_size=embed_size or vocab_size, hidden_size=hidden_size, num_layers=config.num_layers
         )
+        norms = None
+        if config.layer_norm:
+            norms = read_norms(weights, hidden_size=hidden_size, num_layers=config.num_layers)
+        one_hot = embedding is None
         if config.residual or config.layer_norm:
-            norms = None
-            if config.layer_norm:
-                norms = read_norms(weights, hidden_size=hidden_size, num_layers=config.num_layers)
-            self.recurrent: RecurrentStack = ResidualStack(
-                layers, embedding, one_hot=embedding is None, norms=norms, residual=config.residual
+            stack: RecurrentStack = ResidualStack(
+                layers, embedding, one_hot=one_hot, norms=norms, residual=config.residual
             )
         else:
-            self.recurrent = RecurrentStack(layers, embedding, one_hot=embedding is None)
-        self.readout = Readout(weights, hidden_size, vocab_size, embedding=embedding if config.tied else None)
+            stack = RecurrentStack(layers, embedding, one_hot=one_hot)
+        readout = Readout(weights, hidden_size, vocab_size, embedding=embedding if config.tied else None)
+        self.stack = self.stack_class(stack, readout)
+        self.backend = self.stack.backend
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros [batch_size, L, H]; for the LSTM an LSTMState of two."""
-        return self.recurrent.initial_state(batch_size)
+        return self.stack.initial_state(batch_size)
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B] int64. Returns logits [B, V], state."""
-        hidden, state = self.recurrent.step(inputs, state)
-        return self.readout(hidden), state
+        return self.stack.step(inputs, state)
 
     def features(self, state: State) -> NDArray[Any]:
         """[B, H]: the hidden state of the last layer."""
@@ -48,18 +64,16 @@ class RecurrentDecoder:
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T] int64. Returns the logits [B, V] after the last token, state."""
-        hidden, state = self.recurrent.feed(inputs, state)
-        return self.readout(hidden), state
+        return self.stack.feed(inputs, state)
 
     def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays]:
         """inputs: [B, T] int64. Returns logits [B, T, V], state, and [B, T, L, H] of each leaf and gate."""
-        hidden, state, states, named = self.recurrent.trace(inputs, state)
-        return self.readout(hidden), state, {**by_address(states), **named}
+        logits, state, states, named = self.stack.trace(inputs, state)
+        return logits, state, {**by_address(states), **named}
 
     def state_outputs(self, state: State) -> NDArray[Any] | None:
         """The logits [B, V] of a state; None with residual connections, by which they depend on the input."""
-        hidden = self.recurrent.last_outputs(state)
-        return None if hidden is None else self.readout(hidden)
+        return self.stack.last_outputs(state)
 
 
 class RNNDecoder(RecurrentDecoder):

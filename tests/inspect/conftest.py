@@ -117,7 +117,7 @@ def third_party(request, monkeypatch):
     config = build(resolve(offered.config), {"vocab_size": model.tokenizer.size, "hidden_size": 6, "num_layers": 2})
     torch.manual_seed(0)
     weights = {key: value.numpy() for key, value in resolve(offered.model)(config).state_dict().items()}
-    decoder = resolve(offered.decoder)(config, weights)
+    decoder = resolve(offered.decoders[-1])(config, weights)
     session = Session(replace(model, name=name, decoder=decoder, fingerprint=name))
     session.feed("abcdefg")
     return session

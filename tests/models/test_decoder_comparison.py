@@ -75,7 +75,9 @@ def test_a_wrong_weight_is_found_beside_the_rounding_of_large_logits(registry, n
     weights[name] = weights[name] * np.float32(1.01)
     inputs = Inputs(np.random.default_rng(0).integers(0, len(LETTERS), (2, 256)))
     found = disagreement(registry.architectures["lstm"], module.config, module, weights, inputs)
-    assert found.startswith("an output of the decoder of lstm differs from its module's by ")
+    assert found.startswith(
+        "an output of the decoder seqshell_recurrent.decoders:LSTMDecoder of lstm differs from its module's by "
+    )
 
 
 def test_a_decoder_that_differs_is_kept_as_a_module_that_runs_in_torch(elman, elman_registry, tmp_path):

@@ -279,7 +279,7 @@ shapes = {
     "readout.weight": (3, 2),
     "readout.bias": (3,),
 }
-decoder = resolve(lstm.decoder)(config, {name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+decoder = resolve(lstm.decoders[-1])(config, {name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
 print(decoder.step(np.array([1]), decoder.initial_state())[0].tolist(), "torch" in sys.modules)
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

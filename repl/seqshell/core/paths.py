@@ -54,6 +54,19 @@ def folder(kind: Kind) -> Path:
     return home() / kind
 
 
+def cache() -> Path:
+    """Return $SEQSHELL_HOME/cache, else the system's folder for what can be made again. Raises UsageError as `home`."""
+    if os.environ.get("SEQSHELL_HOME", ""):
+        return home() / "cache"
+    from platformdirs import user_cache_dir
+
+    try:
+        found = user_cache_dir("seqshell", appauthor=False)
+    except RuntimeError:
+        raise _no_home("there is no home folder") from None
+    return named_path(found, error=_no_home)
+
+
 def shipped() -> Path:
     """Return the folder of the shipped checkpoints: in the installed package, else in the source checkout."""
     package = Path(__file__).parents[1]

@@ -9,6 +9,8 @@ units.
     top_hidden                                        the same
     ResidualStack(..., norms=read_norms(...))         the same with residual=True, layer_norm=True
     Readout                                           modules.Readout: hidden states to logits, weights tied or not
+    OutputStack(stack, readout)                       both in one
+    CompiledStack(stack, readout)                     the same, compiled; ImportError where there are no compiled steps
     RecurrentStack(..., one_hot=True)                 modules.OneHot: unit vectors instead of an embedding
     Encoder, read_encoder                             nn.RNN, nn.LSTM or nn.GRU per layer, in one direction or both
     Attention, read_attention                         written in the architecture
@@ -26,9 +28,9 @@ A language model's decoder:
     layers = read_layers("gru", weights, input_size=128, hidden_size=512, num_layers=2)
     stack = RecurrentStack(layers, embedding)                # embedding [V, 128]
     readout = Readout(weights, 512, vocab_size)
-    hidden, state = stack.step(tokens, state)                # tokens [B] -> hidden [B, 512]
-    logits = readout(hidden)                                 # [B, V]
-    stack.trace(...)                                         # the states and gates of every step, for Decoder.trace
+    model = OutputStack(stack, readout)
+    logits, state = model.step(tokens, state)                # tokens [B] -> logits [B, V]
+    model.trace(...)                                         # the states and gates of every step, for Decoder.trace
 
 An encoder and attention:
 
@@ -39,6 +41,10 @@ An encoder and attention:
     attention = read_attention("general", weights, hidden_size=512, encoded_size=512, attention_size=0)
     context, shares = attention(query, attention.keys(outputs), outputs, mask)   # [B, 512], [B, S]
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from seqshell.layers.attention import Attention, read_attention
 from seqshell.layers.cells import (
@@ -54,6 +60,7 @@ from seqshell.layers.cells import (
 )
 from seqshell.layers.encoder import Encoded, Encoder, read_encoder
 from seqshell.layers.linear import Linear, read_linear
+from seqshell.layers.output_stack import OutputStack
 from seqshell.layers.padding import read_padded
 from seqshell.layers.readout import Readout
 from seqshell.layers.recurrent import RecurrentStack
@@ -61,8 +68,12 @@ from seqshell.layers.residual import LayerNorm, ResidualStack, read_norms
 from seqshell.layers.states import LSTMState, top_hidden
 from seqshell.layers.weights import packed, take
 
+if TYPE_CHECKING:
+    from seqshell.layers.compiled import CompiledStack
+
 __all__ = [
     "Attention",
+    "CompiledStack",
     "Encoded",
     "Encoder",
     "GRULayer",
@@ -72,6 +83,7 @@ __all__ = [
     "LayerNorm",
     "Linear",
     "LinearLayer",
+    "OutputStack",
     "Readout",
     "RecurrentStack",
     "ReluLayer",
@@ -89,3 +101,12 @@ __all__ = [
     "take",
     "top_hidden",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """CompiledStack, whose module cannot be imported without compiled kernels."""
+    if name == "CompiledStack":
+        from seqshell.layers.compiled import CompiledStack
+
+        return CompiledStack
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

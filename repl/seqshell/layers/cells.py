@@ -57,26 +57,26 @@ class GatedLayer(Layer, Protocol):
 
 
 class _Fused(ABC):
-    """A layer whose gates are one matrix product over [inputs, hidden]."""
+    """A layer whose gates are one matrix product over [inputs, hidden]. hidden_weight: [H, G]."""
 
     num_parts = 1
 
     def __init__(self, weight_ih: Floats, weight_hh: Floats, bias: Floats) -> None:
         """weight_ih: [G, F], weight_hh: [G, H], bias: [G]."""
         self._weight = packed(np.concatenate((weight_ih, weight_hh), axis=1).T)  # [F + H, G]
-        self.input_weight, self._hidden_weight = np.split(self._weight, [weight_ih.shape[1]])
+        self.input_weight, self.hidden_weight = np.split(self._weight, [weight_ih.shape[1]])
         self.bias = bias
         self.hidden_size = weight_hh.shape[1]
 
     def advance(self, products: Floats, before: Parts, after: Parts) -> None:
-        gates = matmul(before[0], self._hidden_weight)
+        gates = matmul(before[0], self.hidden_weight)
         gates += products
         self._finish(gates, before, after)
 
     def step(self, inputs: Floats, before: Parts, after: Parts) -> None:
         # In a beam, states may be equal where inputs differ; two products then multiply each distinct row once.
         if inputs.ndim == 2 and is_few_rows(inputs):
-            gates = matmul(before[0], self._hidden_weight)
+            gates = matmul(before[0], self.hidden_weight)
             gates += matmul(inputs, self.input_weight)
         else:
             gates = matmul(np.concatenate((inputs, before[0]), axis=-1), self._weight)
@@ -148,7 +148,7 @@ class LSTMLayer(_Fused):
         )
 
     def advance(self, products: Floats, before: Parts, after: Parts, activations: Floats | None = None) -> None:
-        gates = matmul(before[0], self._hidden_weight)
+        gates = matmul(before[0], self.hidden_weight)
         gates += products
         self._finish(gates, before, after, activations)
 
@@ -183,22 +183,22 @@ class GRULayer:
         scale = np.repeat(np.array([0.5, 0.5, 1], np.float32), size)
         self.hidden_size = size
         self.input_weight = packed((weight_ih * scale[:, None]).T)  # [F, 3H]
-        self._hidden_weight = packed((weight_hh * scale[:, None]).T)  # [H, 3H]
+        self.hidden_weight = packed((weight_hh * scale[:, None]).T)  # [H, 3H]
         # The reset gate multiplies the candidate's recurrent bias; all other biases can be added to the input products.
         self.bias = scale * np.concatenate((bias_ih[: 2 * size] + bias_hh[: 2 * size], bias_ih[2 * size :]))
-        self._candidate_bias = bias_hh[2 * size :].copy()
+        self.candidate_bias = bias_hh[2 * size :].copy()
         self._half = np.full(2 * size, 0.5, np.float32)
 
     def advance(self, products: Floats, before: Parts, after: Parts, activations: Floats | None = None) -> None:
         size = self.hidden_size
         (old,), (hidden,) = before, after
-        gates = matmul(old, self._hidden_weight)
+        gates = matmul(old, self.hidden_weight)
         logistic, candidate = gates[..., : 2 * size], gates[..., 2 * size :]
         logistic += products[..., : 2 * size]
         np.tanh(logistic, logistic)
         logistic *= self._half
         logistic += self._half
-        candidate += self._candidate_bias
+        candidate += self.candidate_bias
         candidate *= logistic[..., :size]
         candidate += products[..., 2 * size :]
         np.tanh(candidate, candidate)

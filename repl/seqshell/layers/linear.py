@@ -7,18 +7,18 @@ from seqshell.layers.weights import Floats, Weights, take
 
 
 class Linear:
-    """W x + b, or W x without a bias."""
+    """W x + b, or W x without a bias. weight: W transposed, [I, O]; bias: [O]."""
 
     def __init__(self, weight: Floats, bias: Floats | None = None) -> None:
         """weight: [O, I], bias: [O]."""
-        self._weight = weight.T
-        self._bias = bias
+        self.weight = weight.T
+        self.bias = bias
 
     def __call__(self, inputs: Floats) -> Floats:
         """inputs: [..., I]. Returns [..., O]."""
-        outputs = matmul(inputs, self._weight)
-        if self._bias is not None:
-            outputs += self._bias
+        outputs = matmul(inputs, self.weight)
+        if self.bias is not None:
+            outputs += self.bias
         return outputs
 
 

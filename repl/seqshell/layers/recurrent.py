@@ -44,21 +44,21 @@ class RecurrentStack:
         size = len(first.input_weight) if vectors is None else vectors.shape[1]
         self._token_weight, self._extra_weight = np.split(first.input_weight, [size])
         if self._table_rows == 0:
-            self._table_for(0)
+            self.table_for(0)
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros [batch_size, L, H]; two of them for the LSTM."""
         shape = (batch_size, len(self.layers), self.layers[0].hidden_size)
-        return _state([np.zeros(shape, np.float32) for _ in range(self.layers[0].num_parts)])
+        return state_of([np.zeros(shape, np.float32) for _ in range(self.layers[0].num_parts)])
 
     def step(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
         """One time step. Returns the last layer's hidden states [B, H] and the state.
 
         inputs: [B] ids or [B, F]; extra: [B, X], concatenated to the ids' vectors.
         """
-        parts = _parts(state)
+        parts = parts_of(state)
         new = [np.empty(part.shape, np.float32) for part in parts]
-        table, products = self._table_for(len(inputs)), None
+        table, products = self.table_for(len(inputs)), None
         # A single row drops its batch axis: a matrix-vector product is faster than one with a matrix of one row.
         rows: Any = slice(None)
         if len(inputs) == 1:
@@ -82,7 +82,7 @@ class RecurrentStack:
             else:
                 layer.step(inputs, before, after)
             inputs = after[0]
-        return new[0][:, -1], _state(new)
+        return new[0][:, -1], state_of(new)
 
     def feed(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
         """Read many steps. Returns the last layer's hidden states after the last one [B, H], and the state.
@@ -91,7 +91,7 @@ class RecurrentStack:
         """
         for start in range(0, inputs.shape[1], CHUNK):
             _, state = self.read(inputs[:, start : start + CHUNK], state, extra)
-        return _parts(state)[0][:, -1], state
+        return parts_of(state)[0][:, -1], state
 
     def read(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
         """Read many steps. Returns the last layer's outputs after every one [B, T, H], and the state.
@@ -100,7 +100,7 @@ class RecurrentStack:
         over all time steps: the input products of a layer are then one large matrix product, and only the recurrent
         product is computed step by step.
         """
-        outputs, state, _ = self._read(_last_parts, inputs, state, extra)
+        outputs, state, _ = self.read_layers(_last_parts, inputs, state, extra)
         return outputs, state
 
     def trace(
@@ -109,7 +109,7 @@ class RecurrentStack:
         """The same, with what happens on the way. Returns the outputs [B, T, H], the state, the states after every
         step, with leaves [B, T, L, H], and by name [B, T, L, H]: `hidden`, `cell` of the LSTM, and the gates.
         """
-        outputs, state, layers = self._read(_all_parts, inputs, state, extra)
+        outputs, state, layers = self.read_layers(_all_parts, inputs, state, extra)
         steps = [np.stack(arrays, axis=-2) for arrays in zip(*layers, strict=True)]
         if len(inputs) > 1:
             steps = [array.swapaxes(0, 1) for array in steps]
@@ -117,15 +117,15 @@ class RecurrentStack:
             steps = [array[None] for array in steps]
         number = self.layers[0].num_parts
         names = (*("hidden", "cell")[:number], *gates_of(self.layers[0]))
-        return outputs, state, _state(steps[:number]), dict(zip(names, steps, strict=True))
+        return outputs, state, state_of(steps[:number]), dict(zip(names, steps, strict=True))
 
-    def _read(
+    def read_layers(
         self, run: Run, inputs: NDArray[Any], state: State, extra: Floats | None
     ) -> tuple[Floats, State, list[list[Floats]]]:
-        """As `read`, with what `run` keeps of each layer."""
-        parts = _parts(state)
+        """As `read`, with what `run` keeps of each layer: it computes the steps of one, as `_last_parts` does."""
+        parts = parts_of(state)
         new = [np.empty(part.shape, np.float32) for part in parts]
-        table = self._table_for(len(inputs))
+        table = self.table_for(len(inputs))
         if len(inputs) == 1:
             extra = None if extra is None else extra[0]
             values, firsts, lasts = inputs[0], [part[0] for part in parts], [part[0] for part in new]  # values [T, F]
@@ -134,13 +134,13 @@ class RecurrentStack:
             firsts, lasts = [part.swapaxes(0, 1) for part in parts], [part.swapaxes(0, 1) for part in new]
         kept = []
         for depth, layer in enumerate(self.layers):
-            products = _products(layer, values) if depth else self._input_products(values, table, extra)  # [T, ..., G]
+            products = _products(layer, values) if depth else self.input_products(values, table, extra)  # [T, ..., G]
             hidden, after, arrays = run(layer, products, [part[depth] for part in firsts])
             for last, value in zip(lasts, after, strict=True):
                 last[depth] = value
             values = self._layer_outputs(depth, hidden, values)
             kept.append(arrays)
-        return (values[None] if len(inputs) == 1 else values.swapaxes(0, 1)), _state(new), kept
+        return (values[None] if len(inputs) == 1 else values.swapaxes(0, 1)), state_of(new), kept
 
     def last_outputs(self, state: State) -> Floats | None:
         """What `step` returned with the state, [B, H]; None if that depends on more than the state."""
@@ -154,7 +154,7 @@ class RecurrentStack:
         """
         return hidden
 
-    def _input_products(self, inputs: NDArray[Any], table: Floats | None, extra: Floats | None) -> Floats:
+    def input_products(self, inputs: NDArray[Any], table: Floats | None, extra: Floats | None) -> Floats:
         """The first layer's input products [T, ..., G] of ids [T, ...] or values [T, ..., F]; extra: [..., X]."""
         products: Floats
         if table is not None:
@@ -183,7 +183,7 @@ class RecurrentStack:
             self._known[token] = products = self._vectors[token].dot(self._token_weight) + self.layers[0].bias
         return products
 
-    def _table_for(self, num_rows: int) -> Floats | None:
+    def table_for(self, num_rows: int) -> Floats | None:
         """The first layer's input products of every token, [V, G], if calls with this number of rows use the table.
 
         Whether they do depends on nothing else, so that equal calls always give bitwise equal results.
@@ -239,9 +239,9 @@ def _products(layer: Layer, inputs: Floats) -> Floats:
     return products
 
 
-def _parts(state: State) -> Parts:
+def parts_of(state: State) -> Parts:
     return state if isinstance(state, tuple) else (state,)
 
 
-def _state(parts: list[Floats]) -> State:
+def state_of(parts: list[Floats]) -> State:
     return LSTMState(*parts) if len(parts) == 2 else parts[0]

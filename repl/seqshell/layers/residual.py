@@ -25,15 +25,15 @@ class LayerNorm:
 
     def __init__(self, gain: Floats, bias: Floats) -> None:
         """gain, bias: [H]."""
-        self._gain, self._bias = gain, bias
+        self.gain, self.bias = gain, bias
 
     def __call__(self, hidden: Floats) -> Floats:
         """hidden: [..., H]. Returns a new array [..., H]."""
         centred: Floats = hidden - hidden.mean(-1, keepdims=True)
         variance = np.square(centred).mean(-1, keepdims=True)
         centred *= 1 / np.sqrt(variance + EPSILON)
-        centred *= self._gain
-        centred += self._bias
+        centred *= self.gain
+        centred += self.bias
         return centred
 
 
@@ -71,8 +71,8 @@ class ResidualStack(RecurrentStack):
         residual: bool = False,
     ) -> None:
         super().__init__(layers, vectors, one_hot=one_hot, table_rows=table_rows)
-        self._norms = norms
-        self._residual = residual
+        self.norms = norms
+        self.residual = residual
 
     def step(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
         """inputs: [B] ids or [B, F]; extra: [B, X]. Returns the last layer's outputs [B, H] and the state."""
@@ -87,12 +87,12 @@ class ResidualStack(RecurrentStack):
 
     def last_outputs(self, state: State) -> Floats | None:
         """What `step` returned with the state, [B, H]; None if residual connections add the input to it."""
-        if self._residual and len(self.layers) > 1:
+        if self.residual and len(self.layers) > 1:
             return None
         hidden: Floats = top_hidden(state)
-        return hidden if self._norms is None else self._norms[-1](hidden)
+        return hidden if self.norms is None else self.norms[-1](hidden)
 
     def _layer_outputs(self, index: int, hidden: Floats, inputs: NDArray[Any]) -> Floats:
-        if self._norms is not None:
-            hidden = self._norms[index](hidden)
-        return hidden + inputs if self._residual and index else hidden
+        if self.norms is not None:
+            hidden = self.norms[index](hidden)
+        return hidden + inputs if self.residual and index else hidden

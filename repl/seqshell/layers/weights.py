@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import CheckpointError
+from seqshell.kernels.packing import Floats, packed
 
-CACHE_LINE = 64  # bytes; a matrix-vector product takes about a tenth less time if the matrix starts on a cache line
+__all__ = ["Floats", "Weights", "packed", "take"]
 
 Weights = Mapping[str, NDArray[Any]]
-Floats = NDArray[np.float32]
 
 
 def take(weights: Weights, name: str, *shape: int) -> Floats:
@@ -26,13 +26,3 @@ def take(weights: Weights, name: str, *shape: int) -> Floats:
     if tensor.dtype.kind != "f":
         raise CheckpointError(f"the tensor {name} has numbers of the type {tensor.dtype}; weights must be floats")
     return np.asarray(tensor, np.float32)
-
-
-def packed(matrix: NDArray[Any]) -> Floats:
-    """A float32 copy in C order that starts on a cache line."""
-    size = matrix.size * 4
-    buffer = np.empty(size + CACHE_LINE, np.uint8)
-    start = -buffer.ctypes.data % CACHE_LINE
-    copy = buffer[start : start + size].view(np.float32).reshape(matrix.shape)
-    copy[...] = matrix
-    return copy

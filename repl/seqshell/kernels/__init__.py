@@ -1,0 +1,12 @@
+"""Compiled time steps of recurrent layers. numba compiles them once for a machine; sessions load the object code alone.
+
+    layout       the words that a kernel is called with
+    lanes        vectors of 16 numbers for numba
+    steps        the kernels
+    compilation  makes the object code; `python -m seqshell.kernels` runs it
+    cache        the file of the object code
+    loading      loads the file with llvmlite alone, without numba
+    background   compiles in a process of its own
+
+`seqshell.layers.CompiledStack` calls the kernels.
+"""

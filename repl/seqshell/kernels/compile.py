@@ -1,0 +1,138 @@
+"""Compile the kernels for this machine: `python -m seqshell.kernels.compile`, which the shell starts by itself.
+
+The object code needs no library: neither numba nor its runtime nor mathematical functions. It is tried before it is
+stored, so that code that ends the process is not stored.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from math import tanh
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqshell.core.errors import UsageError, reason_of
+from seqshell.kernels import cache, layout
+from seqshell.kernels.cache import NotCompiled
+from seqshell.kernels.loading import PREFIX, Kernels, load
+from seqshell.kernels.packing import packed
+
+# A kernel's argument is an int64; numba's own convention adds a result and an error, neither of which is used.
+ENTRY = """
+define void @{prefix}{name}(i64 %call) {{
+  %result = alloca ptr
+  %error = alloca ptr
+  %status = call i32 @{inner}(ptr %result, ptr %error, i64 %call)
+  ret void
+}}
+"""
+
+
+def main() -> int:
+    """Compile and store the kernels, unless that has been done or is being done. Returns the exit status."""
+    try:
+        file = cache.path()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        return compile_to(file)
+    except (NotCompiled, UsageError, OSError) as error:
+        print(f"seqshell: the kernels cannot be compiled: {reason_of(error)}", file=sys.stderr)
+        return 1
+
+
+def compile_to(file: Path) -> int:
+    """The same, for a file."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(file.with_name("compiling.lock"), timeout=0):  # the system releases it if the process is killed
+            try:
+                cache.read(file)
+            except NotCompiled:
+                pass
+            else:
+                return 0
+            cache.note_failure(file, "it was interrupted")
+            try:
+                code = object_code()
+                try_out(load(code))
+            except Exception as error:
+                cache.note_failure(file, reason_of(error))
+                raise NotCompiled(reason_of(error)) from None
+            cache.write(file, code)
+            return 0
+    except Timeout:  # another process is compiling them
+        return 0
+
+
+def object_code() -> bytes:
+    """The object code of all kernels for this processor. Raises whatever numba and LLVM raise."""
+    for name in [name for name in os.environ if name.startswith("NUMBA_")]:
+        del os.environ[name]  # settings such as NUMBA_DISABLE_JIT
+    from llvmlite import binding
+    from numba import types
+
+    from seqshell.kernels import steps
+
+    binding.initialize_native_target()
+    binding.initialize_native_asmprinter()
+    module = binding.parse_assembly("")
+    for name in Kernels._fields:
+        kernel = getattr(steps, name)
+        kernel.compile((types.int64,))
+        (result,) = kernel.overloads.values()
+        entry = ENTRY.format(prefix=PREFIX, name=name, inner=result.fndesc.llvm_func_name)
+        module.link_in(binding.parse_assembly(result.library.get_llvm_str() + entry))
+    module.verify()
+    _check_symbols(module)
+    machine = binding.Target.from_default_triple().create_target_machine(
+        cpu=binding.get_host_cpu_name(),
+        features=binding.get_host_cpu_features().flatten(),
+        opt=3,
+        codemodel="jitdefault",
+        jit=True,
+    )
+    code: bytes = machine.emit_object(module)
+    return code
+
+
+def _check_symbols(module: Any) -> None:
+    """Refuse code that calls a function of a library: the process would end when the code is loaded."""
+    for function in module.functions:
+        if function.is_declaration and not function.name.startswith("llvm."):
+            raise RuntimeError(f"the kernels need {function.name}")
+
+
+def try_out(kernels: Kernels) -> None:
+    """Run a step of each kind of layer, with three units. Raises RuntimeError if a result is wrong."""
+    size, weights = 3, packed(np.full(3 * 64, 0.1, np.float32))
+    old, first = np.ones((1, size), np.float32), np.full(4 * size, 0.2, np.float32)
+    bias, gate = np.zeros(size, np.float32), tanh(0.5) / 2 + 0.5  # 0.5: what each gate computes before its function
+    candidate = tanh(0.2 + gate * 0.3)
+    expected = {
+        layout.TANH: tanh(0.5),
+        layout.RELU: 0.5,
+        layout.SIGMOID: gate,
+        layout.LINEAR: 0.5,
+        layout.LSTM: gate * tanh(gate + gate * tanh(0.5)),
+        layout.GRU: candidate + gate * (1 - candidate),
+    }
+    for kind, value in expected.items():
+        model = np.zeros(layout.LAYERS + layout.RECORD, np.int64)
+        model[[layout.DEPTH, layout.SIZE, layout.ARRAY]] = 1, size, layout.array_offset()
+        record = model[layout.LAYERS :]
+        record[[layout.KIND, layout.WEIGHTS, layout.CANDIDATE_BIAS]] = kind, weights.ctypes.data, bias.ctypes.data
+        new, cell = np.zeros((1, size), np.float32), np.zeros((1, size), np.float32)
+        arrays = id(old), id(old), id(new), id(cell)
+        kernels.step(layout.step_words(model.ctypes.data, id(first), 0, 0, *arrays, 0, 0))
+        if not np.allclose(new, value, rtol=0, atol=1e-6):
+            raise RuntimeError(f"the kernel of kind {kind} gives {new[0, 0]}, not {value}")
+
+
+if __name__ == "__main__":
+    with suppress(AttributeError, OSError):
+        os.nice(19)
+    sys.exit(main())

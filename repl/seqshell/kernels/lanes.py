@@ -1,0 +1,227 @@
+"""Vectors of 16 float32 for kernels in numba, read and written by address. Only `compile` and `steps` import this.
+
+numba vectorises loops over arrays, but not reliably those over matrices. With a type for a vector, a kernel says what
+is computed at once. Nothing here is checked, so that the compiled code needs no library. An address is an int64.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core.typing.templates import AbstractTemplate, infer_global, signature
+from numba.extending import intrinsic, lower_builtin, models, register_model
+
+LANES = 16
+FLOAT, INT, INT32 = ir.FloatType(), ir.IntType(64), ir.IntType(32)
+FLOATS = ir.VectorType(FLOAT, LANES)
+INTS = ir.VectorType(INT, LANES)
+MASK = ir.VectorType(ir.IntType(1), LANES)
+LANE_NUMBERS = ir.Constant(INTS, list(range(LANES)))
+CACHE_LINE = 64
+FUSED = ("contract",)  # a product and a sum may be one instruction
+
+
+class Vector(types.Type):  # type: ignore[misc]  # numba has no types
+    """16 float32."""
+
+
+vector = Vector("vector")
+
+
+@register_model(Vector)
+class VectorModel(models.PrimitiveModel):  # type: ignore[misc]
+    """A Vector is one value of LLVM."""
+
+    def __init__(self, manager: Any, kind: Any) -> None:
+        super().__init__(manager, kind, FLOATS)
+
+
+def _offer(symbol: Callable[..., Any], instruction: str) -> None:
+    """Let `symbol` of two vectors be an instruction of LLVM."""
+
+    @infer_global(symbol)
+    class Arithmetic(AbstractTemplate):  # type: ignore[misc]
+        def generic(self, args: Sequence[Any], kws: Any) -> Any:
+            return signature(vector, vector, vector) if tuple(args) == (vector, vector) else None
+
+    @lower_builtin(symbol, vector, vector)  # type: ignore[untyped-decorator]
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return getattr(builder, instruction)(*args, flags=FUSED)
+
+
+for _symbol, _instruction in (
+    (operator.add, "fadd"),
+    (operator.sub, "fsub"),
+    (operator.mul, "fmul"),
+    (operator.truediv, "fdiv"),
+):
+    _offer(_symbol, _instruction)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def word(context: Any, address: Any) -> Any:
+    """The int64 at an address."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.load(builder.inttoptr(args[0], INT.as_pointer()))
+
+    return types.int64(types.int64), lower
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def splat(context: Any, number: Any) -> Any:
+    """A vector of one number."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return _splat(builder, args[0], FLOATS)
+
+    return vector(types.float32), lower
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load(context: Any, address: Any, number: Any) -> Any:
+    """The first `number` floats at an address, then zeros; all 16 if `number` is larger."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pointer = builder.inttoptr(args[0], FLOATS.as_pointer())
+        whole = builder.icmp_signed(">=", args[1], ir.Constant(INT, LANES))
+        with builder.if_else(whole, likely=True) as (then, otherwise):
+            with then:
+                full = builder.load(pointer, align=4)
+                first = builder.block
+            with otherwise:
+                read = _declare(builder, "llvm.masked.load.v16f32.p0", FLOATS, [pointer.type, INT32, MASK, FLOATS])
+                zeros = ir.Constant(FLOATS, [0.0] * LANES)
+                partial = builder.call(read, [pointer, ir.Constant(INT32, 4), _mask(builder, args[1]), zeros])
+                second = builder.block
+        found = builder.phi(FLOATS)
+        found.add_incoming(full, first)
+        found.add_incoming(partial, second)
+        return found
+
+    return vector(types.int64, types.int64), lower
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store(context: Any, address: Any, value: Any, number: Any) -> Any:
+    """Write the first `number` floats of a vector to an address; all 16 if `number` is larger."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        pointer = builder.inttoptr(args[0], FLOATS.as_pointer())
+        whole = builder.icmp_signed(">=", args[2], ir.Constant(INT, LANES))
+        with builder.if_else(whole, likely=True) as (then, otherwise):
+            with then:
+                builder.store(args[1], pointer, align=4)
+            with otherwise:
+                write = _declare(
+                    builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), [FLOATS, pointer.type, INT32, MASK]
+                )
+                builder.call(write, [args[1], pointer, ir.Constant(INT32, 4), _mask(builder, args[2])])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, vector, types.int64), lower
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def first_lanes(context: Any, value: Any, number: Any) -> Any:
+    """The first `number` lanes of a vector, then zeros."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(_mask(builder, args[1]), args[0], ir.Constant(FLOATS, [0.0] * LANES))
+
+    return vector(vector, types.int64), lower
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def total(context: Any, value: Any) -> Any:
+    """The sum of a vector's lanes, in every lane."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        value, step = args[0], LANES // 2
+        while step:  # add the lane that is `step` further on, in a circle
+            order = ir.Constant(ir.VectorType(INT32, LANES), [(lane + step) % LANES for lane in range(LANES)])
+            value = builder.fadd(value, builder.shuffle_vector(value, value, order))
+            step //= 2
+        return value
+
+    return vector(vector), lower
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def root(context: Any, value: Any) -> Any:
+    """The square root of each lane."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.call(_declare(builder, "llvm.sqrt.v16f32", FLOATS, [FLOATS]), args)
+
+    return vector(vector), lower
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def clamp(context: Any, value: Any, low: Any, high: Any) -> Any:
+    """Each lane between `low` and `high`; what is not a number stays so."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        value, low, high = args[0], _splat(builder, args[1], FLOATS), _splat(builder, args[2], FLOATS)
+        value = builder.select(builder.fcmp_ordered("<", value, low), low, value)
+        return builder.select(builder.fcmp_ordered(">", value, high), high, value)
+
+    return vector(vector, types.float32, types.float32), lower
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def add_product(context: Any, sums: Any, inputs: Any, weights: Any, number: Any) -> Any:
+    """The K vectors `sums` plus inputs @ weights. inputs: `number` floats at an address; weights: [number, K, 16]."""
+    width = len(sums)
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        given, inputs, weights, number = args
+        inputs = builder.inttoptr(inputs, FLOAT.as_pointer())
+        weights = builder.inttoptr(weights, FLOATS.as_pointer())
+        start, loop, end = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("end")
+        before = [builder.extract_value(given, lane) for lane in range(width)]
+        builder.cbranch(builder.icmp_signed(">", number, ir.Constant(INT, 0)), loop, end)
+        builder.position_at_end(loop)
+        index, values = builder.phi(INT), [builder.phi(FLOATS) for _ in range(width)]
+        one = _splat(builder, builder.load(builder.gep(inputs, [index])), FLOATS)
+        row = builder.mul(index, ir.Constant(INT, width))
+        after = []
+        for lane, value in enumerate(values):
+            weight = builder.load(builder.gep(weights, [builder.add(row, ir.Constant(INT, lane))]), align=CACHE_LINE)
+            after.append(builder.fadd(builder.fmul(one, weight, flags=FUSED), value, flags=FUSED))
+        following = builder.add(index, ir.Constant(INT, 1))
+        builder.cbranch(builder.icmp_signed("<", following, number), loop, end)
+        for phi, first, later in zip(
+            (index, *values), (ir.Constant(INT, 0), *before), (following, *after), strict=True
+        ):
+            phi.add_incoming(first, start)
+            phi.add_incoming(later, loop)
+        builder.position_at_end(end)
+        ends = [builder.phi(FLOATS) for _ in range(width)]
+        found = ir.Constant(given.type, ir.Undefined)
+        for lane, phi in enumerate(ends):
+            phi.add_incoming(before[lane], start)
+            phi.add_incoming(after[lane], loop)
+            found = builder.insert_value(found, phi, lane)
+        return found
+
+    return sums(sums, types.int64, types.int64, types.int64), lower
+
+
+def _splat(builder: Any, number: Any, kind: Any) -> Any:
+    undefined = ir.Constant(kind, ir.Undefined)
+    first = builder.insert_element(undefined, number, ir.Constant(INT32, 0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(INT32, LANES), [0] * LANES))
+
+
+def _mask(builder: Any, number: Any) -> Any:
+    """True in the first `number` lanes."""
+    return builder.icmp_signed("<", LANE_NUMBERS, _splat(builder, number, INTS))
+
+
+def _declare(builder: Any, name: str, result: Any, arguments: Sequence[Any]) -> Any:
+    return builder.module.declare_intrinsic(name, (), ir.FunctionType(result, arguments))

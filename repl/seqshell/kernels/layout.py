@@ -1,0 +1,53 @@
+"""Where the kernels find their numbers: the kinds of layers, and the words (int64) of the blocks they are called with.
+
+`step` and `advance` get the address of a block of words, of which MODEL is the address of the model's block. Words
+marked (array) are the id of a numpy array: the model's word ARRAY says where it has the address of its data. A word is
+0 if there is nothing.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+WORD = 8  # bytes
+
+# Kinds of layers.
+TANH, RELU, SIGMOID, LINEAR, LSTM, GRU = range(6)
+
+# A model: these words, and then a record for each layer.
+DEPTH = 0  # layers
+SIZE = 1  # H
+ARRAY = 2  # bytes from a numpy array's id to the address of its data
+READ_WEIGHTS, READ_BIAS, NUM_OUTPUTS = 3, 4, 5  # addresses of the read-out; V
+LAYERS = 8  # where the records begin
+
+# A layer's record.
+KIND = 0
+WEIGHTS, BIAS = 1, 2  # addresses
+NUM_INPUTS = 3  # F, those that `weights` has
+CANDIDATE_BIAS = 4  # address; GRU only
+GAIN, NORM_BIAS = 5, 6  # addresses; layer normalisation
+ADDS_INPUTS = 7  # 1 with a residual connection
+RECORD = 8  # words
+
+# One step of all layers, and of the read-out if there are LOGITS.
+MODEL = 0
+FIRST = 1  # (array) the first layer's input products with its biases [G], which begin OFFSET bytes after its beginning
+OFFSET = 2
+INPUTS = 3  # (array) the first layer's inputs [F], if its weights are not in FIRST
+BEFORE, CELL_BEFORE, AFTER, CELL_AFTER = 4, 5, 6, 7  # (array) [L, H]
+OUTPUTS = 8  # (array) [L, H]: what each layer passes on, with layer normalisation or residual connections
+LOGITS = 9  # (array) [V]
+step_words = Struct("10q").pack
+
+# Many steps of one layer, whose states are [H], [H], [T, H] and [H].
+LAYER = 1  # its number
+STEPS = 2  # T
+STATES = 3  # (array) BEFORE, CELL_BEFORE, AFTER, CELL_AFTER
+PRODUCTS = 7  # (array) [T, G]
+advance_words = Struct("8q").pack
+
+
+def array_offset() -> int:
+    """Bytes from a numpy array's id to the word with the address of its data, which follows what all objects have."""
+    return object.__basicsize__

@@ -1,0 +1,120 @@
+"""Compiled steps against those of numpy, whose equations test_recurrent checks."""
+
+import numpy as np
+import pytest
+
+from seqshell.core.state import leaves
+from seqshell.layers import (
+    LayerNorm,
+    LinearLayer,
+    OutputStack,
+    Readout,
+    RecurrentStack,
+    ReluLayer,
+    ResidualStack,
+    SigmoidLayer,
+    TanhLayer,
+)
+from seqshell.layers.cells import GRULayer, LSTMLayer
+
+V, E = 33, 7
+CELLS = {TanhLayer: 1, ReluLayer: 1, SigmoidLayer: 1, LinearLayer: 1, LSTMLayer: 4, GRULayer: 3}
+IDS = np.random.default_rng(0).integers(0, V, (1, 12))
+
+
+def stacks(cell, size, *, depth=2, norm=False, residual=False, one_hot=False, **options):
+    """The same stack with random weights and its read-out, in numpy and compiled."""
+    from seqshell.layers import CompiledStack
+
+    random = np.random.default_rng(size)
+
+    def numbers(*shape):
+        return random.normal(0, 0.5 / shape[-1] ** 0.5, shape).astype(np.float32)
+
+    sizes = [V if one_hot else E] + [size] * (depth - 1)
+    rows = CELLS[cell] * size
+    layers = [cell(numbers(rows, width), numbers(rows, size), numbers(rows), numbers(rows)) for width in sizes]
+    vectors = None if one_hot else numbers(V, E)
+    if norm or residual:
+        norms = [LayerNorm(1 + numbers(size), numbers(size)) for _ in layers] if norm else None
+        stack = ResidualStack(layers, vectors, one_hot=one_hot, norms=norms, residual=residual)
+    else:
+        stack = RecurrentStack(layers, vectors, one_hot=one_hot, **options)
+    readout = Readout({"readout.weight": numbers(V, size), "readout.bias": numbers(V)}, size, V)
+    return OutputStack(stack, readout), CompiledStack(stack, readout)
+
+
+def same(found, expected):
+    """Outputs and states are the same but for rounding."""
+    for value, right in zip((found[0], *leaves(found[1])), (expected[0], *leaves(expected[1])), strict=True):
+        assert value.dtype == np.float32
+        np.testing.assert_allclose(value, right, rtol=0, atol=3e-6)
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize("size", [1, 15, 16, 65, 100])
+@pytest.mark.parametrize("cell", CELLS)
+def test_steps_and_feeds_equal_those_of_numpy_for_every_layer_and_size(cell, size):
+    plain, compiled = stacks(cell, size, one_hot=size == 16)
+    assert compiled.backend == "compiled"
+    expected, state = plain.initial_state(), compiled.initial_state()
+    for column in IDS.T:
+        right, expected = plain.step(column, expected)
+        logits, state = compiled.step(column, state)
+        same((logits, state), (right, expected))
+    assert compiled.last_outputs(state).tobytes() == logits.tobytes()
+    same(compiled.feed(IDS, compiled.initial_state()), (right, expected))
+    same(compiled.read(IDS, compiled.initial_state()), plain.read(IDS, plain.initial_state()))
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize(("norm", "residual"), [(True, False), (False, True), (True, True)])
+def test_layer_normalisation_and_residual_connections_are_compiled_too(norm, residual):
+    plain, compiled = stacks(LSTMLayer, 20, depth=3, norm=norm, residual=residual)
+    expected, state = plain.initial_state(), compiled.initial_state()
+    for column in IDS.T:
+        found, right = compiled.step(column, state), plain.step(column, expected)
+        same(found, right)
+        state, expected = found[1], right[1]
+    same(compiled.feed(IDS, compiled.initial_state()), right)
+    assert (compiled.last_outputs(state) is None) == residual
+
+
+@pytest.mark.usefixtures("compiled")
+def test_states_of_any_layout_are_read_and_never_written_to():
+    plain, compiled = stacks(LSTMLayer, 20)
+    start = compiled.step(IDS[:, 0], compiled.initial_state())[1]
+    strided = type(start)(*(np.repeat(leaf, 2, -1)[..., ::2].astype(np.float64) for leaf in start))
+    for state in (start, strided, type(start)(*map(np.asfortranarray, start))):
+        before = [leaf.copy() for leaf in state]
+        same(compiled.step(IDS[:, 1], state), plain.step(IDS[:, 1], start))
+        same(compiled.feed(IDS[:, 1:4], state), plain.feed(IDS[:, 1:4], start))
+        assert all(np.array_equal(leaf, kept) for leaf, kept in zip(state, before, strict=True))
+    with pytest.raises(ValueError, match=r"the state is not 2 x \(1, 2, 20\)"):
+        compiled.step(IDS[:, 0], type(start)(*(leaf[..., :5] for leaf in start)))
+
+
+@pytest.mark.usefixtures("compiled")
+def test_several_rows_and_unknown_tokens_are_left_to_numpy():
+    plain, compiled = stacks(GRULayer, 20)
+    tokens = np.array([3, 4])
+    found, right = (stack.step(tokens, stack.initial_state(2)) for stack in (compiled, plain))
+    assert found[0].tobytes() == right[0].tobytes()
+    for token in (V, 10**9):
+        with pytest.raises(IndexError, match="out of bounds"):
+            compiled.step(np.array([token]), compiled.initial_state())
+    same(compiled.step(np.array([-1]), compiled.initial_state()), plain.step(np.array([-1]), plain.initial_state()))
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_layer_of_another_class_is_left_to_numpy():
+    class Doubled(TanhLayer):
+        def _finish(self, gates, before, after):
+            np.tanh(2 * gates, after[0])
+
+    CELLS[Doubled] = 1
+    plain, compiled = stacks(Doubled, 5)
+    assert compiled.backend == "numpy"
+    found, right = (stack.step(IDS[:, 0], stack.initial_state()) for stack in (compiled, plain))
+    assert found[0].tobytes() == right[0].tobytes()
+    del CELLS[Doubled]
