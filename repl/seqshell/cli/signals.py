@@ -94,13 +94,15 @@ class StopSignals:
 class FirstSignal:
     """A context that notes the number of the first signal, so that training can end after a step.
 
+    is_announced: whether the first signal says at once what will happen.
     has_steps: whether training has come to its steps; before, the first signal raises KeyboardInterrupt. A second
     signal has its usual effect, as has the first after `release`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_announced: bool = True) -> None:
         self.number: int | None = None
         self.has_steps = False
+        self._is_announced = is_announced
         self._handlers = SignalHandlers(dict.fromkeys(SIGNALS, self._handle))
 
     def __enter__(self) -> FirstSignal:
@@ -129,6 +131,7 @@ class FirstSignal:
         if not self.has_steps:
             self.release()
             raise KeyboardInterrupt
-        with contextlib.suppress(RuntimeError):  # a line is just being printed
-            print("stopping after this step; Ctrl-C again quits immediately", file=sys.stderr, flush=True)
+        if self._is_announced:
+            with contextlib.suppress(RuntimeError):  # a line is just being printed
+                print("stopping after this step; Ctrl-C again quits immediately", file=sys.stderr, flush=True)
         self.release()

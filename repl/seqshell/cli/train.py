@@ -9,11 +9,13 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from signal import SIGINT
 from typing import TYPE_CHECKING, Any
 
 from seqshell.cli.plain_text import print_diagnostic
+from seqshell.cli.processes import are_several, in_all, is_restarted
 from seqshell.cli.progress import print_json, show
 from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
@@ -27,6 +29,7 @@ from seqshell.models.file import read_header
 
 if TYPE_CHECKING:
     from seqshell.host import Registry
+    from seqshell.training.distributed.group import Group
     from seqshell.training.recipes.recipe import Recipe
 
 NOT_IN_ITS_PLACE = 3  # the exit code if --out holds no checkpoint, but another place does
@@ -70,10 +73,16 @@ def add_train_arguments(parser: ArgumentParser) -> None:
 
 
 def train_command(arguments: Namespace) -> int:
+    """Train, in all processes if torchrun has started several; see `_train` for what is returned."""
+    return in_all(partial(_train, arguments)) if are_several() else _train(arguments)
+
+
+def _train(arguments: Namespace, group: Group | None = None) -> int:
     """Train; returns 0, or 128 + the number of the signal that stopped it. The caller handles SeqshellError.
 
     With --json, stdout gets only one object that describes the checkpoint, or nothing if none was written.
     If the checkpoint had to be written to another place, returns 3, and the object has its path.
+    group: the processes that train together.
     """
     from seqshell.training.recipes.from_files import load_recipe
     from seqshell.training.recipes.listing import defaults_text
@@ -109,17 +118,18 @@ def train_command(arguments: Namespace) -> int:
     from seqshell.training.loop import train
 
     written: list[Path] = []
-    signal = FirstSignal()
+    signal = FirstSignal(is_announced=group is None)
     try:
         with signal:
             events = train(
                 recipe,
                 registry,
                 out,
-                arguments.resume,
-                stopped=lambda: signal.came,
+                arguments.resume or (is_restarted() and out.with_suffix(".run").exists()),
+                stopped=lambda: signal.number or 0,
                 picture=picture,
                 written=written.append,
+                group=group,
             )
             show(_noting_steps(events, signal), sys.stderr if arguments.json else sys.stdout)
     except KeyboardInterrupt:
@@ -131,6 +141,8 @@ def train_command(arguments: Namespace) -> int:
     finally:
         if arguments.json and written:
             print_json(_summary(written[-1]))
+    if group is not None:
+        signal.number = signal.number or group.stop or None
     if signal.came:
         return signal.exit_code
     return NOT_IN_ITS_PLACE if written and written[-1] != out else 0

@@ -16,15 +16,24 @@ from seqshell.core.errors import RecipeError
 from seqshell.core.events import Event, Progress
 from seqshell.core.model import Architecture
 from seqshell.host import resolve
+from seqshell.training.distributed.group import Group
 from seqshell.training.language.objective import LanguageObjective
 from seqshell.training.preparation import Prepared
 from seqshell.training.run import Run
 from seqshell.training.run_files import write_folder
 
 
-def new_run(prepared: Prepared, folder: Path) -> Run:
-    """A CountingRun if the architecture's module counts, else a Run."""
-    return CountingRun(prepared, folder) if is_counted(prepared.architecture) else Run(prepared, folder)
+def new_run(prepared: Prepared, folder: Path, group: Group | None = None) -> Run:
+    """A CountingRun if the architecture's module counts, else a Run.
+
+    Raises RecipeError if several processes should count.
+    """
+    if not is_counted(prepared.architecture):
+        return Run(prepared, folder, group)
+    if group is not None and group.size > 1:
+        name = prepared.architecture.name
+        raise RecipeError(f"{name} is fitted by counting, in one process; start it without torchrun")
+    return CountingRun(prepared, folder)
 
 
 def is_counted(architecture: Architecture) -> bool:
@@ -45,7 +54,7 @@ class CountingRun(Run):
         """The size of the buffers."""
         return sum(values.numel() for values in self.module.state_dict().values())
 
-    def epochs(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+    def epochs(self, stopped: Callable[[], int] = lambda: 0) -> Iterator[Event]:
         """Count and validate, with Progress before and after.
 
         Ignores `stopped`, since counting is quick. Raises RecipeError unless the data is a text.

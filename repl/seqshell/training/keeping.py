@@ -52,8 +52,11 @@ class Keeper:
                 yield note
 
     def keep_best(self) -> Path | None:
-        """Write the checkpoint with the metrics of the best validation, and return its path; None if there is none."""
-        best = self.run.progress.best
+        """Write the checkpoint with the metrics of the best validation, and return its path.
+
+        None if there is no validation yet, or if another process writes.
+        """
+        best = self.run.progress.best if self.run.group.is_writer else None
         return self.keep(self.run.objective.as_measured(best["validation"])) if best else None
 
     def keep(self, metrics: Mapping[str, Any]) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from seqshell.core import paths
@@ -17,6 +17,8 @@ from seqshell.host import Registry
 from seqshell.training import loss_curve
 from seqshell.training.averaging import try_average
 from seqshell.training.counting import is_counted, new_run
+from seqshell.training.distributed.group import Group
+from seqshell.training.distributed.lost import RankLost
 from seqshell.training.fitting import fit_first, gained_nothing
 from seqshell.training.keeping import Keeper
 from seqshell.training.lag_history import lags_of
@@ -39,52 +41,54 @@ def train(
     out: Path | None = None,
     resume: bool = False,
     *,
-    stopped: Callable[[], bool] = lambda: False,
+    stopped: Callable[[], int] = lambda: 0,
     picture: Path | None = None,
     written: Callable[[Path], None] = lambda path: None,
+    group: Group | None = None,
 ) -> Iterator[Event]:
     """Train a recipe and write the best weights to `out`, by default NAME.safetensors in the user's models folder.
 
     NAME.run/ beside the checkpoint holds metrics.jsonl and the resume file; `resume` continues from it and gives the
     same bits as an uninterrupted training. Yields Progress after every batch.
 
-    stopped: called before every batch; when it returns True, training ends and the best weights are kept, as when the
-    generator is closed. Before the first validation there are none: then no checkpoint is written.
+    stopped: called before every batch; when it returns True, or the number of a signal, training ends and the best
+    weights are kept, as when the generator is closed. Before the first validation there are none: then no checkpoint is
+    written.
     picture: PNG file for the loss curve.
     written: called with the path of each checkpoint that was written, which is another than `out` if that had become
     impossible to write.
+    group: the processes that train together, each of which calls this function; default: this one alone. Only its
+    writer writes, calls hooks and yields results.
     Raises RecipeError for invalid data or settings, if the model could not be kept, and for a loss that is NaN or
     infinite; CheckpointError if the checkpoint cannot be written at the end.
     """
+    group = group or Group()
     if picture is not None:
         check_picture(picture)
     with _remaining(NOTHING):
-        prepared = prepare(recipe, registry)
-    check_memory(prepared)
+        prepared = group.together(lambda: prepare(recipe, registry))
+    group.check_same("a recipe", recipe.tables())
+    group.check_same("data", prepared.objective.data["sha256"])
+    group.from_writer(lambda: check_memory(prepared, group))
     out = paths.output_path(recipe.name, "models") if out is None else out
-    with locked(out.with_suffix(".run")) as folder:
+    with _run_folder(out, group) as folder:
         with _remaining(NOTHING):
-            prepared, note = rehearse(prepared, registry, out, folder)
-            run = new_run(prepared, folder)
+            note = group.from_writer(lambda: rehearse(prepared, registry, out, folder))
+            prepared = prepared.in_torch() if note else prepared
+            run = new_run(prepared, folder, group)
         keeper = Keeper(run, registry, out, written)
         yield from _opening_notes(run, resume)
         if note:
             yield Notice(note, "warning")
         if resume:
             run.restore()
-        else:
+        elif group.is_writer:
             run.progress.first_sample = _sample(run, registry)
-        sampled, every = -1, recipe.training.sample_every
         try:
-            trained = _with_errors(itertools.chain(fit_first(run), run.epochs(stopped)), run)
-            for event in followed(trained, run, registry):
-                yield event
-                epoch = run.progress.epoch
-                if isinstance(event, Notice) and every and epoch % every == 0 and epoch != sampled:
-                    sampled = epoch
-                    yield Notice(_sample(run, registry))
+            yield from _trained(run, registry, stopped)
         except GeneratorExit:
-            list(run.try_write())
+            if group.size == 1:  # the others do not know of it, and go on
+                list(run.try_write())
             keeper.keep_best()
             raise
         except KeyboardInterrupt:
@@ -95,20 +99,48 @@ def train(
             kept = keeper.keep_what_can_be_kept()
             yield from keeper.take_notes()
             if isinstance(error, PluginError):
-                raise error.with_remains(kept or NOTHING) from error
-            if kept and isinstance(error, RecipeError):
-                raise RecipeError(f"{error.message}; {kept}", hint=error.hint) from None
+                raise error.with_remains(kept or (NOTHING if group.is_writer else "")) from error
+            if isinstance(error, RankLost) and run.resume_file.exists():
+                kept = "; ".join(filter(None, (kept, "--resume continues from what was saved last")))
+            if kept and isinstance(error, RecipeError | RankLost):
+                raise type(error)(f"{error.message}; {kept}", hint=error.hint) from None
             if kept:
                 yield Notice(kept, "warning")
             raise
         yield from run.try_write()  # before keep_best, which loads the best weights into run.average
-        if run.progress.best:
+        unfinished = bool(group.agree(stopped())[0])
+        if not group.is_writer:
+            if run.progress.best and not unfinished:
+                try_average(run)  # its part of the validation
+        elif run.progress.best:
             try:
-                yield from followed(_closing_notes(keeper, picture, unfinished=stopped()), run, registry)
+                yield from followed(_closing_notes(keeper, picture, unfinished=unfinished), run, registry)
             except PluginError as error:
                 raise error.with_remains(keeper.keep_what_can_be_kept()) from error
         else:
             yield Notice(f"no model written: {_stopped_at(run)}")
+        group.meet()
+
+
+def _run_folder(out: Path, group: Group) -> AbstractContextManager[Path]:
+    """The folder of the run; the writer locks it."""
+    folder = out.with_suffix(".run")
+    return locked(folder) if group.is_writer else nullcontext(folder)
+
+
+def _trained(run: Run, registry: Registry, stopped: Callable[[], int]) -> Iterator[Event]:
+    """The events of the training itself, and for the writer samples and what hooks of plugins show."""
+    sampled, every = -1, run.settings.sample_every
+    trained = _with_errors(itertools.chain(fit_first(run), run.epochs(stopped)), run)
+    if not run.group.is_writer:
+        yield from trained
+        return
+    for event in followed(trained, run, registry):
+        yield event
+        epoch = run.progress.epoch
+        if isinstance(event, Notice) and every and epoch % every == 0 and epoch != sampled:
+            sampled = epoch
+            yield Notice(_sample(run, registry))
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from seqshell.host import resolve
 from seqshell.training import chunked_loss
 from seqshell.training.carried_state import MOST_CARRIED, num_bytes
 from seqshell.training.counting import is_counted
+from seqshell.training.distributed.group import Group
 from seqshell.training.free_memory import free_memory
 from seqshell.training.objective import Objective, TrainingBatch
 from seqshell.training.preparation import Prepared
@@ -75,8 +76,8 @@ class MemoryEstimate:
         return OVERHEAD + self.weights + self.batch + self.writing
 
 
-def estimate_memory(prepared: Prepared) -> MemoryEstimate:
-    """Estimate the memory of a training, without changing the random state.
+def estimate_memory(prepared: Prepared, group: Group | None = None) -> MemoryEstimate:
+    """Estimate the memory of this process of a training, without changing the random state.
 
     Activations and logits are 0 if no batch can be measured: if the weights alone exceed the free memory, for a model
     that is fitted by counting, and for one that fails, which the training will report.
@@ -91,6 +92,7 @@ def estimate_memory(prepared: Prepared) -> MemoryEstimate:
         try:
             module = prepared.new_module().train()
             batch = max(islice(objective.batches(0), BATCHES), key=lambda batch: sum(array.size for array in batch))
+            batch = (group or Group()).part(objective, batch)[0]
             activations, logits = _activations(objective, module, batch), _logits(objective, module, batch)
             if prepared.architecture.grows:
                 activations += _of_growth(objective, module, batch, settings)
@@ -99,12 +101,17 @@ def estimate_memory(prepared: Prepared) -> MemoryEstimate:
     return MemoryEstimate(weights, writing, activations, logits, rows=len(batch[0]))
 
 
-def check_memory(prepared: Prepared) -> None:
-    """Raise RecipeError, with the settings to lower, if a training needs more memory than is free."""
-    free = free_memory(prepared.device)
+def check_memory(prepared: Prepared, group: Group | None = None) -> None:
+    """Raise RecipeError, with the settings to lower, if a training needs more memory than is free.
+
+    The processes on this machine share its memory; each has a GPU of its own.
+    """
+    group, device = group or Group(), prepared.device
+    free = free_memory(device)
     if free is None:
         return
-    needed = estimate_memory(prepared)
+    free //= 1 if device.type == "cuda" else group.processes_here
+    needed = estimate_memory(prepared, group)
     if needed.total <= free:
         return
     parts = {

@@ -55,6 +55,10 @@ class Objective(Protocol):
     def num_batches(self) -> int:
         """Batches in an epoch; approximate where it depends on the order."""
 
+    @property
+    def padded(self) -> tuple[int, ...]:
+        """Which arrays of a batch are padded right with PAD; the first axis of all arrays are the rows."""
+
     def initial_state(self, module: Any) -> State:
         """The state at the start of an epoch, carried from batch to batch; () where nothing is carried."""
 

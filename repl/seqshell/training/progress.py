@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -10,7 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from seqshell.core.errors import RecipeError
+from seqshell.core.events import Progress
 from seqshell.training.objective import Metrics
+from seqshell.training.recipes.settings import TrainingSettings
 from seqshell.training.stopping import milestone
 
 LOSS = "loss"  # the name of the task's own loss
@@ -57,6 +61,15 @@ class TrainingProgress:
             self.history.append({**record, **({"auxiliary": means} if means else {})})
             self.summed, self.counted, self.auxiliary = 0.0, 0, {}
 
+    def check_finite(self, losses: Mapping[str, float]) -> None:
+        """Raise RecipeError if one of the losses of a batch is NaN or infinite."""
+        if wrong := [name for name, value in losses.items() if not math.isfinite(value)]:
+            loss = wrong[0] if wrong[0] == LOSS else f"auxiliary loss {wrong[0]}"
+            raise RecipeError(
+                f"the {loss} is NaN or infinite (step {self.step}, epoch {self.epoch + 1})",
+                hint="lower training.learning_rate or training.clip_norm",
+            )
+
     def compare(self, metrics: Metrics) -> None:
         """Count the epochs since the validation last improved noticeably."""
         before, self.milestone = self.milestone, milestone(metrics, self.milestone)
@@ -65,6 +78,12 @@ class TrainingProgress:
         else:
             self.stale += 1
             self.since_drop += 1
+
+    def follow_plateau(self, settings: TrainingSettings) -> None:
+        """Lower the learning rate of the plateau schedule if the validation has not improved for long enough."""
+        if settings.schedule == "plateau" and self.since_drop >= settings.plateau_patience:
+            self.scale *= settings.plateau_factor
+            self.since_drop = 0
 
     @property
     def epoch_losses(self) -> dict[str, float]:
@@ -85,6 +104,17 @@ class TrainingProgress:
         """
         names = {key: name for name, key in FILE_KEYS.items()}
         return cls(**{"done": record["step"], **{names.get(key, key): value for key, value in record.items()}})
+
+
+def progress_event(
+    progress: TrainingProgress, epochs: int, num_batches: int, losses: Mapping[str, float], speed: float
+) -> Progress:
+    """What is shown after a batch. num_batches: of an epoch, about. speed: tokens per second."""
+    # Clipped at 0: an epoch may have a few batches more than num_batches.
+    left = max(0, num_batches - progress.batch) + num_batches * max(0, epochs - progress.epoch - 1)
+    parts = [f"loss {losses[LOSS]:.3f}", losses_text(losses, " · "), f"{speed:,.0f} tokens/s"]
+    text = " · ".join(filter(None, (*parts, f"{duration(progress.seconds / progress.done * left)} left")))
+    return Progress(progress.done, progress.done + left, text, f"epoch {min(progress.epoch + 1, epochs)} of {epochs}")
 
 
 def losses_text(losses: Mapping[str, float], between: str = ", ") -> str:

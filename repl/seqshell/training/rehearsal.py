@@ -23,11 +23,11 @@ NUM_STEPS = 16  # on which decoder and untrained module are compared
 ADVICE = "choose another place with --out"
 
 
-def rehearse(prepared: Prepared, registry: Registry, out: Path, folder: Path) -> tuple[Prepared, str]:
+def rehearse(prepared: Prepared, registry: Registry, out: Path, folder: Path) -> str:
     """Write the untrained model as a checkpoint beside `out`, open it, and remove it; check that there is room.
 
-    folder: of the run. Returns what to train, and a note: if the architecture's decoder fails, samples and validation
-    need torch. Raises RecipeError if the model could not be kept.
+    folder: of the run. Returns a note if the architecture's decoder fails, else "": samples and validation then need
+    `Prepared.in_torch`. Raises RecipeError if the model could not be kept.
     """
     if out.exists() and not out.is_file():
         raise RecipeError(f"cannot write {out}: it is not a regular file; {ADVICE}")
@@ -41,8 +41,7 @@ def rehearse(prepared: Prepared, registry: Registry, out: Path, folder: Path) ->
     if not is_counted(prepared.architecture):
         sizes[folder / RESUME_FILE] = resume_bytes(module, prepared.recipe.training)
     check_room(sizes)
-    note = torch_note(model)
-    return (prepared.in_torch() if note else prepared), note
+    return torch_note(model)
 
 
 def torch_note(model: Model | None) -> str:

@@ -6,7 +6,7 @@ import copy
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ import torch
 from torch import Tensor
 
 from seqshell.core.errors import RecipeError
-from seqshell.core.events import Event, Notice, Progress
+from seqshell.core.events import Event, Notice
 from seqshell.core.state import State, leaves
 from seqshell.training.carried_state import begun_anew, detached
+from seqshell.training.distributed.group import Group
 from seqshell.training.lag_gradients import LagMeter
 from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import (
@@ -31,7 +32,7 @@ from seqshell.training.optimizer import (
 )
 from seqshell.training.parameter_groups import FULL_RATE, parameter_groups
 from seqshell.training.preparation import Prepared
-from seqshell.training.progress import LOSS, TrainingProgress, duration, losses_text
+from seqshell.training.progress import LOSS, TrainingProgress, losses_text, progress_event
 from seqshell.training.resume import Tensors
 from seqshell.training.run_files import RESUME_FILE, RunSnapshot, restore_run, write_run
 from seqshell.training.stopping import has_exploded, improves
@@ -42,11 +43,13 @@ RECORDS_PER_EPOCH = 20  # training losses that metrics.jsonl keeps
 class Run:
     """Everything that changes during training: module, averaged weights, optimizer, state, draws and progress.
 
-    folder: for metrics.jsonl and the resume file.
+    folder: for metrics.jsonl and the resume file. group: the processes that train together; in each of them, the Run
+    differs only in the rows of the state that it carries.
     """
 
-    def __init__(self, prepared: Prepared, folder: Path) -> None:
+    def __init__(self, prepared: Prepared, folder: Path, group: Group | None = None) -> None:
         settings = prepared.recipe.training
+        self.group = group or Group()
         self.prepared = prepared
         self.settings = settings
         self.folder = folder
@@ -59,9 +62,9 @@ class Run:
         self.average = copy.deepcopy(self.module) if settings.ema else self.module
         self.optimizer = make_optimizer(parameter_groups(self.module, settings), settings)
         self.objective = prepared.objective
-        self.state: State = self.objective.initial_state(self.module)
+        self.state: State = self._initial_state()
         self.progress = TrainingProgress()
-        self.lags = LagMeter(settings.reach_every)
+        self.lags = LagMeter(settings.reach_every if self.group.is_writer else 0)
         self.best_weights: Tensors = {}
         self.last_weights: list[Tensors] = []  # of the last epochs, for average_checkpoints
         self.precision = ""
@@ -82,33 +85,31 @@ class Run:
     def num_parameters(self) -> int:
         return sum(parameter.numel() for parameter in self.module.parameters())
 
-    def epochs(self, stopped: Callable[[], bool] = lambda: False) -> Iterator[Event]:
+    def epochs(self, stopped: Callable[[], int] = lambda: 0) -> Iterator[Event]:
         """Train until the last epoch, early stopping, or stopped() returns True.
 
         Yields Progress after every batch, where the generator may be closed, and a Notice after every epoch.
         """
         self.choose_precision()
-        progress = self.progress
+        progress, group = self.progress, self.group
         while progress.epoch < self.settings.epochs and not self.reason_to_stop:
             if progress.order < 0:
                 progress.order = int(self.draws.integers(self.objective.num_orders))
-                self.state = self.objective.initial_state(self.module)
+                self.state = self._initial_state()
+            group.align(self.module, self.average)
             for batch in self.objective.batches(progress.order, progress.batch):
-                if stopped():
+                stop, is_due = group.agree(stopped(), time.monotonic() - self._tried > self.settings.resume_every)
+                if stop:
                     return
+                if is_due:
+                    yield from self.try_write()
                 start = time.perf_counter()
                 losses = self.train_on(batch)
                 taken = time.perf_counter() - start
                 progress.seconds += taken
-                if wrong := [name for name, value in losses.items() if not math.isfinite(value)]:
-                    loss = wrong[0] if wrong[0] == LOSS else f"auxiliary loss {wrong[0]}"
-                    raise RecipeError(
-                        f"the {loss} is NaN or infinite (step {progress.step}, epoch {progress.epoch + 1})",
-                        hint="lower training.learning_rate or training.clip_norm",
-                    )
-                yield self._progress_event(losses, self.objective.num_tokens(batch) / max(taken, 1e-9))
-                if time.monotonic() - self._tried > self.settings.resume_every:
-                    yield from self.try_write()
+                progress.check_finite(losses)
+                speed, num_batches = self.objective.num_tokens(batch) / max(taken, 1e-9), self.objective.num_batches
+                yield progress_event(progress, self.settings.epochs, num_batches, losses, speed)
             if progress.gathered:
                 self._update()
             yield from self._end_epoch()
@@ -118,7 +119,8 @@ class Run:
         keep_freed_memory()
         if not self.precision:
             self.module.train()
-            self.precision = choose_precision(self.settings.precision, self.module, self._probe_loss(), self.device)
+            requested, loss = self.settings.precision, self._probe_loss()
+            self.precision = self.group.from_writer(lambda: choose_precision(requested, self.module, loss, self.device))
 
     @property
     def reason_to_stop(self) -> str:
@@ -133,7 +135,7 @@ class Run:
     def validate(self) -> Metrics:
         """The metrics of the averaged weights on the validation data."""
         self.average.eval()
-        return self.objective.validate(self.average)
+        return self.group.from_writer(lambda: self.objective.validate(self.average))
 
     def keep_if_best(self, record: Metrics) -> None:
         """Keep the averaged weights if the record of their validation is the best so far."""
@@ -143,7 +145,10 @@ class Run:
 
     def write(self) -> None:
         """Write the resume file and metrics.jsonl. Raises RecipeError if that fails."""
-        write_run(self.folder, self._snapshot())
+        state = self.group.whole_state(self.state)
+        gradients = self.group.each_gradients(self.module) if self.progress.gathered else []
+        if self.group.is_writer:
+            write_run(self.folder, self._snapshot(state), gradients)
 
     def try_write(self) -> Iterator[Event]:
         """Write the files if anything was trained: they may belong to an earlier run.
@@ -163,11 +168,16 @@ class Run:
 
     def restore(self) -> None:
         """Continue from the resume file. Raises RecipeError if it is damaged or of another recipe or other data."""
-        restored = restore_run(self.folder, self._snapshot(), self.objective.num_orders)
+        whole = self._snapshot(self.objective.initial_state(self.module))
+        restored = restore_run(self.folder, whole, self.objective.num_orders, self.group)
         self.state, self.progress, self.precision = restored.state, restored.progress, restored.precision
         self.best_weights, self.last_weights = restored.best_weights, restored.last_weights
 
-    def _snapshot(self) -> RunSnapshot:
+    def _initial_state(self) -> State:
+        """The state of the streams of this process at the start of an epoch."""
+        return self.group.of_state(self.objective.initial_state(self.module))
+
+    def _snapshot(self, state: State) -> RunSnapshot:
         return RunSnapshot(
             recipe=self.prepared.recipe.tables(),
             data=self.objective.data,
@@ -176,7 +186,7 @@ class Run:
             average=self.average,
             optimizer=self.optimizer,
             draws=self.draws,
-            state=self.state,
+            state=state,
             progress=self.progress,
             precision=self.precision,
             best_weights=self.best_weights,
@@ -190,19 +200,21 @@ class Run:
         """
         self.module.train()
         progress, settings = self.progress, self.settings
+        self.group.begin_batch(settings.seed, progress.done)
         if any(True for _ in leaves(self.state)):
             self._begin_streams_anew()
+        part, share = self.group.part(self.objective, batch)
         with autocast(self.device, self.precision):
-            found = self.objective.loss(self.module, batch, self.state, progress.step)
+            found = self.objective.loss(self.module, part, self.state, progress.step)
         if not progress.gathered:
             self.optimizer.zero_grad()
         if settings.accumulate == 1:
-            self._backward(found.total)
+            self._backward(found.total * share)
         else:
             # Gradients of sums are added here and divided by the number of losses in `_update`. So batches of different
             # sizes give the gradient of the mean over all their losses, as one large batch would.
             num_losses = self.objective.num_losses(batch)
-            self._backward(found.total * num_losses)
+            self._backward(found.total * (share * num_losses))
             progress.losses += num_losses
         self.state = detached(found.state)
         progress.gathered += 1
@@ -210,10 +222,11 @@ class Run:
         progress.done += 1
         if progress.gathered == settings.accumulate:
             self._update()
-        losses = {LOSS: found.loss.item(), **{name: loss.item() for name, loss in found.auxiliary.items()}}
+        own = {LOSS: found.loss.item(), **{name: loss.item() for name, loss in found.auxiliary.items()}}
+        losses = self.group.mean(own, share)
         progress.add(losses)
         if progress.batch % max(1, self.objective.num_batches // RECORDS_PER_EPOCH) == 0:
-            self._record()
+            progress.record(self.optimizer.param_groups[0]["lr"])
         return losses
 
     def _backward(self, loss: Tensor) -> None:
@@ -227,19 +240,18 @@ class Run:
         for group in self.optimizer.param_groups:
             full = group[FULL_RATE]
             group["lr"] = learning_rate(settings, progress.step, self.total_steps, progress.scale, full)
+        self.group.sum_gradients(self.module)
         if settings.accumulate != 1:
             for weight in self.module.parameters():
                 if weight.grad is not None:
                     weight.grad /= progress.losses
         clip_gradients(self.module.parameters(), settings)
         self.optimizer.step()
+        self.group.align_buffers(self.module)
         if self.average is not self.module:
             update_average(self.average, self.module, settings.ema, progress.step)
         progress.step += 1
         progress.gathered = progress.losses = 0
-
-    def _record(self) -> None:
-        self.progress.record(self.optimizer.param_groups[0]["lr"])
 
     def _begin_streams_anew(self) -> None:
         """Reset the states of randomly chosen streams to the initial state.
@@ -247,9 +259,9 @@ class Run:
         The carried state is otherwise never the initial one after the first batch of an epoch, but every session starts
         from it.
         """
-        zeroing, number = self.settings.state_zeroing, len(next(leaves(self.state)))
+        zeroing, number = self.settings.state_zeroing, self.group.num_streams(self.state)
         chosen = self.draws.random(number) < zeroing if zeroing else np.zeros(number, np.bool_)
-        self.state = begun_anew(self.state, self.module, chosen)
+        self.state = begun_anew(self.state, self.module, chosen, self.group.rows)
 
     def weights(self) -> Tensors:
         """A copy of the averaged weights on the CPU."""
@@ -258,7 +270,7 @@ class Run:
     def _end_epoch(self) -> Iterator[Event]:
         """Validate, keep the weights if they are the best so far, update the plateau schedule, and write the files."""
         progress = self.progress
-        self._record()
+        progress.record(self.optimizer.param_groups[0]["lr"])
         trained = progress.epoch_losses
         start = time.perf_counter()
         metrics = self.validate()
@@ -275,9 +287,7 @@ class Run:
         progress.history.append(record)
         self.keep_if_best(record)
         progress.compare(metrics)
-        if self.settings.schedule == "plateau" and progress.since_drop >= self.settings.plateau_patience:
-            progress.scale *= self.settings.plateau_factor
-            progress.since_drop = 0
+        progress.follow_plateau(self.settings)
         if self.settings.average_checkpoints:
             self.last_weights = [*self.last_weights, self.weights()][-self.settings.average_checkpoints :]
         mark = ", best so far" if progress.best is record else ""
@@ -299,20 +309,7 @@ class Run:
         self.optimizer.state.clear()
         self.progress.scale /= 2
 
-    def _progress_event(self, losses: Mapping[str, float], speed: float) -> Progress:
-        """speed: tokens per second."""
-        progress, num_batches = self.progress, self.objective.num_batches
-        # Clipped at 0: an epoch may have a few batches more than num_batches.
-        left = max(0, num_batches - progress.batch) + num_batches * max(0, self.settings.epochs - progress.epoch - 1)
-        parts = [f"loss {losses[LOSS]:.3f}", losses_text(losses, " · "), f"{speed:,.0f} tokens/s"]
-        text = " · ".join(filter(None, (*parts, f"{duration(progress.seconds / progress.done * left)} left")))
-        return Progress(
-            progress.done,
-            progress.done + left,
-            text,
-            f"epoch {min(progress.epoch + 1, self.settings.epochs)} of {self.settings.epochs}",
-        )
-
     def _probe_loss(self) -> Callable[[Any], Tensor]:
-        batch = next(self.objective.batches(0))
-        return lambda module: self.objective.loss(module, batch, self.objective.initial_state(module)).total
+        objective, group = self.objective, self.group
+        part = group.part(objective, next(objective.batches(0)))[0]
+        return lambda module: objective.loss(module, part, group.of_state(objective.initial_state(module))).total

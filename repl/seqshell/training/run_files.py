@@ -21,6 +21,7 @@ from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.plugin_api import settings_of
 from seqshell.core.state import State, leaves, replace_leaves
 from seqshell.training import resume
+from seqshell.training.distributed.group import Group
 from seqshell.training.objective import Metrics
 from seqshell.training.progress import TrainingProgress
 from seqshell.training.recipes.recipe import TOP
@@ -62,8 +63,11 @@ class RunSnapshot:
     last_weights: list[resume.Tensors]
 
 
-def write_run(folder: Path, run: RunSnapshot) -> None:
-    """Write metrics.jsonl and, to the resume file, everything that the rest of the training depends on."""
+def write_run(folder: Path, run: RunSnapshot, gradients: Sequence[resume.Tensors]) -> None:
+    """Write metrics.jsonl and, to the resume file, everything that the rest of the training depends on.
+
+    gradients: of each process, those that wait for the next update.
+    """
     groups, moments = resume.optimizer_parts(run.optimizer)
     drawn, states = resume.randomness(run.device)
     record = {
@@ -81,10 +85,8 @@ def write_run(folder: Path, run: RunSnapshot) -> None:
         | resume.under("random", states)
     )
     tensors |= resume.under("best", run.best_weights)
-    if run.progress.gathered:
-        tensors |= resume.under(
-            "gradient", {name: weight.grad for name, weight in run.module.named_parameters() if weight.grad is not None}
-        )
+    for rank, waiting in enumerate(gradients):
+        tensors |= resume.under(_gradient_part(rank), waiting)
     for number, weights in enumerate(run.last_weights):
         tensors |= resume.under(f"last{number}", weights)
     tensors |= {f"state.{number}": leaf for number, leaf in enumerate(leaves(run.state))}
@@ -148,19 +150,20 @@ def locked(folder: Path) -> Iterator[Path]:
                 shutil.rmtree(folder)
 
 
-def restore_run(folder: Path, run: RunSnapshot, num_orders: int) -> RunSnapshot:
+def restore_run(folder: Path, run: RunSnapshot, num_orders: int, group: Group) -> RunSnapshot:
     """Return `run` as it was when the resume file was written; its module, optimizer and draws are set in place.
 
-    num_orders: in how many orders the objective gives its batches.
+    num_orders: in how many orders the objective gives its batches. group: the processes that resume, as many as have
+    trained before, or not; the file is the writer's, and each of the others takes its part of it.
     Raises RecipeError if the file is damaged, or was written with another recipe or other data.
     """
     path = folder / RESUME_FILE
-    record, tensors = resume.read_resume(path)
+    record, tensors = group.from_writer(lambda: resume.read_resume(path))
     try:
         check_same_recipe(record["recipe"], run.recipe, path)
         if record["sha256"] != run.data["sha256"]:
             raise RecipeError(f"{run.data['name']} has changed since {path} was written; omit --resume to start over")
-        return _restored(run, record, tensors, num_orders)
+        return _restored(run, record, tensors, num_orders, group)
     except RecipeError:
         raise
     except Damage as error:
@@ -169,11 +172,11 @@ def restore_run(folder: Path, run: RunSnapshot, num_orders: int) -> RunSnapshot:
         raise resume.damaged(path) from error
 
 
-def _restored(run: RunSnapshot, record: Metrics, tensors: resume.Tensors, num_orders: int) -> RunSnapshot:
+def _restored(run: RunSnapshot, record: Metrics, tensors: resume.Tensors, num_orders: int, group: Group) -> RunSnapshot:
     """Raises Damage, or anything else, if the parts of the file do not fit the training."""
     progress = TrainingProgress.from_json(record["place"])
     check_progress(progress, num_orders)
-    parts = {part: resume.within(part, tensors) for part in ("weights", "average", "best", "gradient", "state")}
+    parts = {part: resume.within(part, tensors) for part in ("weights", "average", "best", "state")}
     last = list(takewhile(bool, (resume.within(f"last{number}", tensors) for number in count())))
     run.module.load_state_dict(parts["weights"])  # buffers that are fitted to the data may take another shape
     expected = {name: tensor.detach().cpu() for name, tensor in run.module.state_dict().items()}
@@ -184,7 +187,8 @@ def _restored(run: RunSnapshot, record: Metrics, tensors: resume.Tensors, num_or
         check_weights("its weights", weights, expected)
     for weights in validated:
         check_finite("its best weights", weights)
-    check_gradients(parts["gradient"], run.module)
+    gradients = _own_gradients(tensors, group)
+    check_gradients(gradients, run.module)
     state = [tensor for _, tensor in sorted(parts["state"].items(), key=lambda item: int(item[0]))]
     check_state(state, leaves(run.state))
     if record["precision"] not in PRECISIONS:
@@ -193,17 +197,33 @@ def _restored(run: RunSnapshot, record: Metrics, tensors: resume.Tensors, num_or
         run.average.load_state_dict(parts["average"])
     resume.restore_optimizer(run.optimizer, record["optimizer"], resume.within("optimizer", tensors))
     for name, weight in run.module.named_parameters():
-        weight.grad = parts["gradient"][name].to(run.device) if name in parts["gradient"] else None
+        weight.grad = gradients[name].to(run.device) if name in gradients else None
     run.draws.bit_generator.state = record["draws"]
     resume.restore_randomness(record["random"], resume.within("random", tensors), run.device)
     return replace(
         run,
-        state=replace_leaves(run.state, iter([tensor.to(run.device) for tensor in state])),
+        state=group.of_state(replace_leaves(run.state, iter([tensor.to(run.device) for tensor in state]))),
         progress=progress,
         precision=record["precision"],
         best_weights=parts["best"],
         last_weights=last,
     )
+
+
+def _gradient_part(rank: int) -> str:
+    """The part of the resume file with the gradients of a process."""
+    return f"gradient{rank or ''}"
+
+
+def _own_gradients(tensors: resume.Tensors, group: Group) -> resume.Tensors:
+    """The waiting gradients of this process; if another number of processes wrote them, the writer takes their sum."""
+    each = list(takewhile(bool, (resume.within(_gradient_part(rank), tensors) for rank in count())))
+    if len(each) == group.size:
+        return each[group.rank]
+    names = {name for gradients in each for name in gradients} if group.is_writer else set()
+    return {
+        name: torch.stack([gradients[name] for gradients in each if name in gradients]).sum(0) for name in sorted(names)
+    }
 
 
 def check_same_recipe(old: Metrics, new: Metrics, path: Path) -> None:

@@ -98,6 +98,7 @@ class ClassificationObjective:
     split_of: ExampleSplit
 
     num_orders = 2**31
+    padded = (0,)
 
     @property
     def data(self) -> dict[str, Any]:

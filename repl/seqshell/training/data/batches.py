@@ -69,6 +69,15 @@ def pad(rows: Sequence[Ids]) -> NDArray[np.int64]:
     return padded
 
 
+def part_of(batch: tuple[NDArray[Any], ...], rows: slice, padded: Sequence[int]) -> tuple[NDArray[Any], ...]:
+    """Some rows of a batch, with as much padding as they need. padded: which arrays are padded right."""
+    part = [array[rows] for array in batch]
+    for number in padded:
+        used = np.flatnonzero((part[number] != PAD).any(0))
+        part[number] = part[number][:, : used[-1] + 1]
+    return tuple(map(np.ascontiguousarray, part))
+
+
 def pair_arrays(sources: Sequence[Ids], targets: Sequence[Ids]) -> tuple[NDArray[np.int64], ...]:
     """Source [B, S] with EOS, lengths [B], inputs [B, T] with BOS and targets [B, T] with EOS, of ids without them."""
     source = [[*ids, EOS] for ids in sources]

@@ -59,6 +59,7 @@ class ForecastObjective:
     num_quantiles: int
 
     num_orders = 2**31
+    padded = ()
 
     @property
     def data(self) -> dict[str, Any]:
@@ -237,9 +238,8 @@ class ForecastObjective:
     def sample(self, module: Any, registry: Registry) -> str:
         """The end of the example and its forecast."""
         rows = np.array(self.example)
-        found = forecasts(
-            module, self.scale.normalised(rows), range(len(rows) - 1, len(rows)), min(self.horizon, SHOWN)
-        )[0]
+        last = range(len(rows) - 1, len(rows))
+        found = forecasts(module, self.scale.normalised(rows), last, min(self.horizon, SHOWN))[0]
         forecast = self.scale.restored(found[..., self.num_quantiles // 2])
         return f"{_as_line(rows[-SHOWN:])} -> {_as_line(forecast)}"
 

@@ -53,6 +53,8 @@ class LanguageObjective:
     streams: Streams
     validation_ids: NDArray[np.int64]
 
+    padded = ()
+
     @property
     def data(self) -> dict[str, Any]:
         return {"name": self.text.name, "sha256": self.text.sha256}

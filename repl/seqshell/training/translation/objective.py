@@ -74,6 +74,7 @@ class TranslationObjective:
     sentences: PairSplit
 
     num_orders = 2**31
+    padded = (0, 2, 3)
 
     @property
     def data(self) -> dict[str, Any]:
