@@ -173,7 +173,8 @@ def _(block: Tree) -> Iterator[str]:
 def _(block: Scatter | Curves) -> Iterator[str]:
     from seqshell.core.pictures.svg import picture
 
-    yield f'<div class="plot">{picture(block)}</div>'
+    wide = " scroll" if isinstance(block, Curves) else ""  # on a phone, its words would be too small to read
+    yield f'<div class="plot{wide}">{picture(block)}</div>'
 
 
 def _legend(scale: Scale) -> str:

@@ -45,6 +45,7 @@ vertical-align:-.1rem}
 .seqshell .scale span{display:inline-block;width:.35rem;height:.8rem}
 .seqshell .plot{display:inline-block;max-width:100%;vertical-align:top}
 .seqshell svg{max-width:100%;height:auto}
+.seqshell .scroll svg{max-width:none}
 @media print{.seqshell{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 """
 
