@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from seqshell.core.errors import UsageError
+from seqshell.core.text_output import counted
 from seqshell.decoding.beam import Beam
 from seqshell.decoding.diverse import DiverseBeam
 from seqshell.decoding.probabilities import log_probs
@@ -66,7 +67,7 @@ def test_a_dead_end_has_no_answer_below_it(session):
         scores = [below.score for _, below in paths((node,)) if below.score is not None]
         assert node.best == (max(scores) if scores else None)
     dead = sum(1 for _, node in paths(beams.beams) if node.best is None and not node.children)
-    assert f" {dead} dead ends" in beams.title()
+    assert f" {counted(dead, 'dead end')}" in beams.title()
     assert beams.as_text().count("\n") == len(beams.as_rows())
 
 

@@ -49,3 +49,12 @@ def test_a_word_is_swapped_as_a_whole_and_all_at_once(session):
 def test_without_a_translation_there_is_nothing_to_change(session):
     with pytest.raises(UsageError, match="no translation yet to change a word of; translate a text first"):
         what_if(session, {"dog": "cat"})
+
+
+def test_after_a_loaded_state_there_is_no_whole_translation_to_compare(session):
+    list(session.translate("i love the dog"))
+    session.set_state(session.state)
+    before = session.text(), session.position, session.branches()
+    with pytest.raises(UsageError, match="begins with a loaded state, so it is no whole translation"):
+        what_if(session, {"dog": "cat"})
+    assert (session.text(), session.position, session.branches()) == before

@@ -30,12 +30,17 @@ class Translated:
 def what_if(session: Session, swaps: Mapping[str, str]) -> Table:
     """The translation here beside that of its source with other words; the session does not move.
 
-    UsageError if nothing was translated, or if a word is not in the source.
+    UsageError if nothing was translated, if the text begins with a given state, or if a word is not in the source.
     """
     timeline = session.behaviour.cursor.timeline
     source = timeline.source(session.here.node)
     if source is None:
         raise UsageError("no translation yet to change a word of; translate a text first", code="no_answer")
+    if timeline.given(session.here.node) is not None:
+        raise UsageError(
+            "the text here begins with a loaded state, so it is no whole translation; translate a text first",
+            code="no_answer",
+        )
     text = _swapped(" ".join(source.text.split()), swaps)
     before = _translated(session, swaps.keys())
     mark = session.mark()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
-from seqshell.core.text_output import columns
+from seqshell.core.text_output import columns, counted
 
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page, Twig
@@ -57,7 +57,7 @@ class Beams(Event):
         lines = list(self.lines())
         ended = sum(line.beam.score is not None for line in lines)
         dead = sum(line.beam.best is None and not line.beam.children for line in lines)
-        return f"{self.strategy} · {ended:,} finished · {dead:,} dead ends"
+        return f"{self.strategy} · {ended:,} finished · {counted(dead, 'dead end')}"
 
     def lines(self) -> Iterator[BeamLine]:
         """The lines of a drawing, from top to bottom."""
