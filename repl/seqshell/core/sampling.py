@@ -64,7 +64,8 @@ class Draw:
         """A number in [0, 1): 53 bits of BLAKE2b over the three counters, and the name if there is one."""
         counters = _COUNTERS(self.seed, self.retry, position)
         digest = blake2b(counters + name.encode() if name else counters).digest()
-        return (_FIRST_64_BITS(digest)[0] >> 11) * 2.0**-53
+        bits: int = _FIRST_64_BITS(digest)[0]
+        return (bits >> 11) * 2.0**-53
 
 
 def choose(weights: NDArray[np.float64], u: float) -> int:
