@@ -291,6 +291,9 @@ def test_one_answer_is_written_and_shown(shell):
     assert f"towards {label.answer}" in Path("out.html").read_text()
     send(shell, "/classify --explain -o out.tsv abc")
     assert [line.split("\t")[0] for line in Path("out.tsv").read_text().splitlines()] == ["token", "a", "b", "c"]
+    explained = only(shell, "/classify --explain -o why.txt abc", Label)
+    assert Path("why.txt").read_text() == explained.as_text() + "\n"
+    assert [line.split()[0] for line in explained.as_text().splitlines()[-4:]] == ["token", "'a'", "'b'", "'c'"]
     Path("a.txt").write_text("abc")
     with pytest.raises(UsageError, match="a text cannot be written as a picture"):
         send(shell, "/classify -o out.png @a.txt")

@@ -30,6 +30,7 @@ def test_the_table_shows_each_token_with_its_surprisal(shell):
     assert [token.surprisal for token in found.tokens] == pytest.approx(expected.surprisal.tolist())
     assert found.as_text().splitlines()[1].split() == ["position", "id", "text", "nats"]
     json = found.as_json()["tokens"][0]
+    assert json["bytes"] == list(b"f")
     assert json["surprisal_bits"] == pytest.approx(json["surprisal_nats"] / math.log(2))
 
 

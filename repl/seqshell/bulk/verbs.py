@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from seqshell.bulk.job import VERBS
 from seqshell.core.errors import UsageError, VocabularyError
-from seqshell.core.events import Label, Scores, TracedText, TracedToken, Translation
+from seqshell.core.events import Label, Scores, TracedText, Translation
 from seqshell.core.tasks import task_spec
 from seqshell.core.units import in_unit
 from seqshell.session.tasks.translate_lines import Failed
@@ -114,6 +114,7 @@ def trace(shell: Shell, job: Job, texts: Sequence[str]) -> Iterator[Answer]:
     Each line is read from the initial state.
     """
     from seqshell.inspect.trace_choice import parse_choice
+    from seqshell.inspect.trace_work import traced_tokens
     from seqshell.inspect.tracing import trace as traced
 
     session, unknown = shell.session, str(shell.settings.get("unknown"))
@@ -127,9 +128,7 @@ def trace(shell: Shell, job: Job, texts: Sequence[str]) -> Iterator[Answer]:
             yield "", {"input": text, "tokens": []}
             continue
         found = traced(session, ids)
-        surprisals = [None] * len(ids) if found.surprisal is None else found.surprisal.tolist()
-        read = zip(range(len(ids)), found.ids, found.texts, surprisals, strict=True)
-        tokens = TracedText("", tuple(TracedToken(*token) for token in read)).as_json()["tokens"]
+        tokens = TracedText("", tuple(traced_tokens(session, found))).as_json()["tokens"]
         arrays = parse_choice(job.what, "").arrays(found, session.here.state) if job.what else {}
         yield "", {"input": text, "tokens": tokens, **({"arrays": arrays} if arrays else {})}
 

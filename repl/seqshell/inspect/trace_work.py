@@ -41,7 +41,7 @@ class TraceWork:
         """Trace part by part, and write the parts to a file. If it is stopped, the file stays as it was."""
         if path is None:
             for number, trace in self._parts():
-                self._tokens += _tokens(number, trace)
+                self._tokens += traced_tokens(self._session, trace, number)
                 self.done += len(trace)
                 yield
             return
@@ -89,10 +89,12 @@ class TraceWork:
         return found
 
 
-def _tokens(number: int, trace: Trace) -> Iterator[TracedToken]:
+def traced_tokens(session: Session, trace: Trace, line: int = 0) -> Iterator[TracedToken]:
+    """The tokens of a trace as an event has them. line: see there."""
+    piece = session.model.tokenizer.piece
     surprisals = [None] * len(trace) if trace.surprisal is None else trace.surprisal.tolist()
     for index, (token, text, surprisal) in enumerate(zip(trace.ids, trace.texts, surprisals, strict=True)):
-        yield TracedToken(trace.start + index, token, text, surprisal, number)
+        yield TracedToken(trace.start + index, token, text, surprisal, line, piece(token))
 
 
 def texts_of(session: Session, text: str, *, by_line: bool, unknown: str = "error") -> dict[int, list[int]]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class TracedToken:
     """A token that was read without moving. position: the tokens before it. surprisal: in nats; None if there is none.
 
-    line: the number of its line, from 1; 0 if the text was read as a whole.
+    line: the number of its line, from 1; 0 if the text was read as a whole. piece: its bytes.
     """
 
     position: int
@@ -26,6 +26,7 @@ class TracedToken:
     text: str
     surprisal: float | None
     line: int = 0
+    piece: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class TracedText(Event):
                 "pos": each.position,
                 "id": each.id,
                 "text": each.text,
+                "bytes": list(each.piece),
                 **in_both("surprisal", each.surprisal),
             }
             for each in self.tokens

@@ -74,7 +74,8 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if shell.interactive and name != shell.workspace.current:
         yield Notice(f"{session.model.name}:", "label")
     if file:
-        path = write_view(file, found, _as_line(found), {"lines": [_as_json(found)]}, about=origin(shell))
+        text = found.as_text() + "\n" if found.moved else _as_line(found)
+        path = write_view(file, found, text, {"lines": [_as_json(found)]}, about=origin(shell))
         if shell.interactive:
             shell.notices.append(Notice(f"written to {path}"))
     yield found
