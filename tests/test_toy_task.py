@@ -45,7 +45,8 @@ from seqshell.terminal.repl import Repl
 from seqshell.terminal.signals import Signals
 from seqshell.testing import check_architecture, failed
 from seqshell.training.evaluation_result import Evaluation
-from seqshell.training.language.objective import LanguageObjective, make_streams, read_recipe_text
+from seqshell.training.language.corpus import read_recipe_text
+from seqshell.training.language.objective import LanguageObjective, make_streams
 from seqshell.training.loop import train
 from seqshell.training.objective import BatchLoss
 from seqshell.training.optimizer import on_device

@@ -10,10 +10,11 @@ import pytest
 import torch
 
 from seqshell.core.errors import RecipeError
+from seqshell.core.text_output import readable
 from seqshell.host import Registry
 from seqshell.training import chunked_loss, memory
 from seqshell.training.loop import train
-from seqshell.training.memory import MemoryEstimate, check_memory, estimate_memory, readable
+from seqshell.training.memory import MemoryEstimate, check_memory, estimate_memory
 from seqshell.training.preparation import Prepared, prepare
 from seqshell.training.recipes.recipe import recipe_from
 

@@ -79,6 +79,7 @@ class WordTokenizer(Vocabulary):
     """
 
     name: ClassVar[str] = "word"
+    cuts_before_spaces: ClassVar[bool] = True
 
     def __init__(self, tokens: Sequence[str], counts: Sequence[int], *, lowercase: bool = False) -> None:
         super().__init__(tokens)
@@ -181,6 +182,7 @@ class BPETokenizer(Vocabulary):
     """
 
     name: ClassVar[str] = "bpe"
+    cuts_before_spaces: ClassVar[bool] = True
 
     def __init__(self, tokens: Sequence[str], merges: Sequence[tuple[str, str]]) -> None:
         from tokenizers import Tokenizer, models

@@ -36,6 +36,7 @@ class TaskSpec:
     # Training and evaluation
     data_check: str  # target of the function that checks the [data] of a recipe
     preparation: str  # target of the function that reads a recipe's data
+    encoding: str = ""  # target of the function that gives the work of encoding large data, before the preparation
     sizes: tuple[str, ...]  # the config fields that are filled in from the data
     tokenizer: str = "char"  # of a recipe that names none
     has_source: bool = False  # whether a recipe may have a second tokenizer, for the source
@@ -73,6 +74,7 @@ TASKS: dict[str, TaskSpec] = {
             ),
             data_check="seqshell.training.recipes.data_checks:check_text",
             preparation="seqshell.training.language.objective:prepare",
+            encoding="seqshell.training.language.corpus:encoding",
             sizes=("vocab_size",),
             evaluation="seqshell.training.language.task_evaluation:LanguageEvaluation",
             last_steps="seqshell.training.language.last_steps:last_steps",

@@ -8,6 +8,7 @@ from typing import Any
 
 MAX_PARTS, MAX_PART = 5, 40  # parts of an input that a note names, and characters of each
 MAX_VALUE = 80  # characters of a name or value from a file, in a message
+UNITS = ((10**9, "GB", 1), (10**6, "MB", 0), (10**3, "kB", 0))
 
 
 def cell(value: Any, floats: str = ".6g") -> str:
@@ -83,3 +84,11 @@ def quoted(value: Any) -> str:
 def in_one_line(text: str) -> str:
     """Replace line breaks by spaces."""
     return text.replace("\r", " ").replace("\n", " ")
+
+
+def readable(size: int) -> str:
+    """A number of bytes for people: 8.4 GB, 340 MB, 12 kB."""
+    for unit, name, digits in UNITS:
+        if size >= unit:
+            return f"{size / unit:.{digits}f} {name}"
+    return f"{size} bytes"

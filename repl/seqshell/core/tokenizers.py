@@ -22,6 +22,9 @@ class Tokenizer(Protocol):
     A tokenizer may also have `aligned(text) -> Aligned`: the ids of encode, each with the range of the text that it
     stands for. Without it, the text of an unknown token is searched for between the known ones. encode may replace
     characters that the vocabulary lacks by variants that it has, see seqshell.core.spelling.
+
+    A class whose `cuts_before_spaces` is true promises that the ids of a text are those of its parts, joined, wherever
+    it is cut before a space. Then training encodes a large text part by part; any other is encoded at once, in memory.
     """
 
     name: ClassVar[str]
@@ -65,6 +68,7 @@ class CharTokenizer:
     """
 
     name: ClassVar[str] = "char"
+    cuts_before_spaces: ClassVar[bool] = True
     pad: int | None = None
     bos: int | None = None
     eos: int | None = None
@@ -143,7 +147,12 @@ class CharTokenizer:
 
     @classmethod
     def train(cls, texts: Iterable[str], *, specials: bool = False) -> CharTokenizer:
-        return cls("".join(sorted(set().union(*texts))), specials=specials)
+        known: set[str] = set()
+        for text in texts:
+            ascii_known = "".join(filter(str.isascii, known)).encode()
+            rest = text.encode("utf-8", "surrogatepass").translate(None, ascii_known)  # much faster than set(text)
+            known.update(rest.decode("utf-8", "surrogatepass"))
+        return cls("".join(sorted(known)), specials=specials)
 
 
 class ByteTokenizer:
@@ -153,6 +162,7 @@ class ByteTokenizer:
     """
 
     name: ClassVar[str] = "byte"
+    cuts_before_spaces: ClassVar[bool] = True
     pad: int | None = None
     bos: int | None = None
     eos: int | None = None

@@ -31,6 +31,7 @@ class WhitespaceTokenizer(Vocabulary):
     """
 
     name: ClassVar[str] = "whitespace"
+    cuts_before_spaces: ClassVar[bool] = True
     whole_lines: ClassVar[bool] = True  # a text is divided into training and validation between two lines
 
     def __init__(self, tokens: Sequence[str], *, line_end: str = LINE_END) -> None:

@@ -14,10 +14,11 @@ from typing import Any
 import torch
 
 from seqshell.core.events import Table
+from seqshell.core.text_output import readable
 from seqshell.host import Registry
 from seqshell.training.counting import CountingRun, new_run
 from seqshell.training.free_memory import free_memory
-from seqshell.training.memory import check_memory, estimate_memory, readable
+from seqshell.training.memory import check_memory, estimate_memory
 from seqshell.training.preparation import Prepared, prepare
 from seqshell.training.progress import duration
 from seqshell.training.recipes.recipe import Recipe

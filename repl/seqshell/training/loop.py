@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from seqshell.core import paths
 from seqshell.core.errors import PluginError, RecipeError, SeqshellError, reason_of
-from seqshell.core.events import Event, GradientLags, Notice, Text
+from seqshell.core.events import Event, GradientLags, Notice, Progress, Text
 from seqshell.core.plugin_guard import reason_and_place
 from seqshell.core.signal_handlers import stops_host
 from seqshell.core.tasks import task_spec
@@ -17,6 +18,7 @@ from seqshell.host import Registry
 from seqshell.training import loss_curve
 from seqshell.training.averaging import try_average
 from seqshell.training.counting import is_counted, new_run
+from seqshell.training.data.token_store import FOLDER
 from seqshell.training.distributed.group import Group
 from seqshell.training.distributed.lost import RankLost
 from seqshell.training.fitting import fit_first, gained_nothing
@@ -25,7 +27,7 @@ from seqshell.training.lag_history import lags_of
 from seqshell.training.listeners import followed
 from seqshell.training.memory import check_memory
 from seqshell.training.pictures import check_picture
-from seqshell.training.preparation import prepare
+from seqshell.training.preparation import encode_ahead, prepare
 from seqshell.training.progress import duration
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.rehearsal import rehearse
@@ -65,12 +67,16 @@ def train(
     group = group or Group()
     if picture is not None:
         check_picture(picture)
+    out = paths.output_path(recipe.name, "models") if out is None else out
+    recipe = replace(recipe, store=out.parent / FOLDER)
     with _remaining(NOTHING):
+        if not (yield from _encoded_ahead(recipe, registry, group, stopped)):
+            yield Notice("no model written: stopped before the first step")
+            return
         prepared = group.together(lambda: prepare(recipe, registry))
     group.check_same("a recipe", recipe.tables())
     group.check_same("data", prepared.objective.data["sha256"])
     group.from_writer(lambda: check_memory(prepared, group))
-    out = paths.output_path(recipe.name, "models") if out is None else out
     with _run_folder(out, group) as folder:
         with _remaining(NOTHING):
             note = group.from_writer(lambda: rehearse(prepared, registry, out, folder))
@@ -120,6 +126,25 @@ def train(
         else:
             yield Notice(f"no model written: {_stopped_at(run)}")
         group.meet()
+
+
+def _encoded_ahead(
+    recipe: Recipe, registry: Registry, group: Group, stopped: Callable[[], int]
+) -> Generator[Progress, None, bool]:
+    """Let the writer encode large data, and yield its progress. Returns False if it was stopped before the end."""
+    finished, failed = True, list[Exception]()
+    if group.is_writer:
+        try:
+            finished = yield from encode_ahead(recipe, registry, stopped)
+        except Exception as error:
+            failed.append(error)
+
+    def outcome() -> bool:
+        for error in failed:
+            raise error
+        return finished
+
+    return group.from_writer(outcome)
 
 
 def _run_folder(out: Path, group: Group) -> AbstractContextManager[Path]:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.state import State, map_leaves
+from seqshell.core.text_output import readable
 from seqshell.host import resolve
 from seqshell.training import chunked_loss
 from seqshell.training.carried_state import MOST_CARRIED, num_bytes
@@ -35,7 +36,6 @@ LOGITS_COPIES = 4.5  # logits, log-probabilities and their gradients, at the sam
 PART_COPIES = 6
 VALIDATION_COPIES = 2  # logits and log-probabilities
 BATCHES = 50  # the largest of so many is measured
-UNITS = ((10**9, "GB", 1), (10**6, "MB", 0), (10**3, "kB", 0))
 
 
 @runtime_checkable
@@ -125,14 +125,6 @@ def check_memory(prepared: Prepared, group: Group | None = None) -> None:
         f"{prepared.recipe.name}: the training needs about {readable(needed.total)} of memory, and "
         f"{readable(free)} are free ({shown}); lower {' or '.join(_to_lower(prepared, needed, free))}"
     )
-
-
-def readable(size: int) -> str:
-    """A number of bytes for people: 8.4 GB, 340 MB, 12 kB."""
-    for unit, name, digits in UNITS:
-        if size >= unit:
-            return f"{size / unit:.{digits}f} {name}"
-    return f"{size} bytes"
 
 
 def _size_of_weights(prepared: Prepared) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import RecipeError, UsageError
+from seqshell.core.events import Progress
 from seqshell.core.model import Architecture, Series, own_method
 from seqshell.core.plugin_api import build, settings_of
 from seqshell.core.plugin_guard import Guard, Owner, owner_of
@@ -19,6 +20,7 @@ from seqshell.host import Registry, resolve
 from seqshell.training.data.plugin_data import with_plugin_data
 from seqshell.training.objective import Objective
 from seqshell.training.parent import Parent
+from seqshell.training.preparation_progress import reported
 from seqshell.training.recipes.recipe import Recipe, Table
 
 if TYPE_CHECKING:
@@ -115,6 +117,24 @@ def prepare(recipe: Recipe, registry: Registry) -> Prepared:
 
     Raises RecipeError if something is missing or invalid.
     """
+    recipe, architecture = _checked(recipe, registry)
+    prepared: Prepared = resolve(task_spec(recipe.task).preparation)(recipe, registry, architecture)
+    return prepared
+
+
+def encode_ahead(recipe: Recipe, registry: Registry, stopped: Callable[[], int]) -> Generator[Progress, None, bool]:
+    """Encode data that are large, so that `prepare` finds them encoded, and yield the progress.
+
+    Returns False if it ended early because stopped() returned True. Raises RecipeError as `prepare` does.
+    """
+    target = task_spec(recipe.task).encoding
+    recipe, _ = _checked(recipe, registry)
+    work = resolve(target)(recipe, registry) if target else None
+    return True if work is None else (yield from reported(work, stopped))
+
+
+def _checked(recipe: Recipe, registry: Registry) -> tuple[Recipe, Architecture]:
+    """The recipe, with the data of plugins, and its architecture. Raises RecipeError for invalid settings."""
     architecture = _lookup(registry, "architecture", recipe.architecture)
     if architecture.task != recipe.task:
         what = f"{architecture.name} is an architecture for {architecture.task}"
@@ -124,9 +144,7 @@ def prepare(recipe: Recipe, registry: Registry) -> Prepared:
     if architecture.shares_vocabulary and recipe.source_tokenizer is not None:
         rule = "has one vocabulary for source and target: write [tokenizer] instead of two tables"
         raise RecipeError(f"{recipe.name}: {architecture.name} {rule}")
-    recipe = replace(recipe, data=with_plugin_data(recipe.data, registry))
-    prepared: Prepared = resolve(task_spec(recipe.task).preparation)(recipe, registry, architecture)
-    return prepared
+    return replace(recipe, data=with_plugin_data(recipe.data, registry)), architecture
 
 
 def check_config(recipe: Recipe, architecture: Architecture, sizes: Mapping[str, int] = NO_SIZES) -> Any:

@@ -11,11 +11,11 @@ from typing import Any
 
 from seqshell.core.errors import CheckpointError, RecipeError, UnwritableError
 from seqshell.core.model import Model
+from seqshell.core.text_output import readable
 from seqshell.host import Registry
 from seqshell.models.opening import open_model
 from seqshell.training.counting import is_counted
 from seqshell.training.keeping import save_model
-from seqshell.training.memory import readable
 from seqshell.training.preparation import Prepared
 from seqshell.training.run_files import RESUME_FILE, resume_bytes
 

@@ -69,15 +69,43 @@ def decode(content: bytes, name: str, encoding: str = "", *, key: str = "") -> t
     return _lines(text), ""
 
 
+def find_encoding(beginning: bytes, name: str, encoding: str = "") -> str:
+    """The encoding of a file that is read in blocks, as `decode` finds it, from its first block.
+
+    Raises UsageError for an unknown encoding, and for a file that is no text.
+    """
+    if encoding:
+        try:
+            "a".encode(encoding)
+        except LookupError:
+            raise _unknown(encoding) from None
+        return encoding
+    for mark, found in _MARKS:
+        if beginning.startswith(mark):
+            return found
+    for start, what in _OTHER_FILES:
+        if beginning.startswith(start):
+            raise UsageError(f"{name} is no text: it is {what}", code="undecodable")
+    return (_by_zeros(beginning[:_SAMPLE]) if b"\0" in beginning[:_SAMPLE] else "") or "utf-8"
+
+
+def undecodable(content: bytes, name: str, start: int, encoding: str, key: str, before: tuple[int, int]) -> UsageError:
+    """The error for a byte of a block that is not in the encoding. before: the lines and bytes before the block."""
+    if encoding == "utf-8":
+        return UsageError(_not_utf8(content, name, start, key, before), code="undecodable")
+    line, byte = _position(content, start, before)
+    return UsageError(f"{name} is not {encoding}: line {line}, byte {byte}", code="undecodable")
+
+
 def _lines(text: str) -> str:
     """The text with LF at the end of lines."""
     text = text.replace("\r\n", "\n")
     return text if "\n" in text else text.replace("\r", "\n")
 
 
-def _position(content: bytes, start: int) -> tuple[int, str]:
-    """The line and the byte, for people."""
-    return content.count(b"\n", 0, start) + 1, f"{start}"
+def _position(content: bytes, start: int, before: tuple[int, int] = (0, 0)) -> tuple[int, str]:
+    """The line and the byte, for people. before: the lines and bytes before the content."""
+    return before[0] + content.count(b"\n", 0, start) + 1, f"{before[1] + start}"
 
 
 def _named(content: bytes, name: str, encoding: str) -> str:
@@ -85,7 +113,7 @@ def _named(content: bytes, name: str, encoding: str) -> str:
     try:
         text = content.decode(encoding)
     except LookupError:
-        raise UsageError(f"there is no encoding {encoding!r}; one of many is cp1252") from None
+        raise _unknown(encoding) from None
     except UnicodeError as error:
         start = getattr(error, "start", 0)
         line, byte = _position(content, start)
@@ -93,6 +121,10 @@ def _named(content: bytes, name: str, encoding: str) -> str:
     if "\0" in text:
         raise UsageError(f"{name} is not {encoding}: it would have characters 0x00", code="undecodable")
     return text.removeprefix("\ufeff")
+
+
+def _unknown(encoding: str) -> UsageError:
+    return UsageError(f"there is no encoding {encoding!r}; one of many is cp1252")
 
 
 def _by_zeros(content: bytes) -> str:
@@ -110,9 +142,9 @@ def _by_zeros(content: bytes) -> str:
     return ""
 
 
-def _not_utf8(content: bytes, name: str, start: int, key: str) -> str:
+def _not_utf8(content: bytes, name: str, start: int, key: str, before: tuple[int, int] = (0, 0)) -> str:
     """What is wrong with a file that is not UTF-8, what it probably is, and how to read it."""
-    line, byte = _position(content, start)
+    line, byte = _position(content, start, before)
     message = f"{name} is not UTF-8 in line {line}: byte {byte} is 0x{content[start]:02x}"
     encoding = _probable(content, start)
     if not encoding:

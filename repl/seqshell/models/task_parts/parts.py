@@ -50,7 +50,8 @@ class Inputs:
         import numpy as np
 
         starts = np.arange(NUM_ROWS)[:, None] * (len(values) // NUM_ROWS)
-        return cls(values[(starts + np.arange(NUM_STEPS)) % len(values)])
+        chosen = values[(starts + np.arange(NUM_STEPS)) % len(values)]
+        return cls(chosen.astype(np.int64) if values.dtype.kind == "u" else chosen)  # small integers are from a file
 
     def rows(self, number: int) -> Inputs:
         """The first rows."""

@@ -7,7 +7,7 @@ import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,16 +23,53 @@ from seqshell.training.data.plugin_data import PluginData
 from seqshell.training.recipes.settings import DataSettings
 
 SMALLEST = 256  # characters for training; with fewer, batches are too short to carry a state
+BEGINNING = 100_000  # characters that show what a text is
+
+
+class SplitText(Protocol):
+    """What is known of a text that is split for validation, which may be in memory or in a file."""
+
+    @property
+    def name(self) -> str:
+        """Of its file."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the bytes of the whole text, hexadecimal."""
+
+    @property
+    def characters(self) -> tuple[int, int]:
+        """For training and for validation."""
+
+    @property
+    def validation_bytes(self) -> int:
+        """Bytes of UTF-8 of the validation text."""
+
+    @property
+    def beginning(self) -> str:
+        """The first characters for training, BEGINNING at most."""
 
 
 @dataclass(frozen=True)
 class TextData:
-    """A text split for validation. sha256: of the bytes of the whole text, hexadecimal."""
+    """A text in memory, split for validation. sha256: of the bytes of the whole text, hexadecimal."""
 
     name: str
     sha256: str
     training: str
     validation: str
+
+    @property
+    def characters(self) -> tuple[int, int]:
+        return len(self.training), len(self.validation)
+
+    @property
+    def validation_bytes(self) -> int:
+        return len(self.validation.encode("utf-8", "surrogatepass"))
+
+    @property
+    def beginning(self) -> str:
+        return self.training[:BEGINNING]
 
 
 def load_text(settings: DataSettings, folder: Path, *, whole_lines: bool = False) -> TextData:
@@ -52,10 +89,15 @@ def load_text(settings: DataSettings, folder: Path, *, whole_lines: bool = False
         cut = int((1 - settings.validation) * len(text))
         cut = text.rfind("\n", 0, cut) + 1 or cut if whole_lines else cut
         training, validation = text[:cut], text[cut:]
-    if len(training) < SMALLEST or len(validation) < 2:
-        sizes = f"{len(training)} characters for training and {len(validation)} for validation"
-        raise RecipeError(f"{name} is too short: {sizes}; the minimum is {SMALLEST} and 2")
+    check_length(name, len(training), len(validation))
     return TextData(name, digest, training, validation)
+
+
+def check_length(name: str, training: int, validation: int) -> None:
+    """Raise RecipeError unless there are enough characters for training and validation."""
+    if training < SMALLEST or validation < 2:
+        sizes = f"{training} characters for training and {validation} for validation"
+        raise RecipeError(f"{name} is too short: {sizes}; the minimum is {SMALLEST} and 2")
 
 
 def read_text(
@@ -133,10 +175,10 @@ class Streams:
     """A text as `batch_size` contiguous streams, read `sequence_length` tokens at a time.
 
     Row b of a batch continues in row b of the next.
-    ids: [N] int64, used as a ring, so that each epoch can start at another token.
+    ids: [N] integers, in memory or in a file; used as a ring, so that each epoch can start at another token.
     """
 
-    ids: NDArray[np.int64]
+    ids: NDArray[Any]
     batch_size: int
     sequence_length: int
 
@@ -150,13 +192,14 @@ class Streams:
 
         offset: first token of the epoch.
         """
-        turned = np.roll(self.ids, -offset)
-        length = (turned.size - 1) // self.batch_size
-        inputs = turned[: length * self.batch_size].reshape(self.batch_size, length)
-        targets = turned[1 : length * self.batch_size + 1].reshape(self.batch_size, length)
+        size = self.ids.size
+        length = (size - 1) // self.batch_size
+        firsts = offset + length * np.arange(self.batch_size)[:, None]
         for index in range(start, self.num_batches):
-            span = slice(index * self.sequence_length, (index + 1) * self.sequence_length)
-            yield np.ascontiguousarray(inputs[:, span]), np.ascontiguousarray(targets[:, span])
+            place = index * self.sequence_length
+            steps = np.arange(place, min(place + self.sequence_length, length) + 1)
+            ids = self.ids[(firsts + steps) % size].astype(np.int64)
+            yield np.ascontiguousarray(ids[:, :-1]), np.ascontiguousarray(ids[:, 1:])
 
 
 def encode(tokenizer: Any, text: str) -> NDArray[np.int64]:

@@ -41,7 +41,7 @@ def targets_together(num_tokens: int, vocab_size: int) -> int:
 
 
 @torch.inference_mode()
-def carried(module: nn.Module, ids: NDArray[np.int64], vocab_size: int, *, batch_size: int = 1) -> float:
+def carried(module: nn.Module, ids: NDArray[Any], vocab_size: int, *, batch_size: int = 1) -> float:
     """Mean nats of ids[1:] in one pass with the state carried. module: in eval mode.
 
     batch_size: number of contiguous streams, each from the initial state. More are faster and slightly worse; the
@@ -49,19 +49,19 @@ def carried(module: nn.Module, ids: NDArray[np.int64], vocab_size: int, *, batch
     """
     length = (ids.size - 1) // batch_size
     span = max(1, min(CHUNK, most_targets(vocab_size) // batch_size))
-    inputs = torch.from_numpy(ids[: length * batch_size].reshape(batch_size, length).copy())
-    targets = torch.from_numpy(ids[1 : length * batch_size + 1].reshape(batch_size, length).copy())
+    inputs, targets = (ids[first : length * batch_size + first].reshape(batch_size, length) for first in (0, 1))
     state: State = module.initial_state(batch_size)  # type: ignore[operator]  # a SequenceModel has it
     total = 0.0
     for start in range(0, length, span):
-        nats, state = _nats(module, inputs[:, start : start + span], targets[:, start : start + span], state)
+        some, expected = (_tensor(each[:, start : start + span]) for each in (inputs, targets))
+        nats, state = _nats(module, some, expected, state)
         total += nats
     return total / (length * batch_size)
 
 
 @torch.inference_mode()
 def cold_blocks(
-    module: nn.Module, ids: NDArray[np.int64], vocab_size: int, *, block: int = BLOCK, batch_size: int = 64
+    module: nn.Module, ids: NDArray[Any], vocab_size: int, *, block: int = BLOCK, batch_size: int = 64
 ) -> float:
     """Mean nats of ids[1:] in blocks of `block` targets, the last one shorter.
 
@@ -69,17 +69,17 @@ def cold_blocks(
     batch_size: blocks per call, fewer if the vocabulary is large; does not change the result.
     """
     batch_size = max(1, min(batch_size, most_targets(vocab_size) // block))
-    inputs, targets = torch.from_numpy(ids[:-1].copy()), torch.from_numpy(ids[1:].copy())
-    whole = targets.numel() // block * block
-    blocks = [torch.split(ids[:whole].view(-1, block), batch_size) for ids in (inputs, targets)]
-    groups = list(zip(*blocks, strict=True))
-    if whole < targets.numel():
-        groups.append((inputs[None, whole:], targets[None, whole:]))
+    number = ids.size - 1
+    whole = number // block * block
     total = 0.0
-    for some, expected in groups:
-        if some.numel():
-            total += _nats(module, some, expected, module.initial_state(len(some)))[0]  # type: ignore[operator]  # a SequenceModel has it
-    return total / targets.numel()
+    for start in range(0, whole, batch_size * block):
+        end = min(start + batch_size * block, whole)
+        some, expected = (_tensor(ids[start + first : end + first]).view(-1, block) for first in (0, 1))
+        total += _nats(module, some, expected, module.initial_state(len(some)))[0]  # type: ignore[operator]  # a SequenceModel has it
+    if whole < number:
+        some, expected = (_tensor(ids[whole + first : number + first])[None] for first in (0, 1))
+        total += _nats(module, some, expected, module.initial_state(1))[0]  # type: ignore[operator]  # as above
+    return total / number
 
 
 def measure(module: nn.Module, tokenizer: Tokenizer, text: str) -> dict[str, dict[str, float]]:
@@ -87,15 +87,23 @@ def measure(module: nn.Module, tokenizer: Tokenizer, text: str) -> dict[str, dic
 
     `blocks256` is only for models whose tokens are characters. module: in eval mode.
     """
-    ids = encode(tokenizer, text)
+    return measure_ids(
+        module, tokenizer, encode(tokenizer, text), len(text), len(text.encode("utf-8", "surrogatepass"))
+    )
+
+
+def measure_ids(
+    module: nn.Module, tokenizer: Tokenizer, ids: NDArray[Any], characters: int, num_bytes: int
+) -> dict[str, dict[str, float]]:
+    """The same for the ids of a text of so many characters and bytes of UTF-8."""
     nats = {"carry": carried(module, ids, tokenizer.size)}
     if tokenizer.name == "char":
         nats["blocks256"] = cold_blocks(module, ids, tokenizer.size)
     # Bits per character or byte (of UTF-8) spread the cost of all tokens over the text, so models with different
     # tokenizers can be compared. The first token is read but not predicted: neither its cost nor its text counts.
     first = tokenizer.piece(int(ids[0]))
-    characters = len(text) - len(first.decode("utf-8", "ignore"))
-    num_bytes = len(text.encode("utf-8", "surrogatepass")) - len(first)
+    characters -= len(first.decode("utf-8", "ignore"))
+    num_bytes -= len(first)
     bits = {protocol: value * (ids.size - 1) / math.log(2) for protocol, value in nats.items()}  # of the whole text
     return {
         "nats": nats,
@@ -135,6 +143,11 @@ def metrics_table(measured: Mapping[str, Any], unit: str = "nats") -> Table:
         for protocol, nats in measured["nats"].items()
     )
     return Table(("state", unit, "bits per character", "bits per byte", "perplexity"), rows)
+
+
+def _tensor(ids: NDArray[Any]) -> torch.Tensor:
+    """A copy of ids as int64."""
+    return torch.from_numpy(np.array(ids, np.int64))
 
 
 def _nats(module: nn.Module, inputs: torch.Tensor, targets: torch.Tensor, state: State) -> tuple[float, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seqshell.core.errors import RecipeError, VocabularyError
+from seqshell.core.errors import VocabularyError
 from seqshell.core.events import Table
 from seqshell.core.model import Architecture
 from seqshell.core.sampling import Advanced, AnswerEnded, Batch, Draw, History, Request, Stop
@@ -27,10 +27,10 @@ from seqshell.models.task_parts.parts import Inputs
 from seqshell.training.auxiliary import auxiliary_losses
 from seqshell.training.chunked_loss import is_in_parts, sequence_loss, token_nats
 from seqshell.training.data.encoded_example import encoded_example
-from seqshell.training.data.text import Streams, TextData, encode, fit_sizes, load_text
-from seqshell.training.data.vocabularies import train_tokenizer
+from seqshell.training.data.text import SplitText, Streams, fit_sizes
 from seqshell.training.decoders import make_decoder
 from seqshell.training.language import evaluation
+from seqshell.training.language.corpus import read_recipe_text
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.preparation import Prepared, check_config, tokenizer_type
@@ -42,16 +42,16 @@ from seqshell.training.stopping import CERTAIN, criterion
 class LanguageObjective:
     """Objective of a language model.
 
-    streams: of the training part; validation_ids: [N] int64, of the validation part.
+    streams: of the training part; validation_ids: [N] integers, of the validation part.
     """
 
     recipe: Recipe
     architecture: Architecture
     config: Any
     tokenizer: Tokenizer
-    text: TextData
+    text: SplitText
     streams: Streams
-    validation_ids: NDArray[np.int64]
+    validation_ids: NDArray[Any]
 
     padded = ()
 
@@ -61,7 +61,7 @@ class LanguageObjective:
 
     @property
     def split(self) -> dict[str, int]:
-        return {"training": len(self.text.training), "validation": len(self.text.validation)}  # characters
+        return dict(zip(("training", "validation"), self.text.characters, strict=True))
 
     @property
     def description(self) -> str:
@@ -133,7 +133,9 @@ class LanguageObjective:
         return ", ".join(f"{value:.4f} nats ({name})" for name, value in metrics.items())
 
     def measure(self, module: Any) -> Metrics:
-        return dict(evaluation.measure(module, self.tokenizer, self.text.validation))
+        text = self.text
+        sizes = text.characters[1], text.validation_bytes
+        return dict(evaluation.measure_ids(module, self.tokenizer, self.validation_ids, *sizes))
 
     def as_measured(self, validation: Metrics) -> Metrics:
         return {"nats": validation}
@@ -147,9 +149,9 @@ class LanguageObjective:
 
     def examples(self) -> tuple[str, ...]:
         """The recipe's examples, else the beginning of the training text."""
-        first = self.text.training.lstrip().partition("\n")[0]
+        first = self.text.beginning.lstrip().partition("\n")[0]
         words = first if len(first) <= 40 else first[:40].rpartition(" ")[0] or first[:40]
-        return self.recipe.defaults.examples or (words or self.text.training[:1],)
+        return self.recipe.defaults.examples or (words or self.text.beginning[:1],)
 
     def sample(self, module: Any, registry: Registry) -> str:
         """The first example and its continuation."""
@@ -175,29 +177,7 @@ class LanguageObjective:
         return b"".join(map(tokenizer.piece, ids + drawn)).decode("utf-8", "replace")
 
 
-def read_recipe_text(
-    recipe: Recipe, tokenizer_type: Any
-) -> tuple[Tokenizer, TextData, NDArray[np.int64], NDArray[np.int64]]:
-    """Read a recipe's text: its tokenizer, the text, and the ids of the training and validation parts.
-
-    Raises RecipeError if the text is missing, invalid or too short.
-    """
-    text = load_text(recipe.data, recipe.folder, whole_lines=getattr(tokenizer_type, "whole_lines", False))
-    try:
-        tokenizer = train_tokenizer(recipe, recipe.tokenizer, tokenizer_type, [text.training])
-        if tokenizer.unk is None:  # or it could not read a character that occurs only in the validation text
-            tokenizer = train_tokenizer(recipe, recipe.tokenizer, tokenizer_type, [text.training, text.validation])
-        training_ids, validation_ids = encode(tokenizer, text.training), encode(tokenizer, text.validation)
-    except VocabularyError as error:
-        raise RecipeError(f"{text.name}: {error.message}") from None
-    if tokenizer.size < 2 or training_ids.size < 16 or validation_ids.size < 2:
-        raise RecipeError(
-            f"{text.name} is too short: {training_ids.size} tokens for training and a vocabulary of {tokenizer.size}"
-        )
-    return tokenizer, text, training_ids, validation_ids
-
-
-def make_streams(recipe: Recipe, ids: NDArray[np.int64]) -> Streams:
+def make_streams(recipe: Recipe, ids: NDArray[Any]) -> Streams:
     """The streams of the training text, fewer and shorter than the recipe's if the text is short."""
     return Streams(ids, *fit_sizes(ids.size, recipe.training.batch_size, recipe.training.sequence_length))
 

@@ -31,7 +31,8 @@ class Recipe:
     """A checked recipe. tokenizer and model remain tables: their settings belong to plugins.
 
     name: the stem of its file, and of its checkpoint. folder: where its relative paths start. understood: lines that
-    say what was understood of a data file; not part of `tables`.
+    say what was understood of a data file; not part of `tables`. store: the folder for texts that are encoded once;
+    None: the one beside the user's models.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Recipe:
     defaults: DefaultSettings = field(default_factory=DefaultSettings)
     folder: Path = Path()
     understood: tuple[str, ...] = ()
+    store: Path | None = None
 
     def tables(self) -> dict[str, Any]:
         """The recipe as TOML tables, with all defaults filled in."""

@@ -1,0 +1,111 @@
+"""Encode a text part by part: each part begins with a space, where the tokenizer's ids do not depend on what is before.
+
+The ids are bytes, in the smallest integer type for the vocabulary. Characters and bytes are looked up in a table; words
+are encoded when they come first, then remembered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell.core.errors import VocabularyError
+from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
+
+MOST_REMEMBERED = 300_000  # words
+LAST_CODE = 0x10FFFF
+PartEncoder = Callable[[str], bytes]
+
+
+def can_be_cut(kind: type[Any]) -> bool:
+    """Whether a class of tokenizers promises so itself: a subclass may encode otherwise."""
+    return bool(vars(kind).get("cuts_before_spaces", False))
+
+
+def integer_type(size: int) -> np.dtype[Any]:
+    """The smallest unsigned integers for `size` ids, in the order of bytes of this machine."""
+    return np.min_scalar_type(max(0, size - 1))
+
+
+def part_encoder(tokenizer: Tokenizer, beginning: str) -> PartEncoder:
+    """What encodes the parts of a text one after the other. beginning: of the text.
+
+    Raises VocabularyError, when it is called, for what the tokenizer refuses.
+    """
+    dtype = integer_type(tokenizer.size)
+    if type(tokenizer) is CharTokenizer:
+        return _Characters(tokenizer, dtype)
+    if type(tokenizer) is ByteTokenizer:
+        first = tokenizer.encode("\0")[0]
+        return lambda text: (np.frombuffer(text.encode("utf-8", "replace"), np.uint8).astype(dtype) + first).tobytes()
+    if can_be_cut(type(tokenizer)):
+        return _Words(tokenizer, dtype, beginning)
+    return lambda text: np.asarray(tokenizer.encode(text), dtype).tobytes()
+
+
+class _Characters:
+    """Looks characters up; those that the vocabulary lacks are left to the tokenizer."""
+
+    def __init__(self, tokenizer: CharTokenizer, dtype: np.dtype[Any]) -> None:
+        self._tokenizer, self._dtype = tokenizer, dtype
+        codes = np.array([ord(each) for each in tokenizer.vocabulary])
+        first = tokenizer.size - len(codes)
+        self._known = np.zeros(max(128, codes.max() + 2), bool)  # the last one stands for all that are above
+        self._known[codes] = True
+        self._ids: NDArray[Any] = np.zeros(self._known.size, dtype)
+        self._ids[codes] = np.arange(first, first + len(codes))
+        self._ascii = self._ids[:128].tobytes() + bytes(128) if dtype == np.uint8 else b""
+        self._unknown = bytes(code for code in range(128) if self._known[code])
+
+    def __call__(self, text: str) -> bytes:
+        if self._ascii and text.isascii():
+            content = text.encode("ascii")
+            if not content.translate(None, self._unknown):
+                return content.translate(self._ascii)
+        codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+        if not self._known.take(codes, mode="clip").all():
+            return np.asarray(self._tokenizer.encode(text), self._dtype).tobytes()
+        return self._ids.take(codes, mode="clip").tobytes()
+
+
+class _Words(dict[str, bytes]):
+    """The ids of words, with the space before them, by the words without it."""
+
+    def __init__(self, tokenizer: Tokenizer, dtype: np.dtype[Any], beginning: str) -> None:
+        self._tokenizer, self._dtype, self._beginning = tokenizer, dtype, beginning
+        self._after: tuple[str, int] | None = None
+
+    def __call__(self, text: str) -> bytes:
+        first, *words = text.split(" ")
+        if len(self) > MOST_REMEMBERED:
+            self.clear()
+        start = self._encoded(first) if first else b""
+        return start + b"".join(map(self.__getitem__, words))
+
+    def __missing__(self, word: str) -> bytes:
+        found = self[word] = self._encoded(f" {word}")
+        return found
+
+    def _encoded(self, text: str) -> bytes:
+        """The ids of a word, also of one without a known letter, which alone would be an error."""
+        try:
+            return np.asarray(self._tokenizer.encode(text), self._dtype).tobytes()
+        except VocabularyError:
+            if self._tokenizer.unk is None:
+                raise
+        word, length = self._after = self._after or self._known_word()
+        return np.asarray(self._tokenizer.encode(text + word)[:-length], self._dtype).tobytes()
+
+    def _known_word(self) -> tuple[str, int]:
+        """A word of the text that can be encoded, with the space before it, and its number of tokens."""
+        for word in self._beginning.split(" ")[1:]:
+            try:
+                if ids := self._tokenizer.encode(f" {word}"):
+                    return f" {word}", len(ids)
+            except VocabularyError:
+                continue
+        self._tokenizer.encode(self._beginning)  # which raises the error of the tokenizer
+        raise VocabularyError("the model's vocabulary has no word of the beginning of the text")

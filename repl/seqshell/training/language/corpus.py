@@ -1,0 +1,242 @@
+"""The text of a recipe as tokens: a small one is read and encoded in memory, a large one once, into a file.
+
+Both give the same tokens. The file is keyed by text and tokenizer: other trainings on them use it, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from seqshell.core import paths
+from seqshell.core.errors import CheckpointError, RecipeError, VocabularyError
+from seqshell.core.named_files import named_path
+from seqshell.core.subword_tokenizers import Vocabulary
+from seqshell.core.tokenizers import CharTokenizer, Tokenizer
+from seqshell.core.version import __version__
+from seqshell.host import Registry
+from seqshell.models.guarded_tokenizer import guarded_tokenizer
+from seqshell.training.data import large_text
+from seqshell.training.data.generated import PREFIX
+from seqshell.training.data.large_text import Facts, Halves, LargeText, cut_before_spaces, is_large, line_start
+from seqshell.training.data.part_encoding import can_be_cut, integer_type, part_encoder
+from seqshell.training.data.plugin_data import PluginData
+from seqshell.training.data.text import BEGINNING, SplitText, check_length, encode, load_text
+from seqshell.training.data.token_store import ENDING, FOLDER, TokenStore, check_room, locked, write_store
+from seqshell.training.data.vocabularies import train_tokenizer
+from seqshell.training.preparation import tokenizer_type
+from seqshell.training.preparation_progress import Stages, silent
+from seqshell.training.recipes.recipe import Recipe
+
+WHOLE, SAMPLE = 300_000_000, 64_000_000  # bytes; words of a text that is larger are counted in a sample
+WAIT = 1.0  # seconds until the lock of another training is tried again
+
+RecipeText = tuple[Tokenizer, SplitText, NDArray[Any], NDArray[Any]]
+
+
+def read_recipe_text(recipe: Recipe, kind: Any) -> RecipeText:
+    """Read a recipe's text: its tokenizer, the text, and the ids of the training and validation parts.
+
+    kind: the class of the tokenizer. Raises RecipeError if the text is missing, invalid or too short.
+    """
+    if (corpus := large_corpus(recipe, kind)) is not None:
+        return corpus.read()
+    text = load_text(recipe.data, recipe.folder, whole_lines=getattr(kind, "whole_lines", False))
+    try:
+        tokenizer = train_tokenizer(recipe, recipe.tokenizer, kind, [text.training])
+        if tokenizer.unk is None:  # or it could not read a character that occurs only in the validation text
+            tokenizer = train_tokenizer(recipe, recipe.tokenizer, kind, [text.training, text.validation])
+        training_ids, validation_ids = encode(tokenizer, text.training), encode(tokenizer, text.validation)
+    except VocabularyError as error:
+        raise RecipeError(f"{text.name}: {error.message}") from None
+    if tokenizer.size < 2 or training_ids.size < 16 or validation_ids.size < 2:
+        raise RecipeError(
+            f"{text.name} is too short: {training_ids.size} tokens for training and a vocabulary of {tokenizer.size}"
+        )
+    return tokenizer, text, training_ids, validation_ids
+
+
+def encoding(recipe: Recipe, registry: Registry) -> Callable[[Stages], None] | None:
+    """What encodes the text of a recipe into its file, which may take minutes; None if the text is small."""
+    corpus = large_corpus(recipe, tokenizer_type(registry, recipe.tokenizer))
+    return corpus.encode if corpus is not None else None
+
+
+def large_corpus(recipe: Recipe, kind: Any) -> LargeCorpus | None:
+    """The corpus of a recipe whose text, or validation text, is a large file; None for any other."""
+    text, validation = _file(recipe, recipe.data.text), _file(recipe, recipe.data.validation)
+    is_share = isinstance(recipe.data.validation, float | int)
+    if text is None or not (is_share or validation is not None):
+        return None
+    if not any(each is not None and is_large(each.path) for each in (text, validation)):
+        return None
+    return LargeCorpus(recipe, kind, text, validation)
+
+
+def _file(recipe: Recipe, name: Any) -> LargeText | None:
+    if not isinstance(name, str) or isinstance(name, PluginData) or name.startswith((PREFIX, "python:")):
+        return None
+    path = named_path(name, recipe.folder, RecipeError)
+    return LargeText(path, recipe.data.encoding) if path.is_file() else None
+
+
+@dataclass(frozen=True)
+class StoredText:
+    """What is known of a text whose tokens are in a file. See SplitText."""
+
+    name: str
+    sha256: str
+    characters: tuple[int, int]
+    validation_bytes: int
+    beginning: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class LargeCorpus:
+    """The text of a recipe in one large file, or two. validation: None if a share of the text is held out."""
+
+    recipe: Recipe
+    kind: Any
+    text: LargeText
+    validation: LargeText | None
+
+    def read(self) -> RecipeText:
+        """The tokens in the file, which is written if it is missing. Raises RecipeError as `encode` does."""
+        for _ in range(2):
+            self.encode(silent)
+            store = TokenStore.open(self.path)
+            try:
+                if store is not None:
+                    facts = store.facts
+                    tokenizer = guarded_tokenizer(self.kind.from_json(facts["vocabulary"]))
+                    text = StoredText(**{**facts["text"], "characters": tuple(facts["text"]["characters"])})
+                    return tokenizer, text, store.training, store.validation
+            except (CheckpointError, KeyError, TypeError):
+                self.path.unlink(missing_ok=True)
+        raise RecipeError(f"{self.path} was removed while it was read; train again")
+
+    def encode(self, stages: Stages) -> None:
+        """Write the file, unless it is there. Waits while another training writes it.
+
+        Raises RecipeError if the text is invalid or too short, if it changes while it is read, and if there is no room.
+        """
+        for text in filter(None, (self.text, self.validation)):
+            text.facts(stages(f"reading {text.name}"))
+        path = self.path
+        while TokenStore.open(path) is None:
+            with locked(path) as is_free:
+                if is_free and TokenStore.open(path) is None:
+                    try:
+                        self._write(path, stages)
+                    except VocabularyError as error:
+                        raise RecipeError(f"{self.text.name}: {error.message}") from None
+                    return
+            stages("waiting for another training")(0, 1)
+            time.sleep(WAIT)
+
+    @property
+    def path(self) -> Path:
+        """The file, named after the text and a hash of all that its content depends on."""
+        data, owner = self.recipe.data, _version(self.kind)
+        key = {
+            "text": self.text.facts().sha256,
+            "encoding": data.encoding,
+            "validation": data.validation if self.validation is None else self.validation.facts().sha256,
+            "tokenizer": dict(self.recipe.tokenizer),
+            "versions": [__version__, *owner],
+            "sample": [WHOLE, SAMPLE],
+        }
+        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
+        folder = self.recipe.store or paths.folder("models") / FOLDER
+        return folder / f"{self.text.path.name[:80]}-{digest}{ENDING}"
+
+    def _write(self, path: Path, stages: Stages) -> None:
+        """Train the tokenizer and write the tokens."""
+        whole = self.text.facts()
+        cut = whole.characters if self.validation else int((1 - float(self.recipe.data.validation)) * whole.characters)  # type: ignore[arg-type]  # a number without a file
+        if not self.validation and getattr(self.kind, "whole_lines", False):
+            cut = line_start(self.text.blocks(), cut)
+        held_out = self.validation.facts().characters if self.validation else whole.characters - cut
+        check_length(self.text.name, cut, held_out)
+        tokenizer = self._tokenizer(cut, stages)
+        if tokenizer.size < 2:
+            raise RecipeError(f"{self.text.name} is too short: a vocabulary of {tokenizer.size}")
+        beginning = "".join(islice(self.text.blocks(), 1))[: min(cut, BEGINNING)]
+        encoder = part_encoder(tokenizer, beginning)
+        check_room(path, int(len(encoder(beginning)) / len(beginning) * (cut + held_out)))
+        facts: dict[str, Any] = {"vocabulary": tokenizer.to_json()}
+        training, validation = self._halves(whole, cut, stages)
+
+        def held() -> Iterator[str]:
+            """The blocks of the validation text, which are counted; then nothing of the text is left to read."""
+            num_bytes = 0
+            for block in validation:
+                num_bytes += len(block.encode("utf-8", "surrogatepass"))
+                yield block
+            facts["text"] = {
+                "name": self.text.path.name,
+                "sha256": whole.sha256,
+                "characters": (cut, held_out),
+                "validation_bytes": num_bytes,
+                "beginning": beginning,
+            }
+
+        first, second = map(encoder, self._parts(training)), map(encoder, self._parts(held()))
+        write_store(path, integer_type(tokenizer.size), first, second, facts)
+
+    def _halves(self, whole: Facts, cut: int, stages: Stages) -> tuple[Iterator[str], Iterator[str]]:
+        """The blocks for training and for validation; the second are read after the first."""
+        halves = Halves(self._checked(self.text, whole, stages), cut)
+        if self.validation is None:
+            return halves.first(), halves.second()
+        return halves.first(), self._checked(self.validation, self.validation.facts(), stages)
+
+    def _checked(self, text: LargeText, before: Facts, stages: Stages) -> Iterator[str]:
+        """The blocks of a text. Raises RecipeError if it is another one than before."""
+        digest = hashlib.sha256()
+        yield from text.blocks(stages(f"encoding {text.name}"), digest)
+        if digest.hexdigest() != before.sha256:
+            raise RecipeError(f"{text.name} was changed while it was read; train again")
+
+    def _parts(self, blocks: Iterable[str]) -> Iterator[str]:
+        """The parts that are encoded one by one."""
+        return cut_before_spaces(blocks) if can_be_cut(self.kind) else iter(["".join(blocks)])
+
+    def _tokenizer(self, cut: int, stages: Stages) -> Tokenizer:
+        """The tokenizer, trained on the training part; without UNK on all, as for a small text."""
+        name, size = f"vocabulary of {self.text.name}", self.text.size
+        if self.kind is not CharTokenizer:  # which has no UNK
+            halves = Halves(self.text.blocks(stages(name)), cut)
+            blocks = halves.first()
+            if size > WHOLE and issubclass(self.kind, Vocabulary):
+                blocks = large_text.sample(blocks, -(-size // SAMPLE))
+            tokenizer = self._trained(self._parts(blocks))
+            if tokenizer.unk is not None:
+                return tokenizer
+        others = (self.validation.blocks(),) if self.validation else ()
+        texts = (self.text.blocks(stages(name)), *others)
+        return self._trained(part for blocks in texts for part in self._parts(blocks))
+
+    def _trained(self, texts: Iterable[str]) -> Tokenizer:
+        return train_tokenizer(self.recipe, self.recipe.tokenizer, self.kind, texts)
+
+
+def _version(kind: Any) -> tuple[str, str]:
+    """The distribution that a tokenizer comes from, and its version."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from seqshell.core.plugin_guard import owner_of
+
+    distribution = owner_of(kind).distribution
+    try:
+        return distribution, version(distribution) if distribution else ""
+    except PackageNotFoundError:
+        return distribution, ""
