@@ -35,6 +35,7 @@ HOMES = {
     "prompt_toolkit": ("seqshell.terminal",),
     "pluggy": ("seqshell.host", "seqshell.core.hookspecs"),
     "argparse": ("seqshell.cli",),
+    "ray": ("seqshell.bulk.ray_data",),
 }
 
 # Modules that may import torch outside functions; they are imported only when a torch module is needed.

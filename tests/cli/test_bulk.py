@@ -290,3 +290,24 @@ def test_a_worker_that_cannot_work_says_why_and_the_batch_of_one_that_dies_is_do
         ((batch, results),) = found
     assert [text for text, _ in results] == [results[0][0]] * 3
     assert len(batch.lines) == 3
+
+
+@pytest.mark.slow
+def test_two_workers_of_a_ray_cluster_give_the_same_bytes(translator, monkeypatch):
+    pytest.importorskip("ray", reason="ray is not installed")
+    Path("many.txt").write_text("\n".join(SENTENCES * 100))
+    bulk(Job("translate", translator, SHORT), "many.txt")
+    here = Path("out").read_bytes()
+    Path("out").unlink()
+    ran = subprocess.run(command(translator, "--workers", "2", "--ray", "local"), capture_output=True, text=True)
+    assert ran.returncode == 0
+    assert "800 lines written to out, 100 failed" in ran.stderr
+    assert Path("out").read_bytes() == here
+
+
+def test_without_ray_the_error_says_what_to_install(translator, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    Path("a.txt").write_text("the dog\n")
+    assert main(["bulk", "translate", "a.txt", "-m", translator, "-o", "out", "--ray", "auto"]) == 2
+    assert "--ray needs Ray Data: pip install 'seqshell[cluster]'" in capsys.readouterr().err
+    assert not Path("out").exists()

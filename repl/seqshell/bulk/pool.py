@@ -16,9 +16,9 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
+from seqshell.bulk.faults import raised
 from seqshell.bulk.job import Job
 from seqshell.bulk.lines import Batch
-from seqshell.core import errors
 from seqshell.core.errors import SeqshellError
 from seqshell.core.events import Notice
 from seqshell.core.text_output import counted
@@ -178,7 +178,7 @@ class Pool:
                 continue
             for message in messages:
                 if "error" in message:
-                    raise _raised(message["error"])
+                    raise raised(message["error"])
                 if "ready" in message:
                     worker.is_ready = True
                     self.ready = self.ready or message["ready"]
@@ -217,13 +217,3 @@ def _ending(code: int) -> str:
         return f"by {signal.Signals(-code).name}"
     except ValueError:
         return f"by signal {-code}"
-
-
-def _raised(values: dict[str, str]) -> SeqshellError:
-    """The error that a worker has described."""
-    kind = getattr(errors, values["kind"], None)
-    if isinstance(kind, type) and issubclass(kind, SeqshellError):
-        return kind(values["message"], hint=values["hint"])
-    return SeqshellError(
-        f"a worker failed: {values['message']}", hint=values["details"].strip().rpartition("\n")[0][-300:]
-    )

@@ -29,7 +29,9 @@ def main() -> None:
     try:
         _work(job, waiting, send)
     except BaseException as error:
-        send({"error": _described(error)})
+        from seqshell.bulk.faults import described
+
+        send({"error": described(error)})
 
 
 def _receive(waiting: SimpleQueue[Any]) -> None:
@@ -51,19 +53,6 @@ def _work(values: Mapping[str, Any], waiting: SimpleQueue[Any], send: Any) -> No
             batch = json.loads(waiting.get())
             results = work([Line(*line) for line in batch["lines"]])
             send({"number": batch["number"], "results": results})
-
-
-def _described(error: BaseException) -> dict[str, str]:
-    """An error as the other process raises it again."""
-    from seqshell.core.errors import SeqshellError, reason_of, trace_of
-
-    is_known = isinstance(error, SeqshellError)
-    return {
-        "kind": type(error).__name__,
-        "message": error.message if isinstance(error, SeqshellError) else reason_of(error),
-        "hint": error.hint if isinstance(error, SeqshellError) else "",
-        "details": "" if is_known else trace_of(error),
-    }
 
 
 if __name__ == "__main__":

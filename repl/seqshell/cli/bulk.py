@@ -38,6 +38,9 @@ def add_bulk_arguments(parser: ArgumentParser) -> None:
         help="one line for each line of the files, in their order; an ending .jsonl asks for --json",
     )
     parser.add_argument("--workers", type=_workers, metavar="N", help="processes; default: one for each core")
+    parser.add_argument(
+        "--ray", default="", metavar="ADDRESS|auto", help="work on a Ray cluster (pip install 'seqshell[cluster]')"
+    )
     parser.add_argument("--resume", action="store_true", help="continue an output that is not finished")
     parser.add_argument(
         "--strategy", default="", metavar="NAME FIELD=VALUE", help='of translations, such as "beam width=5"'
@@ -107,4 +110,8 @@ def _runner(arguments: Namespace, job: Job) -> Callable[[], AbstractContextManag
     from seqshell.core.threads import available_cores
 
     num_batches = size_of(arguments.files) // (BATCH_LINES * LINE_BYTES)
+    if arguments.ray:
+        from seqshell.bulk.ray_data import RayRunner
+
+        return lambda: RayRunner(job, arguments.ray, arguments.workers, num_batches)
     return lambda: Pool(job, arguments.workers or available_cores(), num_batches)
