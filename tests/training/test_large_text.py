@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gzip
 import random
 import threading
@@ -15,14 +16,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
+from seqshell.cli import main
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Progress
 from seqshell.core.subword_tokenizers import BPETokenizer, WordTokenizer
 from seqshell.core.tables.encoding import decode
+from seqshell.core.text_output import readable
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
 from seqshell.core.whitespace_tokenizer import WhitespaceTokenizer
 from seqshell.host import Registry
-from seqshell.training.data import large_text, part_encoding
+from seqshell.training.data import large_text, part_encoding, understanding
 from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.large_text import Halves, LargeText, cut_before_spaces, line_start
 from seqshell.training.data.part_encoding import integer_type, part_encoder
@@ -352,6 +355,36 @@ def test_stores_are_removed_with_what_unfinished_ones_left(tmp_path: Path, regis
     assert remove_stores(path.parent) == [(left, 5), (path, size)]
     assert [each.name for each in path.parent.iterdir()] == ["other.txt"]
     assert remove_stores(tmp_path / "none") == []
+
+
+def test_a_large_file_is_understood_by_its_beginning(
+    tmp_path: Path, blocks: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(understanding, "SAMPLE", 300)
+    path = tmp_path / "a.txt"
+    path.write_text(TEXT + "\n" + "a\tb\n" * 1000)
+    found = understanding.understand(path, {})
+    assert (found.task, found.lines) == ("generate", (f"a.txt: plain text, {readable(path.stat().st_size)}",))
+    path.write_text("one\tun\n" * 200)
+    assert understanding.understand(path, {}).task != "generate"
+    path.write_text("short")
+    assert understanding.understand(path, {}).lines == ("a.txt: plain text, 5 characters",)
+
+
+def test_models_clean_says_what_it_removes(
+    tmp_path: Path, blocks: None, registry: Registry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = dataclasses.replace(recipe(tmp_path), store=tmp_path / "encoded")
+    read_recipe_text(made, CharTokenizer)
+    path = stored(made, registry)
+    size = path.stat().st_size
+
+    assert main(["models", "clean", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"removed {path} ({readable(size)})\nfreed {readable(size)}\n"
+    assert main(["models", "clean", str(tmp_path), "--json"]) == 0
+    assert capsys.readouterr().out == '{"removed":[],"bytes":0}\n'
+    assert main(["models", "clean", str(tmp_path / "none")]) == 2
+    assert main(["models", "list", "all"]) == 2
 
 
 def test_a_format_of_a_file_is_found_in_its_first_block(tmp_path: Path) -> None:

@@ -230,18 +230,17 @@ def _bulk(arguments: Namespace) -> int:
     return bulk_command(arguments)
 
 
-def _add_no_options(parser: ArgumentParser) -> None:
-    pass
+def _add_models(parser: ArgumentParser) -> None:
+    from seqshell.cli.models import add_models_arguments
+
+    add_models_arguments(parser)
 
 
 def _models(arguments: Namespace) -> int:
-    from seqshell.cli.listing import models, models_as_json
+    from seqshell.cli.models import models_command
     from seqshell.cli.registry import registry_for_command
-    from seqshell.cli.result_output import print_result
 
-    registry = registry_for_command(arguments, tolerant=True)
-    print(models_as_json(registry)) if arguments.json else print_result(models(registry), sys.stdout)
-    return 0
+    return models_command(arguments, lambda: registry_for_command(arguments, tolerant=True))
 
 
 def _add_plugins(parser: ArgumentParser) -> None:
@@ -284,7 +283,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "bulk": Subcommand(
             "Translate, classify, score, forecast or trace the lines of files in many processes.", _add_bulk, _bulk
         ),
-        "models": Subcommand("List the models.", _add_no_options, _models),
+        "models": Subcommand("List the models, or remove texts that trainings have encoded.", _add_models, _models),
         "recipes": Subcommand("List the recipes, or print one.", _add_recipes, _recipes),
         "import": Subcommand("Convert weights from another program to a checkpoint.", _add_import, _import),
         "plugins": Subcommand("List, create or check plugins.", _add_plugins, _plugins),

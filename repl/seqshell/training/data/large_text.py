@@ -39,11 +39,10 @@ def is_large(path: Path) -> bool:
 
 @dataclass(frozen=True)
 class Facts:
-    """What one reading of a file shows: the sha256 of its bytes, and its length in characters and in bytes of UTF-8."""
+    """What one reading of a file shows: the sha256 of its bytes, and its length in characters."""
 
     sha256: str
     characters: int
-    num_bytes: int
 
 
 @dataclass(frozen=True)
@@ -74,11 +73,9 @@ class LargeText:
         stat = self._stat()
         state = stat.st_ino, stat.st_size, stat.st_mtime_ns
         if (known := _KNOWN.get(self)) is None or known[0] != state:
-            digest, characters, num_bytes = hashlib.sha256(), 0, 0
-            for block in self.blocks(report, digest):
-                characters += len(block)
-                num_bytes += len(block) if block.isascii() else len(block.encode("utf-8", "surrogatepass"))
-            known = _KNOWN[self] = state, Facts(digest.hexdigest(), characters, num_bytes)
+            digest = hashlib.sha256()
+            characters = sum(map(len, self.blocks(report, digest)))
+            known = _KNOWN[self] = state, Facts(digest.hexdigest(), characters)
         return known[1]
 
     def blocks(self, report: Report = unheard, digest: Any = None) -> Iterator[str]:

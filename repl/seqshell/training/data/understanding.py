@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from seqshell.core.errors import RecipeError
 from seqshell.core.model import Task
 from seqshell.core.tables.kinds import NUMBER, TIME, Content
 from seqshell.core.tables.reading import is_table_name, parse_table
-from seqshell.core.text_output import counted
+from seqshell.core.text_output import counted, readable
 from seqshell.training.classification.folders import describe_folder
 from seqshell.training.data.fasttext import is_fasttext, read_fasttext
 from seqshell.training.data.file_format import FileFormat
+from seqshell.training.data.large_text import LargeText, is_large
 from seqshell.training.data.table_tasks import (
     AS_TEXT,
     CLASS_KEYS,
@@ -44,10 +46,36 @@ def understand(path: Path, given: Mapping[str, Any]) -> Understanding:
         if task not in ("", Task.CLASSIFY):
             raise RecipeError(f"{path.name} is a folder: texts to classify, but the task is {task}")
         return Understanding(Task.CLASSIFY, {}, describe_folder(path, format))
+    if is_large(path) and (large := _of_large_file(path, format, task, data)) is not None:
+        return large
     name, text, digest, encoding = read_text_file(path, "", format)
     notes = (f"{name}: read as {encoding}",) if encoding else ()
     found = _of_text(name, text, digest, task, data)
     return Understanding(found.task, found.data, (*found.lines, *notes))
+
+
+def _of_large_file(path: Path, format: FileFormat, task: str, data: Mapping[str, Any]) -> Understanding | None:
+    """What a large file is for, if its beginning shows that it is a plain text; None for any other."""
+    text = LargeText(path, format.encoding)
+    beginning = next((start for start in accumulate(text.blocks()) if len(start) > SAMPLE), "")
+    if not beginning or (task in ("", Task.CLASSIFY) and is_fasttext(beginning)):
+        return None
+    if not _is_plain(path.name, _sample(beginning), task, data):
+        return None
+    found = _of_text(path.name, beginning, "", task, data)  # which may be in doubt
+    return Understanding(found.task, found.data, (f"{path.name}: plain text, {readable(text.size)}",))
+
+
+def _sample(text: str) -> str:
+    """The lines that show the layout of a text."""
+    return text if len(text) <= SAMPLE else text[: text.rfind("\n", 0, SAMPLE) + 1]
+
+
+def _is_plain(name: str, sample: str, task: str, data: Mapping[str, Any]) -> bool:
+    """Whether a text is for a language model."""
+    named = any(key in data for key in (*CLASS_KEYS, *PAIR_KEYS, *SERIES_KEYS))
+    is_table = is_table_name(name) or has_same_tabs(sample) or has_columns_of_numbers(name, sample)
+    return task == Task.GENERATE or not (is_table or task or named)
 
 
 def _of_text(name: str, text: str, digest: str, task: str, data: Mapping[str, Any]) -> Understanding:
@@ -56,15 +84,14 @@ def _of_text(name: str, text: str, digest: str, task: str, data: Mapping[str, An
         labels = Counter(label for label, _, _ in read_fasttext(name, text))
         numbers = f"{counted(labels.total(), 'text')}, {counted(len(labels), 'label')} before them, as for fastText"
         return Understanding(Task.CLASSIFY, {}, (f"{name}: {numbers}",))
-    sample = text if len(text) <= SAMPLE else text[: text.rfind("\n", 0, SAMPLE) + 1]
+    sample = _sample(text)
     named = any(key in data for key in (*CLASS_KEYS, *PAIR_KEYS, *SERIES_KEYS))
-    is_table = is_table_name(name) or has_same_tabs(sample) or has_columns_of_numbers(name, sample)
     if not task and not named and has_tagged_words(sample):
         raise RecipeError(
             f"{name} looks like a file with a tag for each word and blank lines between sentences (CoNLL); "
             f"there is no task for it yet; {AS_TEXT}"
         )
-    if task == Task.GENERATE or not (is_table or task or named):
+    if _is_plain(name, sample, task, data):
         return Understanding(Task.GENERATE, {}, (f"{name}: plain text, {counted(len(text), 'character')}",))
     wanted = [str(data[key]) for key in (*CLASS_KEYS, *PAIR_KEYS) if data.get(key)]
     try:

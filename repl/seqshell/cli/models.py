@@ -1,0 +1,69 @@
+"""`seqshell models`: list and clean. The caller adds the common options."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from seqshell.cli.listing import models, models_as_json
+from seqshell.cli.progress import print_json
+from seqshell.cli.result_output import print_result
+from seqshell.core import paths
+from seqshell.core.errors import UsageError
+from seqshell.core.named_files import named_path
+from seqshell.core.sanitize import safe
+from seqshell.core.text_output import readable
+
+if TYPE_CHECKING:
+    from seqshell.host import Registry
+
+
+def add_models_arguments(parser: ArgumentParser) -> None:
+    """The options of `seqshell models`."""
+    parser.add_argument(
+        "action",
+        nargs="?",
+        default="list",
+        choices=["list", "clean"],
+        help="list the models (default); clean: remove the texts that trainings have encoded, which the next training "
+        "on them encodes again",
+    )
+    parser.add_argument(
+        "folders",
+        nargs="*",
+        metavar="FOLDER",
+        help="clean: where checkpoints were written with --out; default: your models folder",
+    )
+
+
+def models_command(arguments: Namespace, registry: Callable[[], Registry]) -> int:
+    """Run the action and return the exit code."""
+    if arguments.action == "clean":
+        return _clean(arguments)
+    if arguments.folders:
+        raise UsageError(
+            f"unexpected {arguments.folders[0]!r}; usage: seqshell models, or seqshell models clean [FOLDER ...]"
+        )
+    found = registry()
+    print(models_as_json(found)) if arguments.json else print_result(models(found), sys.stdout)
+    return 0
+
+
+def _clean(arguments: Namespace) -> int:
+    """Remove encoded texts; print what was removed and how much space that freed."""
+    from seqshell.training.data.token_store import FOLDER, remove_stores
+
+    folders = [named_path(each) for each in arguments.folders] or [paths.folder("models")]
+    if missing := [each for each in folders if arguments.folders and not each.is_dir()]:
+        raise UsageError(f"{missing[0]} is not a folder")
+    removed = [each for folder in folders for each in remove_stores(folder / FOLDER)]
+    total = sum(size for _, size in removed)
+    if arguments.json:
+        print_json({"removed": [{"path": str(path), "bytes": size} for path, size in removed], "bytes": total})
+        return 0
+    for path, size in removed:
+        print(safe(f"removed {path} ({readable(size)})"))
+    print(f"freed {readable(total)}" if removed else "nothing to remove: no encoded texts")
+    return 0
