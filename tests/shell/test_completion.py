@@ -159,6 +159,9 @@ def test_files_are_completed_after_an_at_sign_and_in_file_arguments(folder):
         assert texts(anybody, "/feed @@po") == []
         assert texts(anybody, "/feed @nowhere/") == []
     assert texts(shell, "/feed @.h") == ["/feed @.hidden"]
+    assert texts(shell, "/feed ") == ['/feed @"my poem.txt"', "/feed @poems/"]
+    assert texts(shell, "/feed po") == texts(shell, "/feed my ") == texts(shell, "/neuron 0[0] po") == []  # a text
+    assert texts(shell, "/probe po") == ["/probe poems/"]
     assert texts(shell, "/text -o po") == ["/text -o poems/"]
     assert texts(shell, "/source po") == ["/source poems/"]
     assert texts(shell, "/load ./po") == ["/load ./poems/"]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MAX_COMPLETIONS = 500  # completions
 _OPTION_IN_USAGE = re.compile(r"\[-[^]]*\]")
+_FILE_IN_USAGE = re.compile(r"(?<!@)\bFILE\b|\.tsv\b")
 
 
 @dataclass(frozen=True)
@@ -101,8 +102,10 @@ def _arguments(shell: Shell | None, name: str, rest: str, word: str) -> Iterator
         yield from ((option.flag, option.help) for option in command.options if option.flag.startswith(word))
     yield from _offered(shell, f"/{command.name}", command.complete, rest, word)
     usage = _OPTION_IN_USAGE.sub("", command.usage)
-    if "FILE" in usage:
+    if _FILE_IN_USAGE.search(usage):
         yield from files(word)
+    elif "@FILE" in usage and not rest.strip():  # later words may be those of a TEXT
+        yield from files("", "@")
     elif "PATH" in usage and _is_path(word):
         yield from files(word, ending=paths.ENDING)
 
