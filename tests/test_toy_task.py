@@ -44,6 +44,7 @@ from seqshell.terminal.printer import Printer
 from seqshell.terminal.repl import Repl
 from seqshell.terminal.signals import Signals
 from seqshell.testing import check_architecture, failed
+from seqshell.training.distributed.group import ALONE
 from seqshell.training.evaluation_result import Evaluation
 from seqshell.training.language.corpus import read_recipe_text
 from seqshell.training.language.objective import LanguageObjective, make_streams
@@ -116,7 +117,7 @@ class UpperObjective(LanguageObjective):
         logits, state = module(ids, state)
         return BatchLoss(functional.cross_entropy(logits.flatten(0, 1), targets.flatten()), state)
 
-    def validate(self, module):
+    def validate(self, module, group=ALONE):
         with torch.inference_mode():
             found = self.loss(module, (self.validation_ids[None],), module.initial_state(1))
         return {"nats": float(found.loss)}

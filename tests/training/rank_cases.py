@@ -143,6 +143,7 @@ def results(folder: Path, group: Group | None = None) -> dict[str, dict[str, tor
         found[name] = {
             "losses": torch.tensor([record["loss"] for record in run.progress.history if "loss" in record]),
             **{f"state {number}": leaf for number, leaf in enumerate(leaves(run.group.whole_state(run.state)))},
+            **{f"validation {name}": torch.tensor(value) for name, value in run.validate().items()},
             **{f"{of} {key}": each.clone() for of in kept for key, each in kept[of].state_dict().items()},
         }
     return found
@@ -155,7 +156,8 @@ def main(folder: Path) -> None:
     with joined() as group:
         found = results(folder / str(group.rank), group)
         if group.is_writer:
-            torch.save(found, folder / "two.pt")
+            torch.save(found, folder / "part.pt")
+            (folder / "part.pt").rename(folder / "two.pt")
         rank = group.rank
     (folder / f"code{rank}").write_text(str(run_program(long_training(folder))))
     sys.exit(run_program([*long_training(folder), "--resume"]))

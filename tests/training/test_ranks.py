@@ -60,7 +60,7 @@ def both(folder: Path, ranks: list[subprocess.Popen[str]]) -> tuple[Results, Res
 
 def wait_for(path: Path, ranks: list[subprocess.Popen[str]]) -> None:
     """Wait until the processes have written a file."""
-    while not path.exists():
+    while not path.exists() or not path.stat().st_size:
         assert all(each.poll() is None for each in ranks)
         time.sleep(0.05)
 

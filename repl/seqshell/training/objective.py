@@ -13,6 +13,7 @@ from seqshell.core.events import Table
 from seqshell.core.state import State
 from seqshell.host import Registry
 from seqshell.models.task_parts.parts import Inputs
+from seqshell.training.distributed.group import ALONE, Group
 
 Metrics = dict[str, Any]
 TrainingBatch = tuple[NDArray[Any], ...]  # the arrays of one batch
@@ -77,8 +78,11 @@ class Objective(Protocol):
     def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> BatchLoss:
         """The losses of a batch. step: optimizer steps so far."""
 
-    def validate(self, module: Any) -> Metrics:
-        """Metrics on the validation data. The first one selects the weights to keep; lower is better."""
+    def validate(self, module: Any, group: Group = ALONE) -> Metrics:
+        """Metrics on the validation data. The first one selects the weights to keep; lower is better.
+
+        group: the processes that validate together, with the same result in each.
+        """
 
     def is_perfect(self, metrics: Metrics) -> bool:
         """True if further training cannot improve the metrics of `validate` noticeably."""

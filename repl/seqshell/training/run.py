@@ -135,7 +135,7 @@ class Run:
     def validate(self) -> Metrics:
         """The metrics of the averaged weights on the validation data."""
         self.average.eval()
-        return self.group.from_writer(lambda: self.objective.validate(self.average))
+        return self.objective.validate(self.average, self.group)
 
     def keep_if_best(self, record: Metrics) -> None:
         """Keep the averaged weights if the record of their validation is the best so far."""

@@ -49,6 +49,7 @@ from seqshell.training.classification.tables import metrics_table
 from seqshell.training.data.batches import Ids, group_by_length, pad
 from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.data.vocabularies import train_tokenizer
+from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.preparation import Prepared, check_config, tokenizer_type
@@ -209,12 +210,14 @@ class ClassificationObjective:
             unit=unit_of(self.tokenizer),
         )
 
-    def validate(self, module: Any) -> Metrics:
+    def validate(self, module: Any, group: Group = ALONE) -> Metrics:
         """Nats, accuracy, macro recall and macro F1; first, unless it is the nats, 1 - the recipe's criterion."""
         examples = self._validation
-        logs = np.zeros((len(examples.ids), len(self.labels)), np.float32)
-        for rows, found in predictions(module, examples.ids, causal=self.architecture.causal):
+        own = examples.ids[group.rows]
+        logs = np.zeros((len(own), len(self.labels)), np.float32)
+        for rows, found in predictions(module, own, causal=self.architecture.causal):
             logs[rows] = found
+        logs = np.stack(group.interleaved(list(logs)))
         predicted = np.full(len(self.split_of.validation), UNREAD)
         predicted[list(examples.rows)] = logs.argmax(1)
         counts = confusion(self._label_numbers(self.split_of.validation), predicted.tolist(), len(self.labels))

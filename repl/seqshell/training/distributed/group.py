@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import Tensor
 
 from seqshell.core.state import State, leaves
 from seqshell.training.distributed.gradients import waiting_gradients
-from seqshell.training.objective import Objective, TrainingBatch
+
+if TYPE_CHECKING:
+    from seqshell.training.objective import Objective, TrainingBatch
 
 Value = TypeVar("Value")
 Gradients = dict[str, Tensor]
@@ -68,6 +70,14 @@ class Group:
         """The losses of a whole batch. losses: of this process' part; share: see `part`."""
         return dict(losses)
 
+    def total(self, value: float) -> float:
+        """The sum of a value over all processes."""
+        return value
+
+    def interleaved(self, own: Sequence[Value]) -> Sequence[Value]:
+        """What all processes have found for their `rows` of a sequence, in its order."""
+        return own
+
     def agree(self, stop: int, is_due: bool = False) -> tuple[int, bool]:
         """The largest `stop` of all processes, and `is_due` of the writer."""
         self.stop = max(self.stop, int(stop))
@@ -95,3 +105,6 @@ class Group:
 
     def meet(self) -> None:
         """Wait until all processes are here."""
+
+
+ALONE = Group()  # for what one process computes of a training

@@ -7,7 +7,7 @@ weighted by the number of targets, so that they are those of the whole batch, as
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -78,6 +78,18 @@ class Ranks(Group):
         self._sum(sums)
         return dict(zip(losses, sums.tolist(), strict=True))
 
+    def total(self, value: float) -> float:
+        sums = torch.tensor([value], dtype=torch.float64)
+        self._sum(sums)
+        return sums.item()
+
+    def interleaved(self, own: Sequence[Value]) -> list[Value]:
+        parts = self._of_all(own)
+        whole: list[Any] = [None] * sum(map(len, parts))
+        for rank, part in enumerate(parts):
+            whole[rank :: self.size] = part
+        return whole
+
     def agree(self, stop: int, is_due: bool = False) -> tuple[int, bool]:
         stop = max(int(stop), self.watch.orphaned)
         wishes = torch.tensor([stop, is_due and self.is_writer], dtype=torch.int64)
@@ -113,9 +125,7 @@ class Ranks(Group):
         return found
 
     def check_same(self, name: str, value: Any) -> None:
-        values: list[Any] = [None] * self.size
-        with self._meeting():
-            dist.all_gather_object(values, value)
+        values = self._of_all(value)
         if others := [rank for rank, other in enumerate(values) if other != values[0]]:
             raise RecipeError(f"rank {others[0]} has other {name} than rank 0")
 
@@ -161,6 +171,12 @@ class Ranks(Group):
     def _broadcast(self, found: list[Any]) -> None:
         with self._meeting():
             dist.broadcast_object_list(found, 0)
+
+    def _of_all(self, value: Any) -> list[Any]:
+        values: list[Any] = [None] * self.size
+        with self._meeting():
+            dist.all_gather_object(values, value)
+        return values
 
     def _gathered(self, value: Any) -> list[Any]:
         """The values of all processes for the writer; [] for the others."""

@@ -23,6 +23,7 @@ from seqshell.host import Registry, resolve
 from seqshell.models.series_header import LONGEST_EXAMPLE
 from seqshell.models.task_parts.parts import Inputs
 from seqshell.training.auxiliary import auxiliary_losses
+from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.forecasting.chunks import Chunks
 from seqshell.training.forecasting.data import Numbers, Scale, SeriesData, read_series
 from seqshell.training.forecasting.evaluation import forecasts, measure, observed, positions_before
@@ -153,9 +154,9 @@ class ForecastObjective:
         """Give the quantiles of a module with a linear part their levels on the validation rows."""
         calibrate(module, self.parts, self.horizon, self.levels)
 
-    def validate(self, module: Any) -> Metrics:
+    def validate(self, module: Any, group: Group = ALONE) -> Metrics:
         """mse and mae over the whole horizon; the one that the point is trained with comes first."""
-        found = averaged([self._errors(module, part) for part in self.parts])
+        found = averaged(group.interleaved([self._errors(module, part) for part in self.parts[group.rows]]))
         metrics = {name: found[name][str(self.horizon)] for name in ("mse", "mae")}
         first = self.recipe.training.point_loss
         return {first: metrics[first], **metrics}
@@ -165,10 +166,8 @@ class ForecastObjective:
         return bool(metrics["mse"] <= CERTAIN**2)
 
     def summary(self, metrics: Metrics) -> str:
-        return (
-            ", ".join(f"{name.upper()} {value:.4f}" for name, value in metrics.items())
-            + f" over {_steps(self.horizon)}"
-        )
+        listed = ", ".join(f"{name.upper()} {value:.4f}" for name, value in metrics.items())
+        return f"{listed} over {_steps(self.horizon)}"
 
     def measure(self, module: Any) -> Metrics:
         """The errors on the test rows, or on the validation rows if there are none, beside those of the baselines."""

@@ -26,6 +26,7 @@ from seqshell.core.units import in_unit
 from seqshell.host import Registry
 from seqshell.training.chunked_loss import most_targets
 from seqshell.training.data.text import encode, read_text
+from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.optimizer import device_of
 from seqshell.training.provenance import file_format
 from seqshell.training.torch_module import torch_module_on
@@ -41,45 +42,57 @@ def targets_together(num_tokens: int, vocab_size: int) -> int:
 
 
 @torch.inference_mode()
-def carried(module: nn.Module, ids: NDArray[Any], vocab_size: int, *, batch_size: int = 1) -> float:
+def carried(
+    module: nn.Module, ids: NDArray[Any], vocab_size: int, *, batch_size: int = 1, group: Group = ALONE
+) -> float:
     """Mean nats of ids[1:] in one pass with the state carried. module: in eval mode.
 
     batch_size: number of contiguous streams, each from the initial state. More are faster and slightly worse; the
-    protocol is 1.
+    protocol is 1. group: the processes that divide the streams among them.
     """
     length = (ids.size - 1) // batch_size
     span = max(1, min(CHUNK, most_targets(vocab_size) // batch_size))
-    inputs, targets = (ids[first : length * batch_size + first].reshape(batch_size, length) for first in (0, 1))
-    state: State = module.initial_state(batch_size)  # type: ignore[operator]  # a SequenceModel has it
+    streams = (ids[first : length * batch_size + first].reshape(batch_size, length) for first in (0, 1))
+    inputs, targets = (each[group.rows] for each in streams)
+    if not len(inputs):
+        return group.total(0.0) / (length * batch_size)
+    state: State = module.initial_state(len(inputs))  # type: ignore[operator]  # a SequenceModel has it
     total = 0.0
     for start in range(0, length, span):
         some, expected = (_tensor(each[:, start : start + span]) for each in (inputs, targets))
         nats, state = _nats(module, some, expected, state)
         total += nats
-    return total / (length * batch_size)
+    return group.total(total) / (length * batch_size)
 
 
 @torch.inference_mode()
 def cold_blocks(
-    module: nn.Module, ids: NDArray[Any], vocab_size: int, *, block: int = BLOCK, batch_size: int = 64
+    module: nn.Module,
+    ids: NDArray[Any],
+    vocab_size: int,
+    *,
+    block: int = BLOCK,
+    batch_size: int = 64,
+    group: Group = ALONE,
 ) -> float:
     """Mean nats of ids[1:] in blocks of `block` targets, the last one shorter.
 
     Each block starts from the initial state and reads the token before its first target. module: in eval mode.
-    batch_size: blocks per call, fewer if the vocabulary is large; does not change the result.
+    batch_size: blocks per call, fewer if the vocabulary is large; does not change the result. group: the processes that
+    divide the blocks among them.
     """
     batch_size = max(1, min(batch_size, most_targets(vocab_size) // block))
     number = ids.size - 1
     whole = number // block * block
     total = 0.0
-    for start in range(0, whole, batch_size * block):
+    for start in range(0, whole, batch_size * block)[group.rows]:
         end = min(start + batch_size * block, whole)
         some, expected = (_tensor(ids[start + first : end + first]).view(-1, block) for first in (0, 1))
         total += _nats(module, some, expected, module.initial_state(len(some)))[0]  # type: ignore[operator]  # a SequenceModel has it
-    if whole < number:
+    if whole < number and group.is_writer:
         some, expected = (_tensor(ids[whole + first : number + first])[None] for first in (0, 1))
         total += _nats(module, some, expected, module.initial_state(1))[0]  # type: ignore[operator]  # as above
-    return total / number
+    return group.total(total) / number
 
 
 def measure(module: nn.Module, tokenizer: Tokenizer, text: str) -> dict[str, dict[str, float]]:

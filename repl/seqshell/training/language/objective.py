@@ -29,6 +29,7 @@ from seqshell.training.chunked_loss import is_in_parts, sequence_loss, token_nat
 from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.data.text import SplitText, Streams, fit_sizes
 from seqshell.training.decoders import make_decoder
+from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.language import evaluation
 from seqshell.training.language.corpus import read_recipe_text
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
@@ -117,13 +118,13 @@ class LanguageObjective:
         auxiliary = auxiliary_losses(module, logits, targets, torch.ones_like(targets, dtype=torch.bool))
         return BatchLoss(token_nats(logits, targets, label_smoothing=smoothing), state, auxiliary)
 
-    def validate(self, module: Any) -> Metrics:
+    def validate(self, module: Any, group: Group = ALONE) -> Metrics:
         """Nats by a usual protocol: blocks of 256 for characters, else with the state carried in a few streams."""
         ids, size = self.validation_ids, self.tokenizer.size
         if self.tokenizer.name == "char":
-            return {"blocks256": evaluation.cold_blocks(module, ids, size)}
+            return {"blocks256": evaluation.cold_blocks(module, ids, size, group=group)}
         streams = max(1, min(evaluation.STREAMS, ids.size // evaluation.BLOCK))
-        return {"carry": evaluation.carried(module, ids, size, batch_size=streams)}
+        return {"carry": evaluation.carried(module, ids, size, batch_size=streams, group=group)}
 
     def is_perfect(self, metrics: Metrics) -> bool:
         """True if the next token is certain everywhere, as in a periodic text."""

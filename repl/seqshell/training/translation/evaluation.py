@@ -31,6 +31,7 @@ from seqshell.session.cores import num_threads
 from seqshell.session.given import TranslationSource
 from seqshell.session.unknown_words import UnknownWords
 from seqshell.training.data.batches import Ids, pair_arrays
+from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.evaluation_result import Evaluation
 from seqshell.training.optimizer import device_of, on_device
 from seqshell.training.translation import bleu
@@ -140,18 +141,20 @@ def evaluate_pairs(
 
 
 @torch.inference_mode()
-def teacher_forced(module: nn.Module, sources: Sequence[Ids], targets: Sequence[Ids]) -> float:
+def teacher_forced(module: nn.Module, sources: Sequence[Ids], targets: Sequence[Ids], group: Group = ALONE) -> float:
     """Mean nats of a target token, EOS included, given the correct tokens before it; NaN without pairs.
 
-    module: a Seq2Seq in eval mode, on any device. sources, targets: ids without specials.
+    module: a Seq2Seq in eval mode, on any device. sources, targets: ids without specials. group: the processes that
+    divide the pairs among them.
     """
     order = sorted(range(len(sources)), key=lambda row: (len(targets[row]), len(sources[row])))
     total, count = 0.0, 0
-    for start in range(0, len(order), ROWS):
+    for start in range(0, len(order), ROWS)[group.rows]:
         rows = order[start : start + ROWS]
         arrays = pair_arrays([sources[row] for row in rows], [targets[row] for row in rows])
         nats, number = pair_loss(module, *on_device(module, arrays))
         total, count = total + nats.item(), count + int(number)
+    total, count = group.total(total), int(group.total(count))
     return total / count if count else math.nan
 
 

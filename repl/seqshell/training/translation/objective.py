@@ -25,6 +25,7 @@ from seqshell.training.data.batches import Ids, Resplit, group, pair_arrays, spl
 from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.decoders import make_decoder
+from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.parent import open_parent
@@ -163,16 +164,16 @@ class TranslationObjective:
         )
 
     @torch.inference_mode()
-    def validate(self, module: Any) -> Metrics:
+    def validate(self, module: Any, group: Group = ALONE) -> Metrics:
         """Teacher-forced nats and perplexity per token, exact matches and, if sacrebleu is installed, BLEU.
 
         Exact matches (0 to 1) and BLEU are of the first sentences, translated greedily.
         """
         pairs = self._validation
-        nats = teacher_forced(module, pairs.sources, pairs.targets)
+        nats = teacher_forced(module, pairs.sources, pairs.targets, group)
         metrics = {"nats": nats, "perplexity": math.exp(min(700.0, nats))}
         expected = pairs.texts.targets[:VALIDATION_SENTENCES]
-        found = self._translated(module, pairs.sources[:VALIDATION_SENTENCES])
+        found = group.interleaved(self._translated(module, pairs.sources[:VALIDATION_SENTENCES][group.rows]))
         metrics["exact"] = exact_match(found, expected)
         if bleu.is_available():
             metrics["bleu"] = bleu.bleu(found, expected).value
