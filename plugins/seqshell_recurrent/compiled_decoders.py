@@ -2,23 +2,47 @@
 
 from __future__ import annotations
 
-from seqshell.layers import CompiledStack
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from seqshell import Rule, State
+from seqshell.layers import CompiledStack, OutputStack
 from seqshell_recurrent import decoders
 
 
-class RNNDecoder(decoders.RNNDecoder):
+class _DrawsBlocks:
+    """A decoder that draws tokens itself; see seqshell.Decoder."""
+
+    stack: OutputStack
+
+    def draw_block(
+        self,
+        outputs: NDArray[Any],
+        state: State,
+        rules: Sequence[Rule],
+        excluded: Sequence[int],
+        numbers: Sequence[float],
+    ) -> tuple[list[int], list[NDArray[Any]], list[State]] | None:
+        """As Decoder.draw_block."""
+        assert isinstance(self.stack, CompiledStack)
+        return self.stack.draw_block(outputs, state, rules, excluded, numbers)
+
+
+class RNNDecoder(_DrawsBlocks, decoders.RNNDecoder):
     """The simple recurrent network. State: one array [B, L, H]."""
 
     stack_class = CompiledStack
 
 
-class LSTMDecoder(decoders.LSTMDecoder):
+class LSTMDecoder(_DrawsBlocks, decoders.LSTMDecoder):
     """Long short-term memory. State: LSTMState(hidden, cell), [B, L, H] each."""
 
     stack_class = CompiledStack
 
 
-class GRUDecoder(decoders.GRUDecoder):
+class GRUDecoder(_DrawsBlocks, decoders.GRUDecoder):
     """The gated recurrent unit. State: one array [B, L, H]."""
 
     stack_class = CompiledStack

@@ -24,6 +24,12 @@ class Decoder(Protocol):
     Optional method: trace(inputs [B, T], state) -> the outputs [B, T, V], the state, and by name [B, T, ...]: each leaf
     after each input, by its address (`by_address`), unless it does not change, and anything else, such as gates. Of a
     leaf that grows, what each input added. Without it, the host reads the inputs one by one.
+
+    Optional method: draw_block(outputs [1, V], state, rules, excluded, numbers) -> (ids, outputs, states): it draws
+    tokens and reads them itself, at most one for each of `numbers` (see Draw), and returns their ids, and the outputs
+    [1, V] and the state after each of them, as lists. rules: those of the samplers; excluded: ids that are not drawn.
+    It draws the same tokens as Shortlist does, and none from the first on of which it is not certain. None: it cannot
+    follow these rules.
     """
 
     def initial_state(self, batch_size: int = 1) -> State:

@@ -39,6 +39,8 @@ class Chain:
     excluded: ids that are never drawn. with_chance: False leaves out the samplers with `about_chance`. copying: changes
     the logits before the first sampler, where the attention is given. A chain stores nothing between calls: the
     memories, one per sampler, belong to the caller.
+
+    rules: what the whole chain does, if that depends on nothing but the logits; else None.
     """
 
     def __init__(
@@ -61,6 +63,8 @@ class Chain:
         self._parts = tuple(_parts(self._stages))
         rules_alone = copying is None and not self._updates and all(part.rules is not None for part in self._parts)
         self._only_rules = tuple(rule for part in self._parts for rule in part.rules or ()) if rules_alone else None
+        self.rules = None if self._only_rules is None else tuple(rule for _, rule in self._only_rules)
+        self.excluded = tuple(sorted(excluded))
 
     @property
     def remembers(self) -> bool:

@@ -27,6 +27,7 @@ from seqshell.core.shortlist import Shortlist
 from seqshell.core.state import attention_of
 from seqshell.decoding.chain import Chain
 
+BLOCK = 16  # tokens that a decoder may draw itself between two looks at the keyboard
 Pick = Callable[[Shortlist, Draw, int], int]
 
 
@@ -81,7 +82,19 @@ def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick
     ended: set[int] = set()
     prefix, positions = request.prefix, start.positions
     by_rules, remembers = chain.shortlist_by_rules, chain.remembers
+    blocks = pick is _drawn and num_rows == 1 and chain.rules is not None and getattr(decoder, "draws_blocks", False)
     while True:
+        if blocks and step >= len(prefix):
+            first, number = positions[0] + step, min(BLOCK, max(1, request.stop.max_tokens - step))
+            numbers = [draw.uniform(position) for position in range(first, first + number)]
+            found = decoder.draw_block(outputs, state, chain.rules, chain.excluded, numbers)  # type: ignore[attr-defined]
+            blocks = found is not None
+            for token, outputs, state in zip(*(found or ((), (), ())), strict=True):
+                histories[0].append(token)
+                step += 1
+                yield Advanced(np.array([token]), state, outputs, tuple(memories))
+            if found and len(found[0]) == number:
+                continue
         attention = attention_of(state) if request.copying is not None else None
         tokens = np.empty(num_rows, np.int64)
         for row, ids in enumerate(histories):

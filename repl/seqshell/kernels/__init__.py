@@ -2,7 +2,9 @@
 
     layout       the words that a kernel is called with
     lanes        vectors of 16 numbers for numba
-    steps        the kernels
+    scalars      single numbers for numba
+    steps        the kernels of time steps
+    draws        the kernels that draw tokens between steps
     compilation  makes the object code; `python -m seqshell.kernels` runs it
     cache        the file of the object code
     loading      loads the file with llvmlite alone, without numba

@@ -13,7 +13,7 @@ from seqshell.core.atomic_write import replacing
 from seqshell.core.errors import UsageError
 
 MAGIC = b"seqshell kernels 1\n"
-SOURCES = ("layout", "lanes", "steps", "compile")
+SOURCES = ("layout", "lanes", "steps", "scalars", "draws", "compile")
 ENDING = ".o"
 MOST = 20  # files; the oldest are removed
 MAX_BYTES = 10_000_000

@@ -75,13 +75,13 @@ def object_code() -> bytes:
     from llvmlite import binding
     from numba import types
 
-    from seqshell.kernels import steps
+    from seqshell.kernels import draws, steps
 
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     module = binding.parse_assembly("")
     for name in Kernels._fields:
-        kernel = getattr(steps, name)
+        kernel = getattr(draws if name == "block" else steps, name)
         kernel.compile((types.int64,))
         (result,) = kernel.overloads.values()
         entry = ENTRY.format(prefix=PREFIX, name=name, inner=result.fndesc.llvm_func_name)

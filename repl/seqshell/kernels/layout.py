@@ -7,7 +7,7 @@ marked (array) are the id of a numpy array: the model's word ARRAY says where it
 
 from __future__ import annotations
 
-from struct import Struct
+from struct import Struct, pack
 
 WORD = 8  # bytes
 
@@ -46,6 +46,26 @@ STEPS = 2  # T
 STATES = 3  # (array) BEFORE, CELL_BEFORE, AFTER, CELL_AFTER
 PRODUCTS = 7  # (array) [T, G]
 advance_words = Struct("8q").pack
+
+# Tokens that are drawn and read: these words, and then a record for each token.
+TABLE, TABLE_ROW = 1, 2  # (array) the first layer's input products of every token [V, G]; bytes of a row
+STATE = 3  # (array) BEFORE and CELL_BEFORE
+BLOCK_OUTPUTS = 5  # (array) [L, H], as OUTPUTS
+GIVEN = 6  # (array) [V]: the logits that the first token is drawn from
+RULES, NUM_RULES = 7, 8  # (array) [R, 2] float64: a kind of rule, and its number
+NUMBERS, NUM_TOKENS = 9, 10  # (array) [N] float64: what draws the tokens; N
+TOKENS = 11  # (array) [N]: room for the ids, of which the one after the last is -1
+SCRATCH = 12  # (array) [3, V] float64
+NEW = 13  # where the records begin: (array) AFTER, CELL_AFTER and LOGITS
+NEW_RECORD = 3  # words
+
+# Kinds of rules.
+EXCLUDE, DIVIDE, KEEP_BEST, KEEP_NEAR, KEEP_MASS = range(5)
+
+
+def block_words(*words: int) -> bytes:
+    """The words of a block, of MODEL and then in the order above."""
+    return pack(f"{len(words)}q", *words)
 
 
 def array_offset() -> int:

@@ -17,6 +17,7 @@ class Kernels(NamedTuple):
 
     step: Callable[[bytes], None]
     advance: Callable[[bytes], None]
+    block: Callable[[bytes], None]
 
 
 _engines: list[Any] = []  # the memory of the code belongs to them

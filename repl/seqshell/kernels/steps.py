@@ -212,17 +212,9 @@ def array(call, model, place):
 
 
 @kernel
-def step(call):
-    """One step of all layers and of the read-out. call: the address of the words from MODEL to LOGITS."""
-    model = word(call + MODEL * WORD)
+def model_step(model, first, inputs, before, cell_before, after, cell_after, outputs, logits):
+    """One step of all layers and of the read-out, with the addresses of what `layout` names."""
     size = word(model + SIZE * WORD)
-    first = array(call, model, FIRST) + word(call + OFFSET * WORD)
-    inputs = array(call, model, INPUTS)
-    before = array(call, model, BEFORE)
-    cell_before = array(call, model, CELL_BEFORE)
-    after = array(call, model, AFTER)
-    cell_after = array(call, model, CELL_AFTER)
-    outputs = array(call, model, OUTPUTS)
     record = model + LAYERS * WORD
     for layer in range(word(model + DEPTH * WORD)):
         if layer > 0:
@@ -240,10 +232,23 @@ def step(call):
         after += 4 * size
         cell_after += 4 * size
         record += RECORD * WORD
-    logits = array(call, model, LOGITS)
     if logits != 0:
         bias, weights = word(model + READ_BIAS * WORD), word(model + READ_WEIGHTS * WORD)
         simple(LINEAR, bias, inputs, size, size, weights, word(model + NUM_OUTPUTS * WORD), inputs, 0, logits)
+
+
+@kernel
+def step(call):
+    """One step of all layers and of the read-out. call: the address of the words from MODEL to LOGITS."""
+    model = word(call + MODEL * WORD)
+    first = array(call, model, FIRST) + word(call + OFFSET * WORD)
+    inputs = array(call, model, INPUTS)
+    before = array(call, model, BEFORE)
+    cell_before = array(call, model, CELL_BEFORE)
+    after = array(call, model, AFTER)
+    cell_after = array(call, model, CELL_AFTER)
+    outputs, logits = array(call, model, OUTPUTS), array(call, model, LOGITS)
+    model_step(model, first, inputs, before, cell_before, after, cell_after, outputs, logits)
 
 
 @kernel

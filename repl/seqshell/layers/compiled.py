@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.core.shortlist import Divide, KeepBest, KeepMass, KeepNear, Rule
 from seqshell.core.state import State
 from seqshell.kernels import layout
 from seqshell.kernels.layout import advance_words, step_words
@@ -42,6 +43,16 @@ KINDS: Mapping[type[Any], int] = MappingProxyType(
 )
 STACKS = RecurrentStack, ResidualStack
 COMPILED = kernels()
+RULE_KINDS: Mapping[type[Any], int] = MappingProxyType(
+    {
+        Divide: layout.DIVIDE,
+        KeepBest: layout.KEEP_BEST,
+        KeepNear: layout.KEEP_NEAR,
+        KeepMass: layout.KEEP_MASS,
+    }
+)
+# Larger models draw and read one token at a time, because a block would take long, and the rest of a step little.
+MOST_UNITS, MOST_OUTPUTS = 256, 512
 
 
 class CompiledStack(OutputStack):
@@ -58,6 +69,7 @@ class CompiledStack(OutputStack):
         self._shape = (1, len(stack.layers), stack.layers[0].hidden_size)
         if type(stack) not in STACKS or any(type(layer) not in KINDS for layer in stack.layers):
             self.backend = "numpy"
+            self._has_blocks = False
             return
         self._kept: list[Floats] = []  # the arrays whose addresses the kernels have
         self._layer_outputs: tuple[int, int] | None = None  # of a step, [L, H]; None: they are the hidden states
@@ -70,6 +82,12 @@ class CompiledStack(OutputStack):
         self._number_of = {id(layer): number for number, layer in enumerate(stack.layers)}
         table = stack.table_for(1)
         self._table = None if table is None else np.ascontiguousarray(table, np.float32)
+        num_outputs = 0 if readout is None else readout.weight.shape[1]
+        self._scratch = np.empty(3 * num_outputs, np.float64)
+        self._coded: tuple[Any, Any] = ((), ())
+        self._codes = _codes((), (), 0)
+        self._has_blocks = self._table is not None and len(self._table) == num_outputs <= MOST_OUTPUTS
+        self._has_blocks = self._has_blocks and stack.layers[0].hidden_size <= MOST_UNITS
 
     def step(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
         """As OutputStack.step."""
@@ -105,6 +123,55 @@ class CompiledStack(OutputStack):
         if logits is not None:
             return logits, state
         return (new[0][:, -1] if outputs is None else outputs[-1:]), state
+
+    def draw_block(
+        self,
+        outputs: Floats,
+        state: State,
+        rules: Sequence[Rule],
+        excluded: Sequence[int],
+        numbers: Sequence[float],
+    ) -> tuple[list[int], list[Floats], list[State]] | None:
+        """As Decoder.draw_block. None for rules without a kernel, and for a large model."""
+        if self._table is None or not self._has_blocks:
+            return None
+        if (rules, excluded) != self._coded:
+            self._coded, self._codes = (rules, excluded), _codes(rules, excluded, len(self._table))
+        if self._codes is None:
+            return None
+        parts = parts_of(state) if state is self._last else self._checked(state)
+        given = np.ascontiguousarray(outputs, np.float32)
+        number, chances, tokens = len(numbers), np.array(numbers, np.float64), np.full(len(numbers), -1, np.int64)
+        layer_outputs = None if self._layer_outputs is None else np.empty(self._layer_outputs, np.float32)
+        new = [[np.empty(self._shape, np.float32) for _ in parts] for _ in range(number)]
+        logits = [np.empty(outputs.shape, np.float32) for _ in range(number)]
+        records: list[int] = []
+        for arrays, row in zip(new, logits, strict=True):
+            records += (id(arrays[0]), id(arrays[-1]), id(row))
+        COMPILED.block(
+            layout.block_words(
+                self._model,
+                id(self._table),
+                self._table.strides[0],
+                id(parts[0]),
+                id(parts[-1]),
+                0 if layer_outputs is None else id(layer_outputs),
+                id(given),
+                id(self._codes),
+                len(self._codes),
+                id(chances),
+                number,
+                id(tokens),
+                id(self._scratch),
+                *records,
+            )
+        )
+        ids = tokens.tolist()
+        drawn = ids.index(-1) if -1 in ids else number
+        states = [state_of(arrays) for arrays in new[:drawn]]
+        if states:
+            self._last = states[-1]
+        return ids[:drawn], logits[:drawn], states
 
     def feed(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
         """As OutputStack.feed."""
@@ -193,3 +260,13 @@ class CompiledStack(OutputStack):
         array = np.ascontiguousarray(array, np.float32)
         self._kept.append(array)
         return array.ctypes.data
+
+
+def _codes(rules: Sequence[Rule], excluded: Sequence[int], size: int) -> NDArray[np.float64] | None:
+    """The rules as the kernels read them, [R, 2]; None if there is no kernel for one of them. size: V."""
+    rows: list[tuple[int, Any]] = [(layout.EXCLUDE, token) for token in excluded]
+    rows += [(RULE_KINDS.get(type(rule), -1), next(iter(vars(rule).values()), None)) for rule in rules]
+    is_known = all(kind >= 0 and isinstance(value, int | float) for kind, value in rows)
+    if not is_known or not all(0 <= token < size for token in excluded):
+        return None
+    return np.array(rows, np.float64).reshape(-1, 2)

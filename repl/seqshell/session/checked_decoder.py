@@ -14,14 +14,17 @@ from seqshell.core.decoder import Decoder, SourceDecoder
 from seqshell.core.errors import PluginError
 from seqshell.core.growth import in_order
 from seqshell.core.model import Model, own_method
-from seqshell.core.plugin_guard import Guard, Owner
+from seqshell.core.plugin_guard import Guard, Owner, WrongReturn
 from seqshell.core.quiet_numpy import ignore, restore
+from seqshell.core.shortlist import Rule
 from seqshell.core.state import Arrays, State, as_array, leaves, map_leaves
 from seqshell.core.state_checks import structure_trouble
 from seqshell.core.tokenizers import BOS
 from seqshell.core.trace_checks import checked_trace
 from seqshell.decoding.features import features
 from seqshell.session.timeline import Read
+
+DRAW_BLOCK = "outputs", "state", "rules", "excluded", "numbers"
 
 
 class CheckedDecoder:
@@ -43,6 +46,7 @@ class CheckedDecoder:
         self._decoder = decoder
         self._step = in_order(decoder.step) if model.grows else decoder.step
         self._feed = in_order(decoder.feed) if model.grows else decoder.feed
+        self._draw_block = None if model.grows else own_method(decoder, "draw_block", *DRAW_BLOCK)
         self._allows_impossible = allows_impossible
         self._noun = noun
         self._guard = Guard(f"the model {model.name}", Owner(str(model.header.get("owner", ""))))
@@ -104,6 +108,42 @@ class CheckedDecoder:
         if trouble := structure_trouble(new, state):
             raise self._guard.error(f"returned {trouble}", by=self._feed)
         return detached(outputs), map_leaves(lambda leaf, old: leaf if leaf is old else detached(leaf), new, state)
+
+    @property
+    def draws_blocks(self) -> bool:
+        """True if `draw_block` may be called."""
+        return self._draw_block is not None
+
+    def draw_block(
+        self,
+        outputs: NDArray[Any],
+        state: State,
+        rules: Sequence[Rule],
+        excluded: Sequence[int],
+        numbers: Sequence[float],
+    ) -> tuple[Sequence[int], Sequence[NDArray[Any]], Sequence[State]] | None:
+        """As Decoder.draw_block, without the tokens from the first on whose outputs are not valid: `step` reports it.
+
+        PluginError if the model fails.
+        """
+        assert self._draw_block is not None
+        before = ignore()
+        try:
+            found = self._draw_block(outputs, state, rules, excluded, numbers)
+            if found is None:
+                return None
+            ids, rows, states = found
+            if not len(ids) == len(rows) == len(states) <= len(numbers):
+                raise WrongReturn("draw_block returned lists of other lengths", self._draw_block)
+            if rows and not math.isfinite(np.vdot(whole := np.concatenate(rows), whole)):
+                valid = next((index for index, row in enumerate(rows) if self.trouble(row, 1)), len(rows))
+                ids, rows, states = ids[:valid], rows[:valid], states[:valid]
+        except BaseException as error:
+            self._guard.blame(error)
+            raise
+        finally:
+            restore(before)
+        return ids, rows, states
 
     def features(self, state: State) -> NDArray[Any]:
         """[B, D] floats. PluginError if the model fails."""

@@ -23,6 +23,7 @@ class IntervenedDecoder(CheckedDecoder):
     """
 
     reads_padded = False
+    draws_blocks = False
 
     def __init__(self, plain: CheckedDecoder, active: Interventions) -> None:
         vars(self).update(vars(plain))  # the same model, with the same checks

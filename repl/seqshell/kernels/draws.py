@@ -1,0 +1,219 @@
+"""The kernels that draw tokens: the rules of samplers on the logits of one row, and blocks of steps between draws.
+
+Numbers are float64, as in `seqshell.core.shortlist`, whose rules these are. Sums of probabilities are not exact to the
+last bit. Where that might decide what is kept or drawn, the kernel draws nothing, and numpy draws instead: so a kernel
+never draws another token than numpy. x: the logits [V] of the tokens that are left, -inf for the others.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from seqshell.kernels.lanes import word
+from seqshell.kernels.layout import (
+    BLOCK_OUTPUTS,
+    DIVIDE,
+    EXCLUDE,
+    GIVEN,
+    KEEP_BEST,
+    KEEP_MASS,
+    KEEP_NEAR,
+    MODEL,
+    NEW,
+    NEW_RECORD,
+    NUM_OUTPUTS,
+    NUM_RULES,
+    NUM_TOKENS,
+    NUMBERS,
+    RULES,
+    SCRATCH,
+    STATE,
+    TABLE,
+    TABLE_ROW,
+    TOKENS,
+    WORD,
+)
+from seqshell.kernels.scalars import float32_at, float64_at, power_of_two, put_float64, put_int64
+from seqshell.kernels.steps import array, kernel, model_step
+
+MARGIN = 1e-9  # as in seqshell.core.shortlist
+ALIKE = 1e-12  # relative; weights that differ by less may be equal in numpy
+LOG2 = 1.4426950408889634  # 1 / log(2)
+HIGH, LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # log(2) in two parts
+
+
+@kernel
+def exponential(x):
+    """exp(x) of x <= 0, within 1e-14 of it; 0 below -700."""
+    if not x > -700.0:
+        return 0.0
+    k = np.int64(x * LOG2 - 0.5)
+    r = (x - k * HIGH) - k * LOW
+    p = 1.0 / 6227020800.0
+    p = p * r + 1.0 / 479001600.0
+    p = p * r + 1.0 / 39916800.0
+    p = p * r + 1.0 / 3628800.0
+    p = p * r + 1.0 / 362880.0
+    p = p * r + 1.0 / 40320.0
+    p = p * r + 1.0 / 5040.0
+    p = p * r + 1.0 / 720.0
+    p = p * r + 1.0 / 120.0
+    p = p * r + 1.0 / 24.0
+    p = p * r + 1.0 / 6.0
+    p = p * r + 0.5
+    p = p * r + 1.0
+    p = p * r + 1.0
+    return p * power_of_two(k)
+
+
+@kernel
+def sort(x, size, falling):
+    """Write the numbers of x to `falling`, the largest first (Shell 1959)."""
+    for index in range(size):
+        put_float64(falling + 8 * index, float64_at(x + 8 * index))
+    gap = 1
+    while gap < size // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for index in range(gap, size):
+            number = float64_at(falling + 8 * index)
+            place = index
+            while place >= gap and float64_at(falling + 8 * (place - gap)) < number:
+                put_float64(falling + 8 * place, float64_at(falling + 8 * (place - gap)))
+                place -= gap
+            put_float64(falling + 8 * place, number)
+        gap //= 3
+
+
+@kernel
+def remove_below(x, size, border):
+    """Replace the numbers below the border by -inf."""
+    for index in range(size):
+        if float64_at(x + 8 * index) < border:
+            put_float64(x + 8 * index, -np.inf)
+
+
+@kernel
+def end_of_equals(falling, start, left):
+    """The index after those that equal the one at `start`."""
+    number = float64_at(falling + 8 * start)
+    while start < left and float64_at(falling + 8 * start) == number:
+        start += 1
+    return start
+
+
+@kernel
+def mass(falling, left, best, share, weights):
+    """How many of the first `left` numbers have this share of the probability; 0 if it is not certain."""
+    total = 0.0
+    for index in range(left):
+        weight = exponential(float64_at(falling + 8 * index) - best)
+        put_float64(weights + 8 * index, weight)
+        total += weight
+    wanted, margin = share * total, MARGIN * share * total
+    reached = 0.0
+    end = 0
+    while end < left:
+        start = end
+        end = end_of_equals(falling, start, left)
+        weight = float64_at(weights + 8 * start)
+        reached += (end - start) * weight
+        if reached > wanted + margin:
+            return 0 if end < left and float64_at(weights + 8 * end) >= weight * (1.0 - ALIKE) else end
+        if not reached < wanted - margin:
+            return 0
+    return 0
+
+
+@kernel
+def drawn(x, size, best, number):
+    """The id that a number in [0, 1) draws; -1 if it is not certain. Overwrites x with the weights."""
+    if not number > 0.0:  # tokens with a probability of 0 in float64 come into question
+        return -1
+    total = 0.0
+    for index in range(size):
+        weight = exponential(float64_at(x + 8 * index) - best)
+        put_float64(x + 8 * index, weight)
+        total += weight
+    wanted, margin = number * total, MARGIN * total
+    reached = 0.0
+    for index in range(size):
+        last = reached
+        reached += float64_at(x + 8 * index)
+        if reached > wanted + margin:
+            return -1 if last > 0.0 and not last < wanted - margin else index
+    return -1
+
+
+@kernel
+def draw(logits, size, rules, num_rules, number, x):
+    """The id that a number in [0, 1) draws from logits [V] after rules; -1 if it is not certain.
+
+    rules: [num_rules, 2], a kind and its number. x: room for 3 V numbers.
+    """
+    falling, weights = x + 8 * size, x + 16 * size
+    for index in range(size):
+        put_float64(x + 8 * index, float32_at(logits + 4 * index))
+    for index in range(num_rules):
+        if float64_at(rules + 16 * index) == EXCLUDE:
+            put_float64(x + 8 * np.int64(float64_at(rules + 16 * index + 8)), -np.inf)
+    best = -np.inf
+    for index in range(size):
+        value = float64_at(x + 8 * index)
+        if value != value:
+            return -1
+        best = max(best, value)
+    left = 0  # how many of `falling` are left; 0: they are not sorted
+    for index in range(num_rules):
+        kind, value = float64_at(rules + 16 * index), float64_at(rules + 16 * index + 8)
+        if not -np.inf < best < np.inf:
+            return -1
+        if left == 0 and (kind == KEEP_BEST or kind == KEEP_MASS):  # noqa: SIM109  # numba makes no tuple of it
+            sort(x, size, falling)
+            left = size
+        if kind == DIVIDE:
+            best /= value
+            for each in range(size):
+                put_float64(x + 8 * each, float64_at(x + 8 * each) / value)
+            for each in range(left):
+                put_float64(falling + 8 * each, float64_at(falling + 8 * each) / value)
+        elif kind == KEEP_NEAR:
+            remove_below(x, size, best + value)
+            while left > 0 and float64_at(falling + 8 * (left - 1)) < best + value:
+                left -= 1
+        elif kind == KEEP_BEST:
+            if value < left:
+                left = end_of_equals(falling, np.int64(value) - 1, left)
+                remove_below(x, size, float64_at(falling + 8 * (left - 1)))
+        elif kind == KEEP_MASS:
+            left = mass(falling, left, best, value, weights)
+            if left == 0:
+                return -1
+            remove_below(x, size, float64_at(falling + 8 * (left - 1)))
+    if not -np.inf < best < np.inf:
+        return -1
+    return drawn(x, size, best, number)
+
+
+@kernel
+def block(call):
+    """Draw a token and read it, again and again. call: the address of the words from MODEL to SCRATCH.
+
+    The first token that is not certain is written as -1 and ends the block.
+    """
+    model = word(call + MODEL * WORD)
+    size = word(model + NUM_OUTPUTS * WORD)
+    table, row = array(call, model, TABLE), word(call + TABLE_ROW * WORD)
+    before, cell_before = array(call, model, STATE), array(call, model, STATE + 1)
+    outputs, given = array(call, model, BLOCK_OUTPUTS), array(call, model, GIVEN)
+    rules, num_rules = array(call, model, RULES), word(call + NUM_RULES * WORD)
+    numbers, tokens, scratch = array(call, model, NUMBERS), array(call, model, TOKENS), array(call, model, SCRATCH)
+    for index in range(word(call + NUM_TOKENS * WORD)):
+        token = draw(given, size, rules, num_rules, float64_at(numbers + 8 * index), scratch)
+        put_int64(tokens + 8 * index, token)
+        if token < 0:
+            break
+        new = NEW + NEW_RECORD * index
+        after, cell_after, logits = array(call, model, new), array(call, model, new + 1), array(call, model, new + 2)
+        model_step(model, table + token * row, 0, before, cell_before, after, cell_after, outputs, logits)
+        before, cell_before, given = after, cell_after, logits

@@ -1,0 +1,119 @@
+"""A decoder that draws blocks of tokens leaves a session as one that is asked for each token."""
+
+import numpy as np
+import pytest
+import torch
+
+from seqshell import CharTokenizer, Finished, Model, PluginError, Session, Task, Token
+from seqshell.session.checked_decoder import CheckedDecoder
+from seqshell_recurrent.config import LSTMConfig
+from seqshell_recurrent.language_models import LSTMLanguageModel
+from seqshell_samplers.temperature import Temperature
+from seqshell_samplers.truncation import MinP, TopK, TopP
+
+LETTERS = "abcdefghijklm"
+CHAINS = [(), (Temperature(0.8),), (TopK(5), TopP(0.9), MinP(0.05), Temperature(1.5))]
+
+
+class Counting:
+    """A decoder whose calls are counted. sound: the number of tokens of a block after which its outputs are NaN."""
+
+    def __init__(self, decoder, sound=None):
+        self._decoder, self._sound = decoder, sound
+        self.initial_state, self.feed = decoder.initial_state, decoder.feed
+        self.steps = self.blocks = 0
+
+    def step(self, inputs, state):
+        self.steps += 1
+        outputs, state = self._decoder.step(inputs, state)
+        return (outputs if self._sound is None else outputs * np.nan), state
+
+    def draw_block(self, outputs, state, rules, excluded, numbers):
+        self.blocks += 1
+        ids, rows, states = self._decoder.draw_block(outputs, state, rules, excluded, numbers)
+        sound = len(rows) if self._sound is None else self._sound
+        return ids, [row if index < sound else row * np.nan for index, row in enumerate(rows)], states
+
+
+@pytest.fixture
+def decoder(compiled):
+    from seqshell_recurrent.compiled_decoders import LSTMDecoder
+
+    torch.manual_seed(0)
+    module = LSTMLanguageModel(LSTMConfig(len(LETTERS), embed_size=8, hidden_size=16))
+    weights = {name: 3 * tensor.numpy() for name, tensor in module.state_dict().items()}
+    return LSTMDecoder(module.config, weights)
+
+
+def session(decoder, chain=CHAINS[1]):
+    opened = Session(Model("tiny", Task.GENERATE, "lstm", decoder, CharTokenizer(LETTERS), "hash"), seed=3)
+    opened.chain = chain
+    opened.feed("abc")
+    return opened
+
+
+def ended(opened, interrupt_after=-1, **options):
+    """The tokens and the end of an answer."""
+    seen = []
+    for number, event in enumerate(opened.generate(**options), 1):
+        if number == interrupt_after:
+            opened.interrupt()
+        seen.append((event.id, event.text, event.position) if isinstance(event, Token) else event)
+    return seen
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"max_tokens": 1}, {"max_tokens": 40}, {"stop": "ab"}, {"stop": ["ca", "d"]}, {"interrupt_after": 5}],
+    ids=str,
+)
+@pytest.mark.parametrize("chain", CHAINS, ids=str)
+def test_an_answer_and_the_saved_session_are_the_same_in_every_byte(decoder, chain, options, monkeypatch, tmp_path):
+    blocks = Counting(decoder)
+    seen, files = [], []
+    for draws_blocks in (True, False):
+        monkeypatch.setattr(CheckedDecoder, "draws_blocks", draws_blocks)
+        opened = session(blocks, chain)
+        answers = [ended(opened, **options), ended(opened, max_tokens=20)]
+        opened.undo_tokens(7)
+        answers.append(ended(opened, max_tokens=3))
+        seen.append((answers, opened.ids(), opened.here.outputs.tobytes(), [leaf.tobytes() for leaf in opened.state]))
+        files.append(tmp_path / f"{draws_blocks}.session")
+        opened.save(files[-1])
+        if draws_blocks:
+            assert blocks.blocks > 2
+            assert blocks.steps == 0
+    assert seen[0] == seen[1]
+    assert isinstance(seen[0][0][0][-1], Finished)
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_closing_the_answer_leaves_the_session_at_the_last_token(decoder):
+    opened = session(decoder)
+    answer = opened.generate(30)
+    ids = [next(answer).id for _ in range(4)]
+    answer.close()
+
+    assert opened.ids() == [0, 1, 2, *ids]
+
+
+def test_outputs_that_are_not_valid_end_the_answer_before_their_token(decoder):
+    opened = session(Counting(decoder, sound=5))
+    events = []
+    with pytest.raises(PluginError, match="the model tiny returned NaN"):
+        events.extend(opened.generate(30))  # keeps what it was given before the error
+
+    tokens = [event.id for event in events if isinstance(event, Token)]
+    assert opened.ids() == [0, 1, 2, *tokens]
+    assert len(tokens) == 5
+    assert events[-1].stop == "error"
+
+
+def test_interventions_and_other_samplers_are_asked_for_each_token(decoder):
+    from seqshell_samplers.penalties import RepeatPenalty
+
+    counting = Counting(decoder)
+    opened = session(counting, (RepeatPenalty(1.5),))
+    ended(opened, max_tokens=4)
+
+    assert (counting.blocks, counting.steps) == (0, 4)
