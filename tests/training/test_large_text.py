@@ -365,8 +365,8 @@ def test_a_large_file_is_understood_by_its_beginning(
     path.write_text(TEXT + "\n" + "a\tb\n" * 1000)
     found = understanding.understand(path, {})
     assert (found.task, found.lines) == ("generate", (f"a.txt: plain text, {readable(path.stat().st_size)}",))
-    path.write_text("one\tun\n" * 200)
-    assert understanding.understand(path, {}).task != "generate"
+    path.write_text("".join(f"word {number}\tmot {number}\n" for number in range(100)))
+    assert understanding.understand(path, {}).task == "translate"
     path.write_text("short")
     assert understanding.understand(path, {}).lines == ("a.txt: plain text, 5 characters",)
 
