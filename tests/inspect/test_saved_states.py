@@ -212,5 +212,10 @@ def test_the_header_is_json_that_names_the_model(odd, path):
     saved_states.save_state(path, odd)
     header = file.read_header(path)
 
-    assert json.loads(json.dumps(header["model"])) == {"name": "odd", "path": None, "fingerprint": "odd"}
+    assert json.loads(json.dumps(header["model"])) == {
+        "name": "odd",
+        "path": None,
+        "fingerprint": "odd",
+        "backend": "numpy",
+    }
     assert (header["kind"], header["position"], header["text"]) == ("state", 4, "abcd")

@@ -118,3 +118,21 @@ def test_a_layer_of_another_class_is_left_to_numpy():
     found, right = (stack.step(IDS[:, 0], stack.initial_state()) for stack in (compiled, plain))
     assert found[0].tobytes() == right[0].tobytes()
     del CELLS[Doubled]
+
+
+@pytest.mark.usefixtures("compiled")
+def test_tanh_is_within_four_units_in_the_last_place_and_never_beyond_one():
+    from seqshell.layers import CompiledStack
+
+    size, zeros = 16, np.zeros((16, 16), np.float32)
+    layer = TanhLayer(zeros, zeros, zeros[0], zeros[0])
+    stack = CompiledStack(RecurrentStack([layer]))
+    values = np.concatenate(
+        [np.linspace(-12, 12, 20_000), np.geomspace(1e-30, 1e30, 5_984), [0, -0.0, np.inf, -np.inf, np.nan] + [0] * 11]
+    )
+    products = values.astype(np.float32).reshape(-1, size)
+    (found, *_), right = stack._run(layer, products, [zeros[0]]), np.tanh(products.astype(np.float64))
+    assert np.nanmax(np.abs(found)) == 1
+    assert np.isnan(found).sum() == 1
+    units = np.abs(found - right) / np.spacing(np.abs(right).astype(np.float32))
+    assert np.nanmax(units) < 4

@@ -127,6 +127,7 @@ def test_info_reads_the_parts_from_the_file(tmp_path):
             "parameters": 314,
             "vocabulary": 10,
             "fingerprint": shell.session.model.fingerprint,
+            "backend": "numpy",
         }
     )
     lines = [" ".join(line.split()) for line in text.as_text().split("\n")]

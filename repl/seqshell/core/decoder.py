@@ -18,6 +18,9 @@ class Decoder(Protocol):
     Optional: features(state) -> [B, D] floats, vectors that say how alike two positions are, such as the hidden state
     of the last layer. A strategy can always call it; without one, the host joins all floats of the state.
 
+    Optional: backend, a word that says what computes the outputs; "numpy" without one. A saved session remembers it,
+    because another backend may give other last bits.
+
     Optional method: state_outputs(state) -> the outputs [B, V] of the step that returned the state, or None if they
     depend on more than the state, such as the last input. It lets the next token follow an edit of the state.
 

@@ -213,3 +213,8 @@ class Model:
     labels: tuple[str, ...] = ()
     series: Series | None = None
     grows: Literal["", "axis"] = ""
+
+    @property
+    def backend(self) -> str:
+        """What computes the outputs: compiled, numpy or torch, or what the decoder says of itself."""
+        return str(getattr(self.decoder, "backend", "numpy"))

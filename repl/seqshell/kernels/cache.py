@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import os
 import stat
+import time
 from pathlib import Path
 
 from seqshell.core import paths
@@ -14,9 +15,11 @@ from seqshell.core.errors import UsageError
 
 MAGIC = b"seqshell kernels 1\n"
 SOURCES = ("layout", "lanes", "steps", "scalars", "draws", "compile")
-ENDING = ".o"
+ENDING, FAILED = ".o", ".failed"
 MOST = 20  # files; the oldest are removed
+DISABLED = "NUMBA_DISABLE_JIT"  # numba's variable: do not compile
 MAX_BYTES = 10_000_000
+INTERRUPTED = "it was interrupted"
 
 
 class NotCompiled(ImportError):
@@ -31,26 +34,24 @@ def folder() -> Path:
         raise NotCompiled(error.message) from None
 
 
-def any_file() -> bool:
-    """Whether there is object code of any kind, which may be for another machine. Imports nothing."""
-    try:
-        with os.scandir(folder()) as entries:
-            return any(entry.name.endswith(ENDING) for entry in entries)
-    except (OSError, NotCompiled):
-        return False
+def require_libraries() -> None:
+    """Raise NotCompiled without llvmlite or numba, or if numba must not compile. Neither is imported."""
+    if os.environ.get(DISABLED, "0") not in ("", "0"):
+        raise NotCompiled(f"{DISABLED} is set")
+    for name in ("numba", "llvmlite"):
+        if importlib.util.find_spec(name) is None:
+            raise NotCompiled(f"{name} is not installed")
 
 
 def path() -> Path:
-    """The file for this processor, these libraries and these kernels. Raises NotCompiled without llvmlite or numba."""
+    """The file for this processor, these libraries and these kernels. Raises NotCompiled if there cannot be one."""
+    require_libraries()
     try:
-        import llvmlite
-        from llvmlite import binding
-    except ImportError:
-        raise NotCompiled("llvmlite is not installed") from None
-    except OSError as error:  # its library cannot be loaded
+        from llvmlite import __version__, binding
+    except (ImportError, OSError) as error:  # its library cannot be loaded
         raise NotCompiled(f"llvmlite cannot be loaded: {error}") from None
     features = binding.get_host_cpu_features().flatten()
-    target = binding.get_process_triple(), binding.get_host_cpu_name(), features, llvmlite.__version__
+    target = binding.get_process_triple(), binding.get_host_cpu_name(), features, __version__
     digest = hashlib.sha256("\n".join(target).encode())
     digest.update(_numba_version())
     for name in SOURCES:
@@ -58,14 +59,22 @@ def path() -> Path:
     return folder() / f"{digest.hexdigest()[:32]}{ENDING}"
 
 
+def is_empty() -> bool:
+    """Whether there is neither object code nor the reason why there is none, for this machine or another."""
+    try:
+        with os.scandir(folder()) as entries:
+            return not any(entry.name.endswith((ENDING, FAILED)) for entry in entries)
+    except OSError:
+        return True
+
+
 def _numba_version() -> bytes:
     """What tells one version of numba from another, without importing it."""
     found = importlib.util.find_spec("numba")
-    if found is None or found.origin is None:
-        raise NotCompiled("numba is not installed")
+    assert found is not None
     try:
-        return Path(found.origin).with_name("_version.py").read_bytes()
-    except OSError:
+        return Path(found.origin or "").with_name("_version.py").read_bytes()
+    except (OSError, ValueError):
         return b""
 
 
@@ -104,7 +113,15 @@ def write(file: Path, code: bytes) -> None:
 
 def failure(file: Path) -> Path:
     """Where the reason is written if the object code of `file` could not be made."""
-    return file.with_suffix(".failed")
+    return file.with_suffix(FAILED)
+
+
+def can_be_written(file: Path) -> bool:
+    """Whether the file's folder exists, or can be made, and can be written to."""
+    folder = file.parent
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK)
 
 
 def note_failure(file: Path, reason: str) -> None:
@@ -112,9 +129,21 @@ def note_failure(file: Path, reason: str) -> None:
     failure(file).write_text(reason, "utf-8")
 
 
+def has_failed(file: Path, seconds: float) -> bool:
+    """Whether the compilation failed in the last seconds; one that was interrupted may be tried again at once."""
+    try:
+        reason, age = failure(file).read_text("utf-8", "replace"), time.time() - failure(file).stat().st_mtime
+    except OSError:
+        return False
+    return reason != INTERRUPTED and age < seconds
+
+
 def reason_of(file: Path) -> str:
     """Why there is no such file."""
+    if not can_be_written(file):
+        return f"{file.parent} cannot be written"
     try:
-        return f"the compilation failed: {failure(file).read_text('utf-8', 'replace')[:500].strip()}"
+        reason = failure(file).read_text("utf-8", "replace")[:500].strip()
     except OSError:
-        return "not compiled yet"
+        reason = INTERRUPTED
+    return "not compiled yet" if reason == INTERRUPTED else f"the compilation failed: {reason}"

@@ -55,7 +55,7 @@ def compile_to(file: Path) -> int:
                 pass
             else:
                 return 0
-            cache.note_failure(file, "it was interrupted")
+            cache.note_failure(file, cache.INTERRUPTED)
             try:
                 code = object_code()
                 try_out(load(code))

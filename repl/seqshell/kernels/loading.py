@@ -26,8 +26,9 @@ _loaded: dict[str, Kernels] = {}  # by file
 
 def kernels() -> Kernels:
     """The kernels, loaded once. Raises NotCompiled, an ImportError, if there is no object code for this machine."""
-    if not cache.any_file():
-        raise NotCompiled("not compiled yet")
+    cache.require_libraries()
+    if cache.is_empty():  # importing llvmlite would take 30 ms
+        raise NotCompiled(cache.reason_of(cache.folder() / "any"))
     file = cache.path()
     if str(file) not in _loaded:
         _loaded[str(file)] = load(cache.read(file))

@@ -67,7 +67,7 @@ def kernel(function: Any) -> Any:
 
 @kernel
 def tanh(x):
-    """A quotient of polynomials, within 3 units in the last place; the coefficients are those of the library Eigen."""
+    """A quotient of polynomials, within 4 units in the last place; the coefficients are those of the library Eigen."""
     x = clamp(x, single(-9.0), single(9.0))
     y = x * x
     p = splat(single(-2.76076847742355e-16))

@@ -58,6 +58,8 @@ class TorchDecoder:
     padding. has_threads: torch uses several cores by itself.
     """
 
+    backend = "torch"
+
     has_threads = True
 
     def __init__(self, module: nn.Module, *, causal: bool = True, is_padded: bool = False) -> None:

@@ -30,7 +30,7 @@ from seqshell.session.interventions import Interventions
 from seqshell.session.navigation import Navigator
 from seqshell.session.notes import NO_NOTES
 from seqshell.session.packing import array_of, unstacked
-from seqshell.session.saving import RUN_COLUMNS, saved_model
+from seqshell.session.saving import RUN_COLUMNS, other_backend, saved_model
 from seqshell.session.snapshots import Snapshot, SnapshotStore, in_one_piece
 from seqshell.session.state_record import require_next
 from seqshell.session.timeline import Read, Timeline
@@ -61,7 +61,8 @@ def read(path: Path, cursor: Cursor, navigator: Navigator, answers: Answers) -> 
     except DAMAGE as error:
         raise CheckpointError(f"{path.name} is damaged: its parts do not fit together") from error
     owners = header.get("decoding_owners")
-    return [f"{path.name} is restored {describe_missing(each, owners)}" for each in dict.fromkeys(missing)]
+    messages = [f"{path.name} is restored {describe_missing(each, owners)}" for each in dict.fromkeys(missing)]
+    return messages + other_backend(saved, model, path)
 
 
 def _rebuild(

@@ -69,12 +69,16 @@ RUN_COLUMNS: Mapping[str, type[Any]] = MappingProxyType(
 
 @dataclass(frozen=True)
 class SavedModel:
-    """The model that a saved session needs. settings: the shell's, as `Session.save` was given them; None: unknown."""
+    """The model that a saved session needs. settings: the shell's, as `Session.save` was given them; None: unknown.
+
+    backend: what computed its outputs; empty: unknown.
+    """
 
     name: str
     path: str | None
     fingerprint: str
     settings: Mapping[str, Any] | None = None
+    backend: str = ""
 
 
 def saved_model(path: Path, kind: str = "session") -> SavedModel:
@@ -83,18 +87,27 @@ def saved_model(path: Path, kind: str = "session") -> SavedModel:
     file.require_kind(header, kind, path, path)
     model = header.get("model")
     named = model if isinstance(model, dict) else {}
-    name, place, fingerprint = (named.get(key) for key in ("name", "path", "fingerprint"))
+    name, place, fingerprint, backend = (named.get(key) for key in ("name", "path", "fingerprint", "backend"))
     if not isinstance(name, str) or not isinstance(fingerprint, str):
         raise CheckpointError(f"{path.name} does not say which model it needs")
     settings = header.get("settings")
     kept = settings if isinstance(settings, dict) else None
-    return SavedModel(name, place if isinstance(place, str) else None, fingerprint, kept)
+    known = backend if isinstance(backend, str) else ""
+    return SavedModel(name, place if isinstance(place, str) else None, fingerprint, kept, known)
+
+
+def other_backend(saved: SavedModel, model: Model, path: Path) -> list[str]:
+    """A message if the model's outputs were computed otherwise than now. In earlier versions nothing was compiled."""
+    before = saved.backend or ("numpy" if model.backend == "compiled" else model.backend)
+    if before == model.backend:
+        return []
+    return [f"{path.name} was saved with {before} steps, and these are {model.backend}: the last bits may differ"]
 
 
 def model_header(model: Model) -> dict[str, str | None]:
     """What `saved_model` reads of a model."""
     path = str(model.path.resolve()) if model.path else None
-    return {"name": model.name, "path": path, "fingerprint": model.fingerprint}
+    return {"name": model.name, "path": path, "fingerprint": model.fingerprint, "backend": model.backend}
 
 
 def write(

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from prompt_toolkit.input import Input
     from prompt_toolkit.output import Output
 
+    from seqshell.kernels.background import Compilation
     from seqshell.shell.shell import Shell
     from seqshell.terminal.line_runner import LineRunner
     from seqshell.terminal.script_steps import Step
@@ -107,6 +108,7 @@ class Repl:
         self._step: Step | None = None  # the step whose line is in the prompt
         self._default = ""
         self._quit: int | None = None
+        self._compilation: Compilation | None = None
 
     def run(self) -> int:
         """Run until the user quits; returns the exit status."""
@@ -209,7 +211,15 @@ class Repl:
             self._prompt.is_waiting,
         )
         runner.ask_for_toolbar()
+        self._compile()
         return runner
+
+    def _compile(self) -> None:
+        """Compile steps of models in the background, at the first start on this machine."""
+        from seqshell.kernels.background import Compilation
+
+        self._compilation = Compilation(self._prompt.application.invalidate)
+        self._compilation.start()
 
     def _on_slow(self, text: str) -> None:
         """A plugin imports slowly; called in a thread of its own."""
@@ -264,11 +274,10 @@ class Repl:
         from seqshell.terminal.toolbar import toolbar_parts
 
         try:
-            return list(
-                toolbar_parts(
-                    self._loading.built.shell, self._loading.built.tokens_per_second, self._prompt.live_label.labels
-                )
-            )
+            runner = self._loading.built
+            parts = [*toolbar_parts(runner.shell, runner.tokens_per_second, self._prompt.live_label.labels)]
+            news = self._compilation.news if self._compilation is not None else ""
+            return [*parts[:2], news, *parts[2:]]
         except BaseException as error:  # of a broken sampler of a plugin, which must not end the prompt
             if stops_host(error):
                 raise

@@ -51,6 +51,7 @@ def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
             "parameters": model.num_parameters,
             "vocabulary": model.tokenizer.size,
             "fingerprint": model.fingerprint,
+            "backend": model.backend,
             **({"runs_in_torch": reason} if (reason := model.header.get("runs_in_torch")) else {}),
         }
     )
@@ -67,6 +68,7 @@ def _described(model: Model, architecture: Architecture | None, owner: str, unit
         ),
         "source": source_file(architecture) if architecture else "",
         "runs in torch": model.header.get("runs_in_torch", ""),
+        "backend": _backend(model, architecture),
         "settings": _written(model.header.get("config", {})),
         "source tokens": _vocabulary(model.source_tokenizer) if model.source_tokenizer else "",
         "tokenizer": _vocabulary(model.tokenizer) if model.series is None else "",
@@ -74,6 +76,19 @@ def _described(model: Model, architecture: Architecture | None, owner: str, unit
         "parameters": f"{model.num_parameters:,}",
         "fingerprint": model.fingerprint[:16],
     }
+
+
+def _backend(model: Model, architecture: Architecture | None) -> str:
+    """What computes the model's outputs, and why it is not compiled code if there could be some."""
+    if model.backend == "numpy" and architecture is not None and len(architecture.decoders) > 1:
+        from seqshell.kernels.loading import kernels
+
+        try:
+            kernels()
+        except ImportError as error:
+            return f"numpy: {error}"
+        return "numpy: it was opened before its steps were compiled"
+    return model.backend
 
 
 def _vocabulary(tokenizer: Tokenizer) -> str:

@@ -1,0 +1,84 @@
+"""One model with compiled steps and with those of numpy: the same answers, and sessions that move between them."""
+
+import numpy as np
+import pytest
+
+from seqshell import Session
+from seqshell.core.events import Data, Tables
+from seqshell.models.opening import open_model
+from seqshell.testing import run
+from seqshell.testing.contract import check_architecture, failed
+
+
+@pytest.fixture(scope="module")
+def in_numpy(registry):
+    return open_model("shakespeare", registry)
+
+
+@pytest.fixture
+def in_compiled_code(compiled, registry):
+    return open_model("shakespeare", registry)
+
+
+def answers(model, *lines):
+    """The texts of some lines, as scripts print them, and the numbers that JSON has."""
+    events = run(["/seed 7", *lines], model=model)
+    texts = [event.as_text() for event in events]
+    numbers = [event.as_json().get("logprob") for event in events if event.as_json()]
+    return texts, [number for number in numbers if number is not None]
+
+
+def test_the_backend_is_chosen_when_a_model_opens_and_stays(in_numpy, in_compiled_code, registry):
+    assert (in_numpy.backend, in_compiled_code.backend) == ("numpy", "compiled")
+    assert in_numpy.fingerprint == in_compiled_code.fingerprint
+
+
+def test_the_same_seed_gives_the_same_bytes_with_and_without_compiled_code(in_numpy, in_compiled_code):
+    lines = "ROMEO:", "/set max_tokens 120", "/continue", "/regen", "/undo", "JULIET:"
+    texts, numbers = answers(in_numpy, *lines)
+    found, close = answers(in_compiled_code, *lines)
+    assert found == texts
+    np.testing.assert_allclose(close, numbers, rtol=0, atol=5e-5)
+    assert (found, close) == answers(in_compiled_code, *lines)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_session_opens_under_the_other_backend_and_says_that_the_last_bits_may_differ(
+    in_numpy, in_compiled_code, tmp_path, turned, registry
+):
+    before, after = (in_compiled_code, in_numpy) if turned else (in_numpy, in_compiled_code)
+    offers = {"samplers": registry.samplers, "strategies": registry.strategies}
+    session = Session(before, **offers)
+    session.feed("ROMEO:\nBut soft, what light through yonder window breaks")
+    session.save(tmp_path / "played.safetensors")
+    said = []
+    moved = Session.restore(tmp_path / "played.safetensors", after, **offers, report=said.append)
+    names = before.backend, after.backend
+    assert said == [
+        f"played.safetensors was saved with {names[0]} steps, and these are {names[1]}: the last bits may differ"
+    ]
+    assert moved.text() == session.text()
+    np.testing.assert_allclose(moved.here.outputs, session.here.outputs, rtol=0, atol=1e-5)
+    kept = []
+    Session.restore(tmp_path / "played.safetensors", before, **offers, report=kept.append)
+    assert kept == []
+
+
+def test_info_tells_the_backend_and_why_it_is_numpy(in_numpy, in_compiled_code, monkeypatch):
+    def told(model):
+        events = run(["/info"], model=model)
+        (tables,), (data,) = ([each for each in events if isinstance(each, kind)] for kind in (Tables, Data))
+        return data.as_json()["backend"], dict(tables.tables[0].rows)["backend"]
+
+    assert told(in_compiled_code) == ("compiled", "compiled")
+    assert told(in_numpy) == ("numpy", "numpy: it was opened before its steps were compiled")
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    assert told(in_numpy) == ("numpy", "numpy: NUMBA_DISABLE_JIT is set")
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_compiled_decoder_meets_the_contract(registry):
+    sizes = {"vocab_size": 9, "embed_size": 3, "hidden_size": 18, "num_layers": 2}
+    checks = check_architecture(registry.architectures["lstm"], sizes)
+    assert failed(checks) == []
+    assert any("compiled_decoders:LSTMDecoder" in check.rule for check in checks)
