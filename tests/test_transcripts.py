@@ -86,7 +86,7 @@ def printed(lines, capsys, **options):
     )
     tiny_forecast_checkpoint("home/models/oil-temperature.safetensors", ["OT"], seed=3)
     script.run(Options(model="./tiny.safetensors", scripts=(lines,), on_error="continue", no_plugins=True, **options))
-    out, err = capsys.readouterr()
+    out, err = (text.replace(str(Path.cwd()), "FOLDER") for text in capsys.readouterr())
     # The session object has versions and plugins.
     kept = [line for line in out.splitlines(keepends=True) if '"type":"session"' not in line]
     return "".join([*kept, *(f"stderr: {line}\n" for line in err.splitlines())])

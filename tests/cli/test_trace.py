@@ -42,10 +42,27 @@ def test_without_a_file_the_table_is_printed(capsys, model):
     assert json.loads(out)["tokens"] == 9
 
 
+def test_the_tokens_are_written_in_the_formats_of_the_shell(capsys, model, tmp_path):
+    _, out, _ = run(capsys, "-m", model, "t.txt")
+    code, shown, err = run(capsys, "-m", model, "t.txt", "-o", "x.txt")
+    assert (code, shown, err) == (0, "", "9 tokens from main@0 · written to x.txt\n")
+    assert (tmp_path / "x.txt").read_text() == out
+    _, found, _ = run(capsys, "-m", model, "t.txt", "-o", "x.html", "--json")
+    assert json.loads(found)["file"] == "x.html"
+    assert (tmp_path / "x.html").read_text().count("<tr>") == 10
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["t.txt", "-o", "x.json"], "unknown ending of x.json; use .npz, .safetensors, .tsv or .csv"),
+        (
+            ["t.txt", "-o", "x.doc"],
+            "unknown ending of x.doc; a file has arrays (.npz, .safetensors), a table (.tsv, .csv)",
+        ),
+        (
+            ["t.txt", "-o", "x.html", "--what", "hidden"],
+            "--what and --layer are of arrays: write them to a file, with -o",
+        ),
         (["t.txt", "--what", "hidden"], "--what and --layer are of arrays: write them to a file, with -o FILE.npz"),
         (["t.txt", "-o", "x.npz", "--layer", "1"], "the layer of 0 must be 0, not 1"),
         (["t.txt", "-o", "x.npz", "--what", "gate"], "no array 'gate'; available: 0, hidden, logits, surprisal"),

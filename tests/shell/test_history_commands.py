@@ -8,7 +8,7 @@ import pytest
 from tests.shell.sending import send
 
 from seqshell import UsageError
-from seqshell.core.events import Branches, Finished, Moved, Notice, Text
+from seqshell.core.events import Branches, Data, Finished, Moved, Notice, Text
 from seqshell.testing import tiny_model
 from seqshell.testing.shell import shell_for
 
@@ -70,7 +70,9 @@ def test_text_is_written_to_a_file_and_not_shown(shell, tmp_path):
     whole = shell.session.text()
 
     assert send(shell, "/text") == [whole]
-    assert send(shell, "/text -o out.txt", "/text -o out.json") == []
+    assert send(shell, "/text -o out.txt", "/text -o out.json") == [
+        Data({"text": "", "file": f"out.{kind}"}) for kind in ("txt", "json")
+    ]
     assert (tmp_path / "out.txt").read_text() == whole.text
     assert json.loads((tmp_path / "out.json").read_text()) == {
         "text": whole.text,

@@ -59,7 +59,9 @@ def with_file(line, name):
 def test_a_table_is_written_to_a_file_by_its_ending(shell, folder, line):
     shown, *_ = send(shell, line)  # /models also shows the saved sessions
     names = ("out.csv", "out.tsv", "out.json", "out.txt")
-    assert [send(shell, with_file(line, name)) for name in names] == [[Data(shown.as_json())]] * 4
+    assert [send(shell, with_file(line, name)) for name in names] == [
+        [Data({**shown.as_json(), "file": name})] for name in names
+    ]
 
     columns, *rows = [list(map(tidy, row)) for row in shown.as_rows()]
     expected = [[str("" if cell is None else cell) for cell in row] for row in (columns, *rows)]

@@ -54,7 +54,7 @@ def test_attention_is_written_as_numbers_a_table_and_pictures(shell):
     for name in ("a.txt", "a.png", "a.svg", "a.pdf"):
         send(shell, f"/attention -o {name}")
 
-    assert json.loads(Path("a.json").read_text()) == tidy(values)
+    assert json.loads(Path("a.json").read_text()) | {"file": "a.json"} == tidy(values)
     assert Path("a.txt").read_text().split()[:6] == values["source"]
     assert Path("a.png").read_bytes().startswith(b"\x89PNG")
     assert Path("a.pdf").read_bytes().startswith(b"%PDF")

@@ -11,6 +11,8 @@ from tests.shell.sending import send
 from seqshell import CheckpointError, ExpectationError, UsageError
 from seqshell.core import paths
 from seqshell.core.events import Finished, ModelOpened, Moved, Quit, Steps, Table, Text
+from seqshell.core.plugin_api import Arguments
+from seqshell.shell.commands.output_files import to_file
 from seqshell.shell.settings import Settings
 from seqshell.shell.shell import Shell
 from seqshell.testing import tiny_checkpoint
@@ -414,3 +416,25 @@ def test_restoring_reports_the_position(shell):
     (moved,) = send(shell, "/restore lesson")
 
     assert moved.as_json()["pos"] == 18
+
+
+def test_json_says_where_a_file_was_written(shell, tmp_path):
+    send(shell, "ROMEO:")
+    for line, file in {
+        "/save ./a.safetensors": "a.safetensors",
+        "/state save ./b.safetensors": "b.safetensors",
+        "/record ./c.seq": "c.seq",
+        "/export d.html": "d.html",
+        "/text -o e.txt": "e.txt",
+    }.items():
+        assert [event.as_json() for event in send(shell, line)] == [{"text": "", "file": file}]
+        assert (tmp_path / file).is_file()
+    (table,) = send(shell, "/top 2")
+    assert [event.as_json() for event in send(shell, "/top -o f.csv 2")] == [{**table.as_json(), "file": "f.csv"}]
+
+
+def test_the_name_of_a_file_is_checked_before_the_work(shell):
+    done = []
+    with pytest.raises(UsageError, match=r"^unknown ending of x\.doc; use \.html"):
+        list(to_file(shell, Arguments("", {"-o": "x.doc"}), lambda: done.append("work") or []))
+    assert done == []

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from tests.shell.sending import fails, send
 
+from seqshell.core.events import Data
 from seqshell.testing import shell_for, tiny_model
 
 VIEWS = {
@@ -66,7 +67,7 @@ def test_an_ending_that_a_view_cannot_write_is_named_before_the_work(shell):
 
 def test_a_session_is_exported_as_one_page(shell):
     before = shell.session.ids()
-    assert send(shell, "/export session.html") == []
+    assert send(shell, "/export session.html") == [Data({"text": "", "file": "session.html"})]
     source = Path("session.html").read_text("utf-8")
 
     assert source.count("abcabc</span></b>") == 1

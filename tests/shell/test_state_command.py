@@ -10,7 +10,7 @@ import pytest
 
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError
-from seqshell.core.events import Moved, Notice, StateDifference, Table
+from seqshell.core.events import Data, Moved, Notice, StateDifference, Table
 from seqshell.shell.commands.state_words import ACTIONS
 from seqshell.shell.completion import complete
 from seqshell.testing import shell_for, tiny_checkpoint, tiny_model
@@ -34,7 +34,8 @@ def state_of(shell):
 
 def test_a_state_is_saved_listed_loaded_and_deleted(shell):
     before = state_of(shell)
-    assert send(shell, "/state save quotes") == []
+    path = paths.folder("states") / "quotes.safetensors"
+    assert send(shell, "/state save quotes") == [Data({"text": "", "file": str(path)})]
     (listed,) = send(shell, "/state list")
     assert isinstance(listed, Table)
     assert (listed.columns, listed.rows) == (("name", "model", "position", "text"), (("quotes", "tiny", 3, "abc"),))
@@ -58,7 +59,7 @@ def test_a_state_is_saved_listed_loaded_and_deleted(shell):
 
 def test_at_the_prompt_it_says_where_a_state_went(shell):
     shell.interactive = True
-    (notice,) = send(shell, "/state save quotes")
+    notice, _ = send(shell, "/state save quotes")
     path = paths.folder("states") / "quotes.safetensors"
     assert notice == Notice(f"saved to {path} · /state load quotes continues from it")
     assert send(shell, "/state drop quotes") == [Notice("quotes deleted")]

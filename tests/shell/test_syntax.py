@@ -130,14 +130,20 @@ def test_free_text_is_verbatim(rest, text, quoted):
         ("--all -o a.txt good", "good", {"--all": True, "-o": "a.txt"}),
         ('-o "a b.txt" good', "good", {"-o": "a b.txt"}),
         ("-m fr -- -o x", "-o x", {"-m": "fr"}),
-        ("good -o x", "good -o x", {}),
+        ("good -o x day", "good -o x day", {}),
+        ("good -o x", "good", {"-o": "x"}),
+        ("good day -o", "good day -o", {}),
+        ('"good" -o x day', '"good" -o x day', {}),
+        ('"good\\tday" -o x --all', "good\tday", {"-o": "x", "--all": True}),
+        ('"good" -z', '"good" -z', {}),
+        ("-- good -o x", "good -o x", {}),
         ("-5 degrees", "-5 degrees", {}),
         ("- well", "- well", {}),
         ('-m fr "a\\tb"', "a\tb", {"-m": "fr"}),
         ("-o x", "", {"-o": "x"}),
     ],
 )
-def test_options_come_before_free_text(rest, text, options):
+def test_options_come_before_free_text_or_after_a_word_or_quotes(rest, text, options):
     read = syntax.read_arguments(text_with_options, rest)
     assert (read.text, read.options) == (text, options)
 
@@ -175,6 +181,22 @@ def test_options_of_a_command_without_free_text_come_anywhere():
         ),
         (text_with_options, "-z good", "available: -o, -m, --all"),
         (text_with_options, "-o", "-o needs a value: -o FILE"),
+        (
+            text_with_options,
+            "good day -o x",
+            "^options come before the text, as in /translate -o FILE TEXT; after -- every",
+        ),
+        (
+            text_with_options,
+            '"a b" good -o "x y"',
+            "^options come before the text, as in /translate -o FILE TEXT; after",
+        ),
+        (
+            text_with_options,
+            "good day --all",
+            "^options come before the text, as in /translate --all TEXT; after -- every",
+        ),
+        (text_with_options, "good -o", "^-o needs a value: -o FILE"),
         (words_with_options, "a -o", "-o needs a value"),
         (words_with_options, "a --stop", r"did you mean --step\?"),
     ],

@@ -11,8 +11,6 @@ from seqshell.cli.progress import print_json, results_of
 from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
 from seqshell.cli.units import chosen_unit
-from seqshell.core.errors import UsageError
-from seqshell.core.named_files import output_file, shown_name
 from seqshell.core.text_files import read_file
 
 if TYPE_CHECKING:
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
 
     from seqshell.core.events import Event
     from seqshell.inspect.trace_work import TraceWork
-
-ENDINGS = (".npz", ".safetensors", ".tsv", ".csv")
 
 
 def add_trace_arguments(parser: ArgumentParser) -> None:
@@ -35,7 +31,8 @@ def add_trace_arguments(parser: ArgumentParser) -> None:
         dest="output",
         default="",
         metavar="FILE",
-        help="write arrays (.npz, .safetensors) or a table (.tsv, .csv)",
+        help="write arrays (.npz, .safetensors), a table (.tsv, .csv), or the tokens alone (.json, .txt, .html, .svg, "
+        ".png, .pdf)",
     )
     parser.add_argument(
         "--what",
@@ -53,15 +50,12 @@ def trace_command(arguments: Namespace) -> int:
     SeqshellError.
     """
     from seqshell.inspect.trace_choice import parse_choice
+    from seqshell.inspect.trace_files import trace_place
     from seqshell.inspect.trace_work import TraceWork, texts_of
     from seqshell.models.opening import open_model
     from seqshell.session import Session
 
-    path = output_file(arguments.output) if arguments.output else None
-    if path is not None and path.suffix.lower() not in ENDINGS:
-        raise UsageError(f"unknown ending of {shown_name(path)}; use {', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}")
-    if path is None and (arguments.what or arguments.layer):
-        raise UsageError("--what and --layer are of arrays: write them to a file, with -o FILE.npz")
+    path = trace_place(arguments.output, has_choice=bool(arguments.what or arguments.layer))
     choice = parse_choice(arguments.what, arguments.layer)
     text = read_file(arguments.file, sys.stdin.read)
     session = Session(open_model(arguments.model, registry_for_command(arguments)))

@@ -242,7 +242,7 @@ class Command:
         to its description. `text` is what was typed after the name up to the cursor; its last word is empty after a
         space. Words that do not begin with it are left out. It is called when the user presses Tab, so it must be fast
         and change nothing; if it raises, nothing is completed and `/plugins --errors` shows why.
-    free_text: the arguments are the user's own text, so options must precede it.
+    free_text: the arguments are the user's own text, so options must precede it, or follow a word, or a text in quotes.
     hidden: True if /help and completion do not list it.
     """
 

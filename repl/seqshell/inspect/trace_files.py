@@ -26,11 +26,17 @@ from numpy.typing import NDArray
 from seqshell.core.atomic_write import replacing
 from seqshell.core.errors import UsageError
 from seqshell.core.json_values import DECIMALS
-from seqshell.core.view_files import TABLES
+from seqshell.core.named_files import output_file, shown_name
+from seqshell.core.view_files import PICTURES, TABLES, view_place
 from seqshell.inspect.addresses import unit_text
 
 Arrays = Mapping[str, NDArray[Any]]
 ARCHIVES = (".npz", ".safetensors")
+STREAMED = (*ARCHIVES, *TABLES)  # written part by part; the others have the table of tokens
+OTHERS = (".json", ".txt", *PICTURES)
+FORMATS = (
+    "arrays (.npz, .safetensors), a table (.tsv, .csv), or the tokens alone (.json, .txt, .html, .svg, .png, .pdf)"
+)
 KINDS = {"f2": "F16", "f4": "F32", "f8": "F64", "i1": "I8", "i2": "I16", "i4": "I32", "i8": "I64"}
 KINDS |= {"u1": "U8", "u2": "U16", "u4": "U32", "u8": "U64", "b1": "BOOL"}  # numpy's types in safetensors
 
@@ -46,6 +52,22 @@ class TraceFile(Protocol):
 
     def close(self) -> None:
         """Let go of the file, and remove what waits."""
+
+
+def trace_place(word: str, *, has_choice: bool) -> Path | None:
+    """The path to write a trace to, checked before the work; None for an empty name, which shows it.
+
+    has_choice: arrays or a layer were chosen. UsageError if it cannot be written.
+    """
+    path = output_file(word) if word else None
+    ending = path.suffix.lower() if path else ""
+    if path and ending not in (*STREAMED, *OTHERS):
+        raise UsageError(f"unknown ending of {shown_name(word)}; a file has {FORMATS}", code="ending")
+    if has_choice and ending not in STREAMED:
+        raise UsageError(
+            "--what and --layer are of arrays: write them to a file, with -o FILE.npz, .safetensors, .tsv or .csv"
+        )
+    return path if ending in STREAMED else view_place(word) if path else None
 
 
 def write_parts(

@@ -15,8 +15,9 @@ from seqshell.core.events import TracedText, TracedToken
 from seqshell.core.text_output import counted
 from seqshell.core.trace import Trace
 from seqshell.core.units import in_unit
+from seqshell.core.view_files import write_view
 from seqshell.inspect.trace_choice import SURPRISAL, Choice
-from seqshell.inspect.trace_files import ARCHIVES, write_parts
+from seqshell.inspect.trace_files import ARCHIVES, STREAMED, write_parts
 from seqshell.inspect.tracing import chunks
 from seqshell.session import Session
 
@@ -37,21 +38,26 @@ class TraceWork:
         self._session, self._texts, self._choice, self._unit = session, texts, choice, unit
         self._tokens: list[TracedToken] = []
 
-    def steps(self, path: Path | None) -> Iterator[None]:
-        """Trace part by part, and write the parts to a file. If it is stopped, the file stays as it was."""
-        if path is None:
+    def steps(self, path: Path | None, about: str = "") -> Iterator[None]:
+        """Trace part by part, and write the parts, or at last the table of the tokens, to a file of `trace_place`.
+
+        If it is stopped, the file stays as it was. about: as for `write_view`.
+        """
+        if path is None or path.suffix.lower() not in STREAMED:
             for number, trace in self._parts():
                 self._tokens += traced_tokens(self._session, trace, number)
                 self.done += len(trace)
                 yield
+            if path is not None:
+                write_view(str(path), self.found(), about=about)
             return
         has_arrays = bool(self._choice.names) or path.suffix.lower() in ARCHIVES
         traces = self._parts()
         first = next(traces)
         parts = ((trace.texts, self._arrays(number, trace, has_arrays)) for number, trace in chain([first], traces))
         arrays = self._arrays(*first, has_arrays)  # the choice may be wrong: then the file is not opened
-        about = {"model": self._session.model.name, "from": self.origin, "unit": self._unit}
-        for number in write_parts(path, parts, about, self._choice.indices(first[1])):
+        says = {"model": self._session.model.name, "from": self.origin, "unit": self._unit}
+        for number in write_parts(path, parts, says, self._choice.indices(first[1])):
             self.done += number
             yield
         self.shapes = {name: [self.done, *array.shape[1:]] for name, array in arrays.items()}
@@ -62,14 +68,15 @@ class TraceWork:
 
     def written(self, path: Path) -> dict[str, Any]:
         """What was written, as JSON."""
+        if self._tokens:
+            return {**self.found().as_json(), "file": str(path)}
         return {"file": str(path), "from": self.origin, "tokens": self.done, "arrays": self.shapes}
 
     def summary(self, path: Path) -> str:
         """What was written."""
-        names = [name for name in self.shapes if name not in ("line", "position", "id")]
-        return (
-            f"{counted(self.done, 'token')} from {self.origin} · {', '.join(names) or 'no arrays'} · written to {path}"
-        )
+        names = ", ".join(name for name in self.shapes if name not in ("line", "position", "id"))
+        what = [] if self._tokens else [names or "no arrays"]
+        return " · ".join([f"{counted(self.done)} from {self.origin}", *what, f"written to {path}"])
 
     def _parts(self) -> Iterator[tuple[int, Trace]]:
         for number, ids in self._texts.items():

@@ -21,8 +21,10 @@ from seqshell.core.text_files import read_file
 from seqshell.core.text_output import quoted
 
 QUOTES = '"""'
+LONGEST = 500  # characters at the end of a text in which an option is looked for
 _OPTION = re.compile(r"-[A-Za-z]|--[A-Za-z][A-Za-z0-9-]*")
 _WORD = re.compile(r'"(?:[^"\\]|\\.)*"(?=\s|$)|\S+')
+_ALONE = re.compile(r'("(?:[^"\\]|\\.)*"|\S+)\s+', re.DOTALL)
 _FILE = re.compile(r'@(?!@)("(?:[^"\\]|\\.)*"|\S+)(?:\s+|$)')
 
 
@@ -137,8 +139,9 @@ def as_script(line: str) -> str:
 def read_arguments(command: Command, rest: str, read_stdin: Callable[[], str] | None = None) -> Arguments:
     """Parse the arguments of a command: read options and @FILE, and unquote a JSON string.
 
-    Options come before free text, or after an @FILE that is the whole text; in other commands they may come anywhere.
-    Raises UsageError for unknown options and unreadable files. read_stdin: reads @-, if it is allowed.
+    Options come before free text, or after an @FILE, a JSON string or a word that is the whole text; in other commands
+    they may come anywhere. Raises UsageError for unknown options, options at the end of other texts, and unreadable
+    files. read_stdin: reads @-, if it is allowed.
     """
     declared = {option.flag: option for option in command.options}
     options: dict[str, str | bool] = {}
@@ -152,7 +155,9 @@ def read_arguments(command: Command, rest: str, read_stdin: Callable[[], str] | 
             else:
                 words.append(word)
         return Arguments(" ".join(words) if options or ended else rest, options)
-    text = _without_options(command, declared, rest, options)
+    text, ended = _without_options(command, declared, rest, options)
+    if not ended and not text.startswith("@"):
+        text = _before_options(command, declared, text, options)
     if (quoted := unquoted(text)) is not None:
         return Arguments(quoted, options, quoted=True)
     if text.startswith("@@"):
@@ -171,6 +176,8 @@ def read_arguments(command: Command, rest: str, read_stdin: Callable[[], str] | 
                     )
             name = unquoted(found[1]) or found[1]
             return Arguments(read_file(name, read_stdin, hint=hint), options, file=name)
+    if declared and not ended:
+        _refuse_options_at_end(command, declared, text)
     return Arguments(text, options)
 
 
@@ -194,16 +201,43 @@ def _take_option(
     return True
 
 
-def _without_options(command: Command, declared: dict[str, Option], rest: str, options: dict[str, str | bool]) -> str:
-    """The text after the options at its beginning."""
+def _without_options(
+    command: Command, declared: dict[str, Option], rest: str, options: dict[str, str | bool]
+) -> tuple[str, bool]:
+    """The text after the options at its beginning, and whether -- ended them."""
     while True:
         word, _, after = rest.partition(" ")
         if word == "--":
-            return after
+            return after, True
         value = _WORD.match(after)
         if not _take_option(command, declared, word, iter([value[0]] if value else []), options):
-            return rest
+            return rest, False
         rest = after[value.end() + 1 :] if value and declared[word].takes else after
+
+
+def _before_options(command: Command, declared: dict[str, Option], text: str, options: dict[str, str | bool]) -> str:
+    """The JSON string or the word before options, which are put into `options`; any other text as it is."""
+    alone = _ALONE.match(text)
+    words = _WORD.findall(text[alone.end() :]) if alone else []
+    if not (alone and words and words[0] in declared):
+        return text
+    found: dict[str, str | bool] = {}
+    following = iter(words)
+    for word in following:
+        if word not in declared:
+            return text
+        _take_option(command, declared, word, following, found)
+    options |= found
+    return alone[1]
+
+
+def _refuse_options_at_end(command: Command, declared: dict[str, Option], text: str) -> None:
+    """Raise UsageError for a text that ends in an option: it would be read as text."""
+    *_, before, last = "", "", *_WORD.findall(text[-LONGEST:])
+    for word, has_value in ((before, True), (last, False)):
+        if word in declared and bool(declared[word].takes) == has_value:
+            usage = f"/{command.name} {f'{word} {declared[word].takes}'.rstrip()} TEXT"
+            raise UsageError(f"options come before the text, as in {usage}; after -- everything is text")
 
 
 def _unknown_option(command: Command, declared: dict[str, Option], word: str) -> UsageError:

@@ -80,8 +80,11 @@ def against(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     else:
         one, other = _with_model(shell, plan, word)
     session.behaviour.navigator.forget_interrupt()
-    found = _scored(shell, one, other, text, unit) if text else _continued(shell, one, other, plan, unit)
-    yield from to_file(shell, arguments, found)
+
+    def work() -> Iterator[Event]:
+        return _scored(shell, one, other, text, unit) if text else _continued(shell, one, other, plan, unit)
+
+    yield from to_file(shell, arguments, work)
 
 
 def _number_or_text(rest: str, default: int) -> tuple[int, str]:

@@ -74,7 +74,7 @@ def alt(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     from seqshell.inspect import alternatives
 
     if rank is None:
-        yield from to_file(shell, arguments, [alternatives.alternatives(session, position, number)])
+        yield from to_file(shell, arguments, lambda: [alternatives.alternatives(session, position, number)])
         return
     if "-o" in arguments.options:
         raise UsageError(f"/alt takes a token or writes a table; leave out {rank}, or -o")

@@ -40,4 +40,4 @@ def beams(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     workspace = shell.workspace
     session = workspace.sessions.get(workspace.answered or "", shell.session)
     defaults = AnswerOptions.of(shell.settings.get("max_tokens"), shell.settings.get("stop"))
-    yield from to_file(shell, arguments, [search_tree(session, defaults)])
+    yield from to_file(shell, arguments, lambda: [search_tree(session, defaults)])

@@ -59,7 +59,7 @@ def branches(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /branches
     """
     words(arguments, branches, 0, 0)
-    yield from to_file(shell, arguments, [Branches(shell.session.branches())])
+    yield from to_file(shell, arguments, lambda: [Branches(shell.session.branches())])
 
 
 @command("drop", usage="NAME", complete=other_branches, purpose="back")

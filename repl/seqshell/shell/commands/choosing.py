@@ -50,9 +50,12 @@ def next_words(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     number = whole_number(word, "the number of words", 1, MAX_WORDS)
     from seqshell.inspect.next_words import MAX_STEPS, WordSearch
 
-    search = WordSearch(shell.session)
-    yield from _searched(shell, search, lambda: search.num_steps, MAX_STEPS)
-    yield from to_file(shell, arguments, [search.found(number)])
+    def work() -> Iterator[Event]:
+        search = WordSearch(shell.session)
+        yield from _searched(shell, search, lambda: search.num_steps, MAX_STEPS)
+        yield search.found(number)
+
+    yield from to_file(shell, arguments, work)
 
 
 def tree_words(shell: Shell, text: str) -> Mapping[str, str]:
@@ -92,9 +95,12 @@ def tree(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     depth = whole_number(depths[0] if depths else "4", "the depth", 1, MAX_DEPTH)
     from seqshell.inspect.token_trees import MAX_NODES, TreeSearch
 
-    search = TreeSearch(shell.session, depth, top_p)
-    yield from _searched(shell, search, lambda: search.num_nodes, MAX_NODES)
-    yield from to_file(shell, arguments, [search.found()])
+    def work() -> Iterator[Event]:
+        search = TreeSearch(shell.session, depth, top_p)
+        yield from _searched(shell, search, lambda: search.num_nodes, MAX_NODES)
+        yield search.found()
+
+    yield from to_file(shell, arguments, work)
 
 
 def _searched(shell: Shell, search: Any, done: Callable[[], int], total: int) -> Iterator[Event]:

@@ -39,7 +39,7 @@ def spectrum(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /feed ROMEO:
         >>> /spectrum
     """
-    yield from to_file(shell, arguments, _spectrum(shell, arguments))
+    yield from to_file(shell, arguments, lambda: _spectrum(shell, arguments))
 
 
 def _spectrum(shell: Shell, arguments: Arguments) -> Iterator[Event]:
@@ -99,7 +99,7 @@ def gates(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /gates
         >>> /gates "O Romeo, Romeo!"
     """
-    yield from to_file(shell, arguments, _gates(shell, arguments.text))
+    yield from to_file(shell, arguments, lambda: _gates(shell, arguments.text))
 
 
 def _gates(shell: Shell, text: str) -> Iterator[Event]:

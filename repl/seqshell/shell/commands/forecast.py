@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Data, Event, Forecast, Notice
+from seqshell.core.events import Event, Forecast, Notice
 from seqshell.core.json_values import unquoted
 from seqshell.core.limits import MAX_STEPS
 from seqshell.core.model import Task
@@ -19,7 +19,7 @@ from seqshell.core.text_output import rows_as_json
 from seqshell.core.view_files import view_place, write_view
 from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.batch import model_for, open_session
-from seqshell.shell.commands.output_files import PICTURES_HELP, origin
+from seqshell.shell.commands.output_files import PICTURES_HELP, origin, written
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -99,9 +99,7 @@ def forecast(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         return
     rows, fields = "".join(f"{row}\n" for row in found.rows()), found.as_json()
     path = write_view(file, found, rows, {**fields, "history": rows_as_json(found.history)}, about=origin(shell))
-    if shell.interactive:
-        yield Notice(f"written to {path}")
-    yield Data(fields, op=Task.FORECAST.value)
+    yield from written(shell, path, fields, op=Task.FORECAST.value)
     yield from notes
 
 

@@ -25,5 +25,5 @@ def top(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /top 5
     """
     (word,) = words(arguments, top, 0, 1) or ("10",)
-    found = shell.session.top(whole_number(word, "the number of tokens", 1, MAX_SHOWN))
-    yield from to_file(shell, arguments, [found])
+    number = whole_number(word, "the number of tokens", 1, MAX_SHOWN)
+    yield from to_file(shell, arguments, lambda: [shell.session.top(number)])

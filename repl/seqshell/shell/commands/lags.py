@@ -41,5 +41,9 @@ def lags(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     from seqshell.training.lag_history import read_lags
 
     names = words(arguments, lags, 1, MOST)
-    found = [read_lags(paths.find_checkpoint(name, shell.registry.checkpoint_folders), name) for name in names]
-    yield from to_file(shell, arguments, [GradientLags(tuple(each for training in found for each in training))])
+
+    def work() -> Iterator[Event]:
+        found = [read_lags(paths.find_checkpoint(name, shell.registry.checkpoint_folders), name) for name in names]
+        yield GradientLags(tuple(each for training in found for each in training))
+
+    yield from to_file(shell, arguments, work)

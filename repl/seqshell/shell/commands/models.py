@@ -68,7 +68,7 @@ def models(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     )
     table = Table(("model", "task", "", "does", "file"), rows, optional=("file",))
     if arguments.options.get("-o"):
-        yield from to_file(shell, arguments, [table])
+        yield from to_file(shell, arguments, lambda: [table])
         return
     yield table
     sessions = paths.list_checkpoints(kind="sessions")

@@ -74,7 +74,7 @@ def neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield found.coloured()
         yield from unknown_events(session.behaviour.unknown(given.text)) if given.text else ()
 
-    yield from to_file(shell, Arguments(given.text, {**arguments.options, **given.options}), work())
+    yield from to_file(shell, Arguments(given.text, {**arguments.options, **given.options}), work)
 
 
 @command(
@@ -137,7 +137,7 @@ def find_neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
             yield Notice(f"the last {counted(left_out)} of {name} were left out")
         yield from unknown_events(session.behaviour.unknown(text)) if file else ()
 
-    yield from to_file(shell, arguments, work())
+    yield from to_file(shell, arguments, work)
 
 
 def _ids_and_start(shell: Shell, file: str, text: str) -> tuple[list[int], StateRecord | None]:

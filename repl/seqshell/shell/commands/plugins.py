@@ -46,7 +46,7 @@ def plugins(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         tuple(map(_row, shell.registry.plugins)),
         optional=("import", "distribution"),
     )
-    yield from to_file(shell, arguments, [table])
+    yield from to_file(shell, arguments, lambda: [table])
     if shell.registry.problems:
         yield Notice(f"{len(shell.registry.problems)} failed: /plugins --errors", "warning")
 
@@ -63,7 +63,7 @@ def samplers(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /samplers
     """
     words(arguments, samplers, 0, 0)
-    yield from to_file(shell, arguments, _listed(shell, "sampler", shell.registry.samplers))
+    yield from to_file(shell, arguments, lambda: _listed(shell, "sampler", shell.registry.samplers))
 
 
 @command("strategies", usage="[-o FILE]", options=TABLE_OPTION, purpose="plugins")
@@ -73,7 +73,7 @@ def strategies(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /strategies
     """
     words(arguments, strategies, 0, 0)
-    yield from to_file(shell, arguments, _listed(shell, "strategy", shell.registry.strategies))
+    yield from to_file(shell, arguments, lambda: _listed(shell, "strategy", shell.registry.strategies))
 
 
 def _settings_of_architecture(architecture: Architecture) -> Table:
@@ -128,8 +128,10 @@ def architectures(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     >>> /architectures
     >>> /architectures lstm
     """
-    for name in words(arguments, architectures, 0, 1):
-        yield from to_file(shell, arguments, [_settings_of_architecture(shell.registry.lookup("architecture", name))])
+    names = words(arguments, architectures, 0, 1)
+    if names:
+        of_one = _settings_of_architecture(shell.registry.lookup("architecture", names[0]))
+        yield from to_file(shell, arguments, lambda: [of_one])
         return
     found = ((name, shell.registry.architectures[name]) for name in shell.registry.architectures)
     table = Table(
@@ -137,4 +139,4 @@ def architectures(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         tuple((name, shell.registry.owner("architecture", name), str(item.task), item.summary) for name, item in found),
         optional=("from",),
     )
-    yield from to_file(shell, arguments, [table])
+    yield from to_file(shell, arguments, lambda: [table])

@@ -41,7 +41,7 @@ def probe(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /feed yonder window breaks? It is the east
         >>> /probe --regex [A-Z]\w+
     """
-    yield from to_file(shell, arguments, _probe(shell, arguments))
+    yield from to_file(shell, arguments, lambda: _probe(shell, arguments))
 
 
 def _probe(shell: Shell, arguments: Arguments) -> Iterator[Event]:

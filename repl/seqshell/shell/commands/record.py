@@ -14,6 +14,7 @@ from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.setting_origins import BUILT_IN, CHECKPOINT
 from seqshell.core.text_output import exact
 from seqshell.core.version import __version__
+from seqshell.shell.commands.output_files import written
 from seqshell.shell.commands.script import file_name
 from seqshell.shell.recording import decoding_lines
 from seqshell.shell.setting_specs import SHELL_SETTINGS
@@ -58,8 +59,10 @@ def record(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         shell.recorder.end()
     else:
         raise UsageError("no recording to stop; /record FILE starts one")
-    if shell.interactive:
-        yield Notice("recording stopped" if word == "off" else f"recording to {path} · /record off stops")
+    if word != "off":
+        yield from written(shell, path, note=f"recording to {path} · /record off stops")
+    elif shell.interactive:
+        yield Notice("recording stopped")
 
 
 def _new_script(word: str) -> Path:

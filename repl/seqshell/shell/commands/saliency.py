@@ -60,6 +60,13 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
             "/reach computes gradients of the torch module, which has no interventions; /interventions clear ends them"
         )
     _refuse_whole_numbers(session)
+    by_layer = bool(arguments.options.get("--layers"))
+    yield from to_file(shell, arguments, lambda: _reach(shell, start, end, by_layer=by_layer))
+
+
+def _reach(shell: Shell, start: int, end: int, *, by_layer: bool) -> Iterator[Event]:
+    """The work. start, end: the positions before the first token that counts, and after the last."""
+    session = shell.session
     if "torch" not in sys.modules:
         yield Notice("loading torch for the gradients")
     from seqshell.training.language import saliency
@@ -70,11 +77,11 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     read, target = (ids, None) if is_label else (ids[:-1], ids[-1])
     module, architecture = torch_module(session.model, shell.registry), session.model.architecture
     parts: dict[str, list[float]] = {}
-    if arguments.options.get("--layers"):
+    if by_layer:
         log_prob, norms, parts = saliency.state_gradients(module, architecture, read, target, state)
     else:
         log_prob, norms = saliency.gradients(module, architecture, read, target, state)
-    found = Reach(
+    yield Reach(
         tuple(zip(texts, norms, strict=False)),
         _label(session, end) if is_label else texts[-1],
         log_prob,
@@ -82,7 +89,6 @@ def reach(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         str(shell.settings.get("unit")),
         tuple(PartReach(name, tuple(each), half_life(each)) for name, each in parts.items()),
     )
-    yield from to_file(shell, arguments, [found])
 
 
 def _window(session: Session, given: tuple[str, ...]) -> tuple[int, int]:

@@ -62,7 +62,8 @@ def score(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
         yield from table_events(shell, Request.of(options, unit), arguments.text, arguments.file)
         return
-    yield from to_file(shell, arguments, _scored(shell, arguments.text, str(shell.settings.get("unknown")), unit))
+    unknown = str(shell.settings.get("unknown"))
+    yield from to_file(shell, arguments, lambda: _scored(shell, arguments.text, unknown, unit))
 
 
 def _scored(shell: Shell, text: str, unknown: str, unit: str) -> Iterator[Event]:

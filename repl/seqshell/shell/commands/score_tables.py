@@ -20,6 +20,7 @@ from seqshell.inspect.score_parts import Scorer, Sentence, num_tokens, pairs_of,
 from seqshell.inspect.score_parts import side_of_space as side
 from seqshell.session.reading import slow_progress
 from seqshell.shell.commands.batch import lines_of
+from seqshell.shell.commands.output_files import written
 from seqshell.shell.commands.unknown import unknown_events
 
 if TYPE_CHECKING:
@@ -138,10 +139,7 @@ def _shown(shell: Shell, request: Request, found: Event) -> Iterator[Event]:
     if not request.file:
         yield found
         return
-    path = write_view(request.file, found)
-    if shell.interactive:
-        yield Notice(f"written to {path}")
-    yield Data({**found.as_json(), "file": request.file})
+    yield from written(shell, write_view(request.file, found), found.as_json())
 
 
 def _summary(request: Request, scorer: Scorer) -> str:

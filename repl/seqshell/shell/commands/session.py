@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, UsageError
-from seqshell.core.events import Event, Notice
+from seqshell.core.events import Event
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.text_output import cell
 from seqshell.core.view_files import write_page
@@ -17,6 +17,7 @@ from seqshell.models.summary import about_file
 from seqshell.shell.color_setting import unit_in
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.models import is_session, restored
+from seqshell.shell.commands.output_files import written
 
 if TYPE_CHECKING:
     from seqshell.session.page import TokenColours
@@ -57,8 +58,7 @@ def save(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         if path.resolve() not in workspace.own_files and not arguments.options.get("--force"):
             raise CheckpointError(f"{path} is a session of another run; /save --force {word} replaces it")
     workspace.save(path)
-    if shell.interactive:
-        yield Notice(f"saved to {path} · /restore {word} restores it")
+    yield from written(shell, path, note=f"saved to {path} · /restore {word} restores it")
 
 
 @command("restore", usage="NAME|PATH", complete=session_names, purpose="session")
@@ -117,5 +117,4 @@ def export(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     settings = [(entry.name, cell(entry.value), entry.origin) for entry in shell.settings.table()]
     rows = [("setting", "value", "from"), *settings]
     path = write_page(word, shell.session.as_page(settings=rows, colours=_colours(shell)))
-    if shell.interactive:
-        yield Notice(f"written to {path}")
+    yield from written(shell, path)

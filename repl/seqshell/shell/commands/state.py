@@ -12,7 +12,7 @@ from seqshell.core.events import Event, Notice, Table
 from seqshell.core.names import check_name, unknown_name
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.shell.commands.history import moved_to
-from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
+from seqshell.shell.commands.output_files import TABLE_OPTION, to_file, written
 from seqshell.shell.commands.state_words import ACTIONS, state_words
 
 STALE = "the model cannot tell its outputs from its state alone: the edit shows from the next token on"
@@ -57,7 +57,7 @@ def state(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /undo 2
     """
     if not arguments.words:
-        yield from to_file(shell, arguments, [Table(("", ""), tuple(shell.session.describe().items()))])
+        yield from to_file(shell, arguments, lambda: [Table(("", ""), tuple(shell.session.describe().items()))])
         return
     name, *_ = arguments.words
     if name not in RUN:
@@ -65,7 +65,7 @@ def state(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     given = Arguments(arguments.text.strip().removeprefix(name).strip(), arguments.options)
     if "--force" in given.options and name != "save":
         raise UsageError(f"/state {name} has no option --force")
-    yield from to_file(shell, given, RUN[name](shell, given))
+    yield from to_file(shell, given, lambda: RUN[name](shell, given))
 
 
 def _words(arguments: Arguments, action: str, least: int, most: int) -> tuple[str, ...]:
@@ -99,8 +99,7 @@ def _save(shell: Shell, arguments: Arguments) -> Iterator[Event]:
             raise CheckpointError(f"{path} is a state of another run; /state --force save {word} replaces it")
     saved_states.save_state(path, session)
     own_files.add(path.resolve())
-    if shell.interactive:
-        yield Notice(f"saved to {path} · /state load {word} continues from it")
+    yield from written(shell, path, note=f"saved to {path} · /state load {word} continues from it")
 
 
 def _list(shell: Shell, arguments: Arguments) -> Iterator[Event]:

@@ -186,5 +186,5 @@ def sweep(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         raise UsageError(f"write the range as LOW..HIGH, not {quoted(span)}", hint=f"/sweep {unit} -1..1", code="value")
     from seqshell.inspect.steering import sweep as swept
 
-    found = replace(swept(shell.session, unit, low, high), measure=str(shell.settings.get("unit")))
-    yield from to_file(shell, arguments, [found])
+    measure = str(shell.settings.get("unit"))
+    yield from to_file(shell, arguments, lambda: [replace(swept(shell.session, unit, low, high), measure=measure)])

@@ -12,7 +12,7 @@ from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.view_files import view_place, write_view
 from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.history import moved_to
-from seqshell.shell.commands.output_files import PICTURE_OPTION, origin
+from seqshell.shell.commands.output_files import PICTURE_OPTION, origin, written
 from seqshell.shell.commands.unknown import unknown_events
 
 if TYPE_CHECKING:
@@ -97,5 +97,4 @@ def text(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield whole
         return
     path = write_view(file, whole, whole.text, {"text": whole.text, "spans": whole.spans}, about=origin(shell))
-    if shell.interactive:
-        yield Notice(f"{len(whole.text):,} characters written to {path}")
+    yield from written(shell, path, note=f"{len(whole.text):,} characters written to {path}")

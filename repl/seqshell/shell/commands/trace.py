@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqshell.core.errors import SeqshellError, UsageError
-from seqshell.core.events import Data, Event, Notice
-from seqshell.core.named_files import output_file, shown_name
+from seqshell.core.errors import SeqshellError
+from seqshell.core.events import Event, Notice
 from seqshell.core.plugin_api import Arguments, Option, command
-from seqshell.core.view_files import PICTURES, TABLES
 from seqshell.session.reading import slow_progress
 from seqshell.shell.commands.arguments import words
-from seqshell.shell.commands.output_files import to_file
+from seqshell.shell.commands.output_files import origin, written
 from seqshell.shell.commands.unknown import unknown_events
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
-
-ARCHIVES = (".npz", ".safetensors")
-OTHERS = (".json", ".txt", *PICTURES)  # of the table of tokens
 
 
 def _names(shell: Shell, text: str) -> list[str]:
@@ -66,43 +60,24 @@ def trace(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /trace -o gates.tsv --what forget " What"
     """
     from seqshell.inspect.trace_choice import parse_choice
+    from seqshell.inspect.trace_files import trace_place
     from seqshell.inspect.trace_work import TraceWork, texts_of
 
     if not (arguments.text or arguments.file or arguments.quoted):
         words(arguments, trace, 1)
     options, session = arguments.options, shell.session
-    path = _place(str(options.get("-o", "")))
-    for flag in ("--what", "--layer"):
-        if flag in options and (path is None or path.suffix.lower() not in (*ARCHIVES, *TABLES)):
-            raise UsageError(f"{flag} is of arrays: write them to a file, with -o FILE.npz, .safetensors, .tsv or .csv")
+    path = trace_place(str(options.get("-o", "")), has_choice=bool({"--what", "--layer"} & options.keys()))
     choice = parse_choice(str(options.get("--what", "")), str(options.get("--layer", "")))
     by_line, unknown = bool(options.get("--lines")), str(shell.settings.get("unknown"))
     texts = texts_of(session, arguments.text, by_line=by_line, unknown=unknown)
     work = TraceWork(session, texts, choice, str(shell.settings.get("unit")))
-    file = path if path is not None and path.suffix.lower() in (*ARCHIVES, *TABLES) else None
     try:
-        yield from slow_progress(work.steps(file), lambda: work.done, work.total, "tracing")
+        yield from slow_progress(work.steps(path, origin(shell)), lambda: work.done, work.total, "tracing")
     except GeneratorExit:  # no event can be yielded any more
         shell.notices.append(Notice("interrupted before the text was traced"))
         raise
-    if file is None:
-        yield from to_file(shell, arguments, [work.found()])
+    if path is None:
+        yield work.found()
     else:
-        if shell.interactive:
-            yield Notice(work.summary(file))
-        yield Data(work.written(file))
+        yield from written(shell, path, work.written(path), work.summary(path))
     yield from unknown_events(session.behaviour.unknown(arguments.text, session.model.tokenizer))
-
-
-def _place(word: str) -> Path | None:
-    """The path to write to, checked before the work. UsageError if it cannot be written."""
-    if not word:
-        return None
-    path = output_file(word)
-    if path.suffix.lower() not in (*ARCHIVES, *TABLES, *OTHERS):
-        raise UsageError(
-            f"unknown ending of {shown_name(word)}; use .npz or .safetensors for arrays, .tsv or .csv for a table, or "
-            ".json, .txt, .html, .svg or .png",
-            code="ending",
-        )
-    return path

@@ -156,6 +156,6 @@ def recipes(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     words(arguments, recipes, 0, 0)
     from seqshell.training.recipes.listing import recipes_table
 
-    yield from to_file(shell, arguments, [recipes_table(shell.registry.recipe_folders)])
+    yield from to_file(shell, arguments, lambda: [recipes_table(shell.registry.recipe_folders)])
     if shell.interactive:
         yield Notice("/train NAME uses a recipe, /train FILE your own text, pairs, labelled texts or numbers")

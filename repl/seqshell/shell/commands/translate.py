@@ -12,7 +12,7 @@ from seqshell.core.events.base import rows_of
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Option, build, command, settings_of
 from seqshell.core.sampling import Strategy
-from seqshell.core.view_files import text_place, view_place, write_text
+from seqshell.core.view_files import text_place, write_text
 from seqshell.models.summary import direction
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.batch import LineFormat, answer_lines, lines_of, model_for, open_session
@@ -182,7 +182,4 @@ def attention(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> /attention -o weights.json
     """
     words(arguments, attention, 0, 0)
-    file = str(arguments.options.get("-o", ""))
-    if file:
-        view_place(file)
-    yield from to_file(shell, arguments, [translating_session(shell).attention()])
+    yield from to_file(shell, arguments, lambda: [translating_session(shell).attention()])

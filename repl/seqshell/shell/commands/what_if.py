@@ -37,7 +37,8 @@ def what_if(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     session = translating_session(shell)
     from seqshell.inspect.what_if import what_if as compared
 
-    yield from to_file(shell, arguments, [compared(session, _swaps(words(arguments, what_if, 1)))])
+    swaps = _swaps(words(arguments, what_if, 1))
+    yield from to_file(shell, arguments, lambda: [compared(session, swaps)])
 
 
 def _swaps(pairs: Iterable[str]) -> Mapping[str, str]:
