@@ -34,7 +34,7 @@ def test_a_file_is_written_as_arrays(capsys, model):
 
 def test_without_a_file_the_table_is_printed(capsys, model):
     code, out, _ = run(capsys, "-m", model, "t.txt")
-    assert (code, out.splitlines()[1].split()) == (0, ["position", "id", "text", "nats"])
+    assert (code, out.splitlines()[1].split()) == (0, ["position", "id", "text", "surprisal"])
     assert len(out.splitlines()) == 2 + len("fade\nbad\n")
     code, out, _ = run(capsys, "-m", model, "t.txt", "--json")
     assert [token["text"] for token in json.loads(out)["tokens"]] == list("fade\nbad\n")

@@ -60,12 +60,12 @@ def test_results_have_a_text_and_other_events_have_none():
     assert Top(likely).as_text() == "token  model   chain\n'\\n'   0.5000  0.7500\n'b'    0.2500  -"
     scored = Score((Scored("a", -1.0, 0, (("a", -1.0),)),), -1.0, 1.0, 1.5, 2.7)
     assert scored.as_text().split("\n")[1:] == [
-        "'a'    0.3679       1.000     1  'a' 0.3679",
-        "1.000 nats, 1.0000 a token, 1.5000 bits a character, perplexity 2.700",
+        "'a'    0.3679          1.0000     1  'a' 0.3679",
+        "1.0000 nats, 1.0000 a token, 1.5000 bits a character, perplexity 2.7",
     ]
     assert replace(scored, unit="bits").as_text().split("\n")[1:] == [
-        "'a'    0.3679       1.443     1  'a' 0.3679",
-        "1.443 bits, 1.4427 a token, 1.5000 bits a character, perplexity 2.700",
+        "'a'    0.3679          1.4427     1  'a' 0.3679",
+        "1.4427 bits, 1.4427 a token, 1.5000 bits a character, perplexity 2.7",
     ]
     assert (
         Branches((Branch("main", 3, True, "abc\nd"), Branch("main.2", 12, False, "ab"))).as_text()
@@ -73,7 +73,7 @@ def test_results_have_a_text_and_other_events_have_none():
     )
     assert (
         Picture(np.array([[0.5, 1.0]]), {"rows": ["r"], "columns": ["c", "d"]}).as_text()
-        == "   c      d\nr  0.500  1.000"
+        == "   c       d\nr  0.5000  1.0000"
     )
     for event in (Moved(0, 1, "main", "tail"), Notice("a"), Progress(1, 2), Quit(), Data({})):
         assert event.as_text() is None
@@ -209,7 +209,7 @@ def test_a_command_of_a_plugin_may_yield_anything():
         Own(),
     ]
     text, err, found = written(events)
-    assert (text, err) == ("ab\nc\nx\n1\n0.000\n", "seqshell: by the way\n")
+    assert (text, err) == ("ab\nc\nx\n1\n0.0000\n", "seqshell: by the way\n")
     (result,) = found
     assert result["data"] == [{"title": "", "columns": ["x"], "rows": [[1]]}, {"array": [[0.0]], "labels": {}}]
     assert (result["op"], result["text"] + "\n") == ("/poem", text)

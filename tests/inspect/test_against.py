@@ -10,10 +10,11 @@ import pytest
 from tests.shell.sending import fails, only, send
 
 from seqshell.core.errors import SeqshellError
-from seqshell.core.events import Against, ColouredText, Data, Token
+from seqshell.core.events import Against, ColouredText, Data, Notice, Token
 from seqshell.core.events.against import AgainstStep
 from seqshell.core.tokenizers import ByteTokenizer
 from seqshell.session.interventions import Clamp
+from seqshell.shell.completion import complete
 from seqshell.testing import shell_for, tiny_model, tiny_translation_model
 
 
@@ -52,14 +53,16 @@ def test_two_copies_never_diverge_and_write_what_the_session_would(shell):
     assert (shown.first, len(shown.steps)) == (None, 12)
     assert {step.divergence for step in shown.steps} == {0}
     assert texts(shown) == (expected, expected)
-    assert shown.summary() == "12 steps: they never differ"
+    bar = "divergence: Jensen-Shannon, in nats; a full bar is 0.6931"
+    assert shown.summary() == f"12 steps: they never differ · {bar}"
 
 
 def test_of_two_that_write_the_same_the_largest_divergence_is_named():
     """A clamp may have an effect that is too small to change what is drawn, or none."""
     steps = tuple(AgainstStep(b"a", b"a", nats, False) for nats in (0.0, 0.00023, 0.0001))
     assert Against("main", "main.2", steps).summary() == (
-        "3 steps: they never differ; the largest divergence is 0.00023 nats"
+        "3 steps: they never differ; the largest divergence is 0.00023 nats · "
+        "divergence: Jensen-Shannon, in nats; a full bar is 0.6931"
     )
 
 
@@ -85,6 +88,28 @@ def test_a_branch_continues_with_the_same_random_numbers(shell):
     assert shown.as_json()["first"] == first + 1
     assert all(0 <= step.divergence <= math.log(2) for step in shown.steps)
     assert f"they first differ at step {first + 1}" in shown.as_text()
+
+
+def test_a_position_continues_as_a_branch_from_there_would(shell):
+    send(shell, "/rewind 2", "/branch early", "/checkout main", "/redo", "/feed de")
+    early, position = unchanged(shell, "/against early 9"), unchanged(shell, "/against main@2 9")
+    assert (position.steps, position.b) == (early.steps, "main@2")
+
+
+def test_two_sides_that_are_the_same_say_so_and_what_else_there_is(shell):
+    *_, notice = send(shell, "/against main 3")
+    assert notice == Notice("main and main are the same; name another branch, a model, or --chain STAGES")
+    assert not [event for event in send(shell, '/against --chain "top_k=1" 3') if isinstance(event, Notice)]
+
+
+def test_the_stages_of_a_chain_are_completed(shell):
+    def texts_of(line):
+        return [text for text, _ in complete(shell, line).items]
+
+    assert "temperature=" in texts_of("/against --chain temp")
+    assert '"top_k=' in texts_of('/against --chain "top_')
+    assert texts_of('/against --chain "top_k=1 tempera') == ["temperature="]
+    assert texts_of('/against --chain "top_k=1" ma') == []
 
 
 def test_another_chain_begins_at_the_same_state(shell):
@@ -167,8 +192,8 @@ def test_bad_input_is_one_line_and_moves_nothing(shell, line, message):
 def test_an_error_names_the_branches_after_the_model_that_may_be_meant_and_the_place_of_options(shell):
     message = fails(shell, "/against shakespeer", SeqshellError).message
     assert message.endswith("did you mean shakespeare? the branches are main")
-    error = fails(shell, '/against --chain "top_k=1" 9 -o x.tsv')
-    assert error.hint.startswith("usage: /against [-o FILE]")
+    error = fails(shell, '/against --chain "top_k=1" 9 8 -o x.tsv')
+    assert error.message.startswith("options come before the text, as in /against -o FILE TEXT")
 
 
 def test_searches_and_other_tasks_are_refused(shell):

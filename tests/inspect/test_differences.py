@@ -76,7 +76,8 @@ def test_infinite_numbers_and_zeros_are_compared(odd):
     part = next(each for each in difference(odd, one, other).parts if each.part == "phase")
 
     assert part.units[0].unit == "phase[1]"
-    assert part.cosine is None
+    assert (part.cosine, part.note) == (None, "no cosine: b is zero")
+    assert difference(odd, other, other).parts[0].note == "no cosine: a and b are zero"
     assert part.distance == pytest.approx(np.linalg.norm(one.state.phase[0, [0, 2]]))
 
 

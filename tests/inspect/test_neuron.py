@@ -181,7 +181,12 @@ def test_a_text_is_coloured_by_a_unit_and_the_session_does_not_move(shell, folde
     found = only(send(shell, f"/neuron quote[1] a {QUOTE}b{QUOTE} c"), ColouredText)
     assert found.tokens == ("a", " ", QUOTE, "b", QUOTE, " ", "c")
     assert found.values == (0, 0, 1, 1, 0, 0, 0)
-    assert (found.minimum, found.maximum, found.unit, found.title) == (0, 1, "quote[1]", "planted")
+    assert (found.minimum, found.maximum, found.unit, found.title) == (
+        0,
+        1,
+        "quote[1]",
+        "quote[1] of planted · from main@0",
+    )
     assert found.as_text().splitlines()[:2] == [f"a {QUOTE}b{QUOTE} c", "0099000"]
     assert place(shell) == before
 

@@ -87,11 +87,11 @@ def test_tokens_of_which_each_is_the_only_one_are_one_line():
     ]
     assert tree.as_text().splitlines() == [
         "position 2, after 'xy' · 3 deep · top_p 0.8",
-        "tokens  probability  path",
-        "'ab'    0.5000       0.5000",
-        "  'c'   0.5000       0.2500",
-        "  'c'   0.5000       0.2500",
-        "'d'     0.2500       0.2500",
+        "tokens  probability    path",
+        "'ab'         0.5000  0.5000",
+        "  'c'        0.5000  0.2500",
+        "  'c'        0.5000  0.2500",
+        "'d'          0.2500  0.2500",
     ]
 
 

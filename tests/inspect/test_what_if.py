@@ -35,7 +35,9 @@ def test_the_weights_are_those_of_the_swapped_words(session):
     list(session.translate("i love the dog"))
     attention = session.attention()
     column = [token.strip() for token in attention.source].index("dog")
-    rows = what_if(session, {"dog": "cat"}).rows
+    found = what_if(session, {"dog": "cat"})
+    rows = found.rows
+    assert found.columns == ("", "dog", "cat", "attention to dog", "attention to cat")
     assert [row[3] for row in rows if row[1]] == pytest.approx(attention.weights[:, column].tolist(), abs=5e-4)
 
 

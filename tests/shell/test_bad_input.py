@@ -7,11 +7,34 @@ from dataclasses import replace
 import pytest
 
 from seqshell import SeqshellError
+from seqshell.core.state import leaves
 from seqshell.shell.shell import Shell
 from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_forecast_model, tiny_translation_model
 
 # line -> what its error says
+UNKNOWN = "tiny's vocabulary has no 'Z'"
 BAD = {
+    "/against main Z": UNKNOWN,
+    "/feed Z": UNKNOWN,
+    "/find-neuron a @letters.txt": UNKNOWN,
+    "/gates Z": UNKNOWN,
+    "/neuron 0[0,0] Z": UNKNOWN,
+    "/probe --regex a @letters.txt": UNKNOWN,
+    "/reseed Z": UNKNOWN,
+    "/score Z": UNKNOWN,
+    "/score --by word Z": UNKNOWN,
+    '/steer +"Z" -"a"': UNKNOWN,
+    '/steer +"a" -"Z"': UNKNOWN,
+    "/trace Z": UNKNOWN,
+    "/trace -o x.npz Z": UNKNOWN,
+    "/trace -o x.html --what 0 a": "--what and --layer are of arrays: write them to a file, with -o FILE.npz",
+    "/trace a b -o x.npz": "options come before the text, as in /trace -o FILE TEXT; after -- everything is text",
+    "/state load dropped": "no state 'dropped'; available: here, zero, main",
+    "/state diff here dropped": "no state 'dropped'; available: here, zero, main",
+    "/state mix here dropped": "no state 'dropped'; available: here, zero, main",
+    "/state drop dropped": "no saved state 'dropped'",
+    "/against main@99": "'main@99' is outside main, which goes from @0 to @",
+    "/against other@1": "no branch 'other'; available: main",
     "/clamp": "write a unit and its value; usage: /clamp UNIT=VALUE",
     "/clamp cell[9,9]=1": "no leaf 'cell'; available: ",
     "/lesion": "missing argument; usage: /lesion UNIT",
@@ -310,21 +333,22 @@ def shell(registry, folder):
     shell.workspace.add(replace(tiny_classification_model(), name="sentiment"), background=True)
     shell.workspace.add(replace(tiny_forecast_model(), name="oil-temperature"), background=True)
     (folder / "binary.en").write_bytes(b"i love\xff you\n")
-    for line in ("/set max_tokens 4", "abc"):
+    (folder / "letters.txt").write_text("abZ" * 300)
+    for line in ("/set max_tokens 4", "abc", "/state save dropped", "/state drop dropped"):
         list(shell.handle(line))
     return shell
 
 
+def place_of(session):
+    """Where a session is, and everything that an answer depends on."""
+    here, text = session.here, session.text()
+    state = [leaf.tobytes() for leaf in leaves(here.state)], here.outputs.tobytes(), session.interventions
+    return here.node, session.branches(), text, state, session.seed, session.retry, session.chain, session.strategy
+
+
 @pytest.mark.parametrize("line", BAD)
-def test_bad_input_gives_a_one_line_error_and_changes_nothing(shell, line):
-    before = (
-        shell.session.position,
-        shell.session.branch,
-        shell.session.text(),
-        shell.session.seed,
-        shell.session.chain,
-        shell.session.strategy,
-    )
+def test_bad_input_gives_a_one_line_error_and_changes_nothing(shell, folder, line):
+    before = place_of(shell.session)
 
     with pytest.raises(SeqshellError) as caught:
         list(shell.handle(line))
@@ -335,8 +359,8 @@ def test_bad_input_gives_a_one_line_error_and_changes_nothing(shell, line):
     assert len(message) < 400
     assert not message.removesuffix("...").endswith(".")
     assert message == str(caught.value)
-    session = shell.session
-    assert (session.position, session.branch, session.text(), session.seed, session.chain, session.strategy) == before
+    assert place_of(shell.session) == before
+    assert not list(folder.glob("x.*"))
 
 
 def test_every_command_is_tested_with_bad_input(shell):

@@ -97,7 +97,7 @@ def test_the_unit_changes_what_people_see_and_no_json(shell):
     assert [event.as_json() for event in in_bits] == [event.as_json() for event in in_nats]
     assert "nats" not in "".join(event.as_text() for event in in_bits)
     score, difference = in_nats
-    assert f"{-score.log_prob / math.log(2):.3f} bits" in in_bits[0].as_text()
+    assert f"{-score.log_prob / math.log(2):.4f} bits" in in_bits[0].as_text()
     assert f"divergence {difference.divergence / math.log(2):.4f} bits" in in_bits[1].as_text()
     (_, *nats), (_, *bits) = ([row[3:] for row in event.as_rows()] for event in (in_nats[0], in_bits[0]))
     assert [value for row in bits for value in row] == pytest.approx(

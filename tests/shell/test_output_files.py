@@ -429,6 +429,7 @@ def test_json_says_where_a_file_was_written(shell, tmp_path):
     }.items():
         assert [event.as_json() for event in send(shell, line)] == [{"text": "", "file": file}]
         assert (tmp_path / file).is_file()
+    send(shell, "/record off")
     (table,) = send(shell, "/top 2")
     assert [event.as_json() for event in send(shell, "/top -o f.csv 2")] == [{**table.as_json(), "file": "f.csv"}]
 

@@ -248,7 +248,7 @@ def test_the_picture_has_a_row_for_each_token_or_for_every_few_of_them():
 
     assert [line.split()[:2] for line in lines[1:5]] == [["4", "a"], ["3", "b"], ["2", "c"], ["1", "d"]]
     assert [line.count("█") for line in lines[1:5]] == [3, 13, 24, 35]
-    assert lines[5] == "next token e, log p -0.5 nats · half-life 1 tokens"
+    assert lines[5] == "next token e, log p -0.5000 nats · half-life 1 tokens"
     assert reach.as_text().splitlines()[-1] == "of 'e', log p -0.5000 nats; half-life 1 tokens"
     assert replace(reach, unit="bits").as_text().splitlines()[-1] == "of 'e', log p -0.7213 bits; half-life 1 tokens"
     rows = drawn(Reach((("a", 1.0),) * 81, "e", -0.5, None), -1)

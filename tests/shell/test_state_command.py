@@ -65,6 +65,16 @@ def test_at_the_prompt_it_says_where_a_state_went(shell):
     assert send(shell, "/state drop quotes") == [Notice("quotes deleted")]
 
 
+def test_a_state_that_was_saved_under_interventions_says_that_they_did_not_come_with_it(shell):
+    send(shell, "/clamp 0[3]=2", "/feed d", "/state save clamped")
+    assert [
+        event for event in send(shell, "/state load clamped") if isinstance(event, Notice)
+    ] == []  # it is active here
+
+    *_, notice = send(shell, "/interventions clear", "/state load clamped")
+    assert notice == Notice("this state was reached with 0[3] = 2, which is not active here: /clamp, /steer")
+
+
 def test_a_path_may_have_spaces_and_is_loaded_by_path(shell):
     send(shell, "/state save ./my state.safetensors", "/feed de", "/state load ./my state.safetensors")
     assert Path("my state.safetensors").is_file()

@@ -204,8 +204,11 @@ def test_units_are_completed(shell, run):
 
 
 def test_steering_once_and_every_time_by_command(shell, run):
-    run('/steer +"ab" -"c" 0.5')
+    (event,) = run('/steer +"ab" -"c" 0.5')
     assert shell.session.interventions == ()
+    assert event.as_text() == 'steered +"ab" -"c" 0.5 once · at position 0 alone · /undo goes back'
+    assert (event.as_json()["once"], event.as_json()["interventions"]) == (True, [])
     (event,) = run('/steer -"c" +"ab" 0.1 every')
     assert event.interventions == ('+"ab" -"c" 0.1 every',)
+    assert event.as_text() == 'steered +"ab" -"c" 0.1 every · from position 0 on · /undo goes back'
     assert not any(isinstance(each, Notice) for each in (event,))

@@ -49,7 +49,7 @@ def test_the_tour_generates_translates_classifies_and_forecasts(shipped):
     for kind in (Finished, Top, Translation, Attention, Label, Forecast):
         assert kind in kinds
     assert Score not in kinds
-    assert [event.value for event in events if isinstance(event, SettingChanged)] == [True, False]
+    assert [event.value for event in events if isinstance(event, SettingChanged)] == [True, "off"]
     assert next(event.answer for event in events if isinstance(event, Translation)) == "Je t'aime."
     assert next(event for event in events if isinstance(event, Label)).moved
     assert (shipped.workspace.current, shipped.session.branch, shipped.session.position) == ("shakespeare", "main", 0)
@@ -73,6 +73,14 @@ def test_the_tour_runs_twice_and_leaves_out_what_is_not_installed(shell):
     lines = list(tour_lines(shell))
     assert "/# Left out, because it is not installed: english-french, sentiment, oil-temperature." in lines
     assert not any("/translate" in line or "/forecast" in line for line in lines)
+
+
+def test_the_colours_of_a_unit_come_back_after_the_tour(shell):
+    send(shell, "/set color neuron 0[0,1]")
+    lines = commands(tour_lines(shell))
+
+    assert "/set color off" in lines  # of a model that may not have the unit
+    assert lines[-2:] == ["/load one", "/set color neuron 0[0,1]"]
 
 
 def test_without_any_of_its_models_the_tour_says_so(shell):

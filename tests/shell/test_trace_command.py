@@ -28,7 +28,7 @@ def test_the_table_shows_each_token_with_its_surprisal(shell):
     assert (found.origin, found.unit) == ("main@3", "nats")
     assert [(token.position, token.text) for token in found.tokens] == [(3, "f"), (4, "a"), (5, "d")]
     assert [token.surprisal for token in found.tokens] == pytest.approx(expected.surprisal.tolist())
-    assert found.as_text().splitlines()[1].split() == ["position", "id", "text", "nats"]
+    assert found.as_text().splitlines()[1].split() == ["position", "id", "text", "surprisal"]
     json = found.as_json()["tokens"][0]
     assert json["bytes"] == list(b"f")
     assert json["surprisal_bits"] == pytest.approx(json["surprisal_nats"] / math.log(2))

@@ -153,7 +153,7 @@ def test_the_command_compares_the_last_translation_of_a_background_model(shell):
     before = only(shell, "/translate i love the dog", Translation)
     table = only(shell, "/what-if dog=cat", Table)
     assert [row[1] for row in table.rows if row[1]] == before.answer.replace(".", " .").split()
-    assert table.columns == ("", "dog", "cat", "to dog", "to cat")
+    assert table.columns == ("", "dog", "cat", "attention to dog", "attention to cat")
     with pytest.raises(UsageError, match="cannot read 'dog'; write OLD=NEW, such as dog=cat"):
         send(shell, "/what-if dog")
 

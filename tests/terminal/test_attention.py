@@ -153,7 +153,7 @@ def test_several_translations_are_numbered_below_the_answer(translate, visible):
     runner = translate("/strategy beam width=4", "/set nbest 3", "i love the cat .", current="english-french")
     text = runner.shell.session.text().text.strip()
     first, second, third = visible(runner._printer).rstrip("\n").split("\n")[-3:]
-    assert re.fullmatch(rf"  1 +-?\d+\.\d{{3}}  {re.escape(text)}", first)
+    assert re.fullmatch(rf"  1 +-?\d+\.\d{{4}}  {re.escape(text)}", first)
     assert second.startswith("  2 ")
     assert third.startswith("  3 ")
 
@@ -163,7 +163,7 @@ def test_a_numbered_translation_stays_on_one_line(translate, visible):
     runner._stream.draw_end(
         Translation("a", 1, "eos", -1.0, 0, 1, candidates=(Candidate("a\nb", -1.0, -1.0), Candidate("c\r", -2.0, -2.0)))
     )
-    assert visible(runner._printer).endswith("  1   -1.000  a b\n  2   -2.000  c\n")
+    assert visible(runner._printer).endswith("  1   -1.0000  a b\n  2   -2.0000  c\n")
 
 
 def test_translations_of_a_file_take_one_line_each_and_replace_the_progress_bar(folder, translate, visible):

@@ -80,11 +80,11 @@ def test_no_line_is_wider_than_the_window(drawn, name, width):
 def test_a_search_has_its_answer_marked_and_its_dead_ends_with_a_minus_sign(drawn):
     assert drawn(FOUND["beams"], width=50).splitlines() == [
         "beam width=2 · 2 finished · 1 dead end",
-        "  tokens  logprob   score",
-        "* a         -1.50",
-        "* ├ b       -1.50  -0.500",
-        "- └ c       -1.50",
-        "  d         -1.50  -0.750",
+        "  tokens   logprob     score",
+        "* a        -1.5000",
+        "* ├ b      -1.5000   -0.5000",
+        "- └ c      -1.5000",
+        "  d        -1.5000   -0.7500",
     ]
 
 

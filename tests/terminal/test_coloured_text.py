@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 
 from seqshell.core.colours import ink
@@ -25,7 +26,7 @@ def test_with_colours_each_token_has_the_colour_of_its_value_and_the_scale_follo
 def test_without_shades_digits_below_the_text_take_their_place(new_printer, visible, colours):
     printer = new_printer(colours=colours)
     Renderer(printer).draw(EVENT)
-    assert visible(printer) == "ab\n0 7\nc\ntiny\n0[3] from -1 to 0.5: 0 is -1, 5 is 0, 9 is 1\n"
+    assert visible(printer) == "ab\n0 7\nc\ntiny · 0[3] from -1 to 0.5 · digits 0 to 9: -1 to 1\n"
 
 
 @pytest.mark.parametrize("width", [60, 20])
@@ -34,7 +35,7 @@ def test_the_scale_of_a_one_sided_unit_begins_at_its_minimum_and_fits_a_narrow_w
     plain, coloured = new_printer(width=width), new_printer(colours=256, width=width)
     Renderer(plain).draw(event)
     Renderer(coloured).draw(event)
-    assert " ".join(visible(plain).split()) == "a 0 memory[0,12] from 0.25 to 0.75: 0 is 0.25, 9 is 0.75"
+    assert " ".join(visible(plain).split()) == "a 0 memory[0,12] from 0.25 to 0.75 · digits 0 to 9: 0.25 to 0.75"
     assert max(map(len, visible(plain).splitlines())) <= width
     assert "0.25 0.375 0.5 0.625 0.75" in visible(coloured)
 
@@ -46,7 +47,7 @@ def test_a_unit_that_is_the_same_everywhere_has_no_scale(new_printer, visible, c
     assert visible(printer).splitlines()[-1] == "cell[1,2] is 5 everywhere"
 
 
-def test_answers_are_coloured_by_the_unit_while_they_stream_on_a_scale_that_grows(new_runner, visible):
+def test_answers_are_coloured_by_the_unit_while_they_stream_on_one_scale(new_runner, visible):
     shell = shell_for(tiny_model("\n abcdefgh"), seed=7)
     runner = new_runner(shell)
     for line in ("/set max_tokens 8", "/set color neuron 0[3]"):
@@ -58,12 +59,12 @@ def test_answers_are_coloured_by_the_unit_while_they_stream_on_a_scale_that_grow
     session = shell.session
     assert session.text().text == "abc\ndebeede"  # the user's Enter has made the newline
     values = [float(session.ancestor(back).state[0, 3]) for back in reversed(range(9))]  # with that before the answer
-    digits = ""
-    for place in range(2, 9):
-        size = max(map(abs, values[: place + 1]))
-        digits += str(min(9, math.floor(5 * (values[place] / size + 1))))
-    assert shown.splitlines()[:2] == ["debeede", digits]
-    assert f"0[3] from {min(0, *values):.3g} to {max(values):.3g}: " in shown
+    before = [abs(float(session.ancestor(back).state[0, 3])) for back in range(8, 12)]
+    layer = np.abs(session.ancestor(7).state[0])  # after the first token, the newline
+    size = max(*before, float(np.quantile(layer, 0.95)))
+    digits = [str(min(9, math.floor(5 * (max(-1, min(1, value / size)) + 1)))) for value in values[2:]]
+    assert shown.splitlines()[:2] == ["debeede", "".join(digits)]
+    assert f"colours of 0[3] from {-size:.4g} to {size:.4g} · digits 0 to 9: {-size:.4g} to {size:.4g}" in shown
 
     runner.run("/set color off")
     before = visible(runner._printer)

@@ -122,25 +122,25 @@ def test_a_score_lists_each_token_and_the_totals(drawn):
     assert drawn.splitlines()[:5] == [
         "a",
         "09",
-        "   token    prob   nats  rank  most likely",
-        "1  a       90.5%   0.10     1  a  90.5%  b  4.98%",
-        "2  \\n      0.67%   5.00     8",
+        "   token    prob  surprisal  rank  most likely",
+        "1  a       90.5%     0.1000     1  a  90.5%  b  4.98%",
+        "2  \\n      0.67%     5.0000     8",
     ]
-    assert drawn.endswith("sum 5.1 nats · mean 2.55 nats · 3.679 bits per character · perplexity 12.8\n")
+    assert drawn.endswith("5.1000 nats, 2.5500 a token, 3.6790 bits a character, perplexity 12.8\n")
 
 
 def test_the_most_likely_tokens_of_a_score_stand_in_columns_and_are_left_out_one_by_one(drawn):
     first = Scored("\n", -0.1, 0, (("\n", 0.0), ("b", -3.0), ("c", -4.0)))
     score = Score((first, Scored("u", -5.0, 1, (("u", 0.0), (" ", -4.0)))), -5.1, 2.55, 3.679, 12.8)
     assert drawn(score, width=80).splitlines()[-3:-1] == [
-        "1  \\n      90.5%   0.10     1  \\n 100.0%  b    4.98%  c  1.83%",
-        "2  u       0.67%   5.00     2  u  100.0%  ' '  1.83%",
+        "1  \\n      90.5%     0.1000     1  \\n 100.0%  b    4.98%  c  1.83%",
+        "2  u       0.67%     5.0000     2  u  100.0%  ' '  1.83%",
     ]
-    assert drawn(score, width=50).splitlines()[-4:-2] == [
-        "1  \\n      90.5%   0.10     1  \\n 100.0%",
-        "2  u       0.67%   5.00     2  u  100.0%",
+    assert drawn(score, width=54).splitlines()[-4:-2] == [
+        "1  \\n      90.5%     0.1000     1  \\n 100.0%",
+        "2  u       0.67%     5.0000     2  u  100.0%",
     ]
-    assert "   token    prob   nats  rank" in drawn(score, width=36).splitlines()
+    assert "   token    prob  surprisal  rank" in drawn(score, width=36).splitlines()
 
 
 def test_a_long_score_lists_the_most_surprising_tokens(drawn):

@@ -201,7 +201,8 @@ def seqshell_token(session: Any, token: Any, settings: Any) -> None:
 
     The answer is not finished, so the session can only be looked at: whatever would change it raises an error, and the
     plugin is left out from then on. If the user stops it with Ctrl-C, the answer ends and the plugin is left out, too.
-    What it returns is ignored.
+    What it returns is ignored. It is not called for what the user writes: a text that is fed, and tokens that are
+    chosen with /pick, /alt or /explore, which the user may take back; `seqshell_turn` gets them.
 
     Example:
         @seqshell.hookimpl

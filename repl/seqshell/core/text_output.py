@@ -11,10 +11,36 @@ MAX_VALUE = 80  # characters of a name or value from a file, in a message
 UNITS = ((10**9, "GB", 1), (10**6, "MB", 0), (10**3, "kB", 0))
 
 
+def fixed(value: float) -> str:
+    """Format a probability, a share, or what is in nats or bits: with four decimals."""
+    return f"{value:.4f}"
+
+
+def short(value: float) -> str:
+    """Format any other measured number, such as a value of a unit or a half-life: with four digits."""
+    return f"{value:.4g}"
+
+
+class Fixed(float):
+    """A number in a table that people see as `fixed`."""
+
+    def __str__(self) -> str:
+        return fixed(float(self))
+
+
+class Short(float):
+    """A number in a table that people see as `short`."""
+
+    def __str__(self) -> str:
+        return short(float(self))
+
+
 def cell(value: Any, floats: str = ".6g") -> str:
     """Format a value for reading, such as in a table: on, off, 0.333333. floats: the format of floats."""
     if isinstance(value, bool):
         return "on" if value else "off"
+    if isinstance(value, Fixed | Short):
+        return str(value)
     if isinstance(value, float):
         return format(value, floats)
     if isinstance(value, tuple | list):
@@ -48,7 +74,7 @@ def columns(rows: Sequence[Sequence[Any]]) -> list[str]:
 
 def probability(log_prob: float) -> str:
     """Format the probability of a log-probability with four decimals; a dash for zero."""
-    return f"{math.exp(log_prob):.4f}" if log_prob > -math.inf else "-"
+    return fixed(math.exp(log_prob)) if log_prob > -math.inf else "-"
 
 
 def rows_as_json(rows: Any) -> list[Any] | None:

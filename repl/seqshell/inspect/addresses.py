@@ -110,30 +110,40 @@ def describe_leaves(state: State) -> Mapping[str, str]:
 
 def find_state(session: Session, address: str) -> StateRecord:
     """The state of this address. UsageError or CheckpointError gives the range, or the nearest names."""
-    cursor, navigator = session.behaviour.cursor, session.behaviour.navigator
+    cursor = session.behaviour.cursor
     if address == "zero":
         return initial_record(cursor, "zero")
     if paths.is_path(address):
         return saved_states.load(address, session)
     names = [branch.name for branch in session.branches()]
     saved = saved_states.saved_names()
-    branch, at, position = address.rpartition("@")
+    branch, at, _ = address.rpartition("@")
     if not at and address in saved:
         if address in names:
             raise UsageError(
                 f"{address} is a branch and a saved state", hint=f"{address}@POSITION, or the path of the file"
             )
         return saved_states.load(address, session)
+    if not at and address not in ("here", *names):
+        raise unknown_name("state", address, [*RESERVED, *names, *saved], hint="/state list shows the saved ones")
+    node = find_node(session, address)
+    where = branch if at else "" if address == "here" else address
+    return session.behaviour.record(node, f"{where or session.branch}@{cursor.timeline.depth(node)}")
+
+
+def find_node(session: Session, address: str) -> int:
+    """The node of `here`, a branch or a position, as `main.2@120`. UsageError gives the range, or the nearest names."""
+    timeline, navigator = session.behaviour.cursor.timeline, session.behaviour.navigator
+    names = [branch.name for branch in session.branches()]
+    branch, at, position = address.rpartition("@")
     branch = branch if at else "" if address == "here" else address
     if branch and branch not in names:
-        if at:
-            raise unknown_name("branch", branch, names)
-        raise unknown_name("state", address, [*RESERVED, *names, *saved], hint="/state list shows the saved ones")
+        raise unknown_name("branch", branch, names)
     node = navigator.node(branch or None)
-    depth = cursor.timeline.depth(node)
-    if at:
-        if not _DIGITS.fullmatch(position) or int(position) > depth:
-            where = branch or session.branch
-            raise UsageError(f"{quoted(address)} is outside {where}, which goes from @0 to @{depth}", code="position")
-        node, depth = cursor.timeline.ancestor(node, int(position)), int(position)
-    return session.behaviour.record(node, f"{branch or session.branch}@{depth}")
+    if not at:
+        return node
+    depth = timeline.depth(node)
+    if not _DIGITS.fullmatch(position) or int(position) > depth:
+        where = branch or session.branch
+        raise UsageError(f"{quoted(address)} is outside {where}, which goes from @0 to @{depth}", code="position")
+    return timeline.ancestor(node, int(position))

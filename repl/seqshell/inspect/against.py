@@ -16,6 +16,7 @@ from seqshell.core.sampling import Advanced, AnswerEnded, Batch, Draw, Request, 
 from seqshell.core.state import State
 from seqshell.decoding.guarded_search import guarded_search
 from seqshell.decoding.probabilities import log_probs
+from seqshell.inspect.addresses import find_node
 from seqshell.inspect.differences import divergence
 from seqshell.inspect.scoring import measured
 from seqshell.session import Session
@@ -45,10 +46,9 @@ class Side:
     memories: tuple[Any, ...]
 
     @classmethod
-    def of(cls, session: Session, plan: GenerationPlan, name: str, branch: str | None = None) -> Side:
-        """A branch of a session, by default the current one, with the samplers of a plan."""
-        cursor = session.behaviour.cursor
-        node = session.behaviour.navigator.node(branch)
+    def of(cls, session: Session, plan: GenerationPlan, name: str, address: str = "here") -> Side:
+        """A branch or a position of a session, as `find_node` reads it, with the samplers of a plan."""
+        cursor, node = session.behaviour.cursor, find_node(session, address)
         snapshot, timeline = cursor.snapshot(node), cursor.timeline
         assert snapshot.outputs is not None  # `Cursor.snapshot` returns whole ones
         same_chain = snapshot.samplers == plan.samplers and len(snapshot.memories) == len(plan.samplers)
@@ -61,6 +61,11 @@ class Side:
     def with_samplers(self, samplers: tuple[Sampler, ...], name: str) -> Side:
         """The same place with another chain."""
         return replace(self, samplers=samplers, memories=(None,) * len(samplers), name=name)
+
+    def is_as(self, other: Side) -> bool:
+        """True if the other side continues the same text in the same way."""
+        same_place = self.session is other.session and self.ids == other.ids and self.state is other.state
+        return same_place and self.samplers == other.samplers
 
     def continuing(self, plan: GenerationPlan, draw: Draw, position: int) -> Iterator[Piece]:
         """The tokens that follow, with the random numbers of the positions from `position` on; ends with the answer."""

@@ -50,6 +50,8 @@ def _part(name: str, index: tuple[int, ...], one: NDArray[Any], other: NDArray[A
     a, b = first[finite], second[finite]
     norms = float(np.linalg.norm(a) * np.linalg.norm(b))
     cosine = float(np.vdot(a, b).real / norms) if norms else None
+    zeros = [side for side, values in (("a", a), ("b", b)) if not values.any()]
+    note = "" if norms else f"no cosine: {' and '.join(zeros) or 'one'} {'are' if len(zeros) > 1 else 'is'} zero"
     largest = [place for place in np.argsort(-moved, kind="stable")[:MAX_UNITS].tolist() if moved[place]]
     units = tuple(
         UnitChange(
@@ -59,7 +61,7 @@ def _part(name: str, index: tuple[int, ...], one: NDArray[Any], other: NDArray[A
         )
         for place in largest
     )
-    return PartDifference(unit_text(name, index), cosine, float(np.linalg.norm(a - b)), units)
+    return PartDifference(unit_text(name, index), cosine, float(np.linalg.norm(a - b)), units, note)
 
 
 def _next_token(

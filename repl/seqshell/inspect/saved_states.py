@@ -72,6 +72,7 @@ def save(path: str | Path, session: Session, record: StateRecord) -> Path:
         "position": given.position,
         "text": given.text,
         "scale": list(given.scale),
+        "interventions": list(given.interventions),
     }
     if record.source is not None:
         header["source"] = {"text": record.source.text, "ids": list(record.source.ids)}
@@ -118,7 +119,10 @@ def _record(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]], curs
     wrong = not np.isfinite(scale).all() or any(std <= 0 for std in scale[len(scale) // 2 :])
     if wrong or len(scale) not in (0, len(getattr(cursor.model.tokenizer, "scale", ()))):
         raise CheckpointError("its scale does not fit the series")
-    return StateRecord(state, outputs, Given(name, text[-TEXT:], position, scale), source)
+    active = header.get("interventions", [])  # older files have none
+    if not isinstance(active, list) or not all(isinstance(each, str) for each in active):
+        raise CheckpointError("its interventions are not names")
+    return StateRecord(state, outputs, Given(name, text[-TEXT:], position, scale, tuple(active)), source)
 
 
 def _state(tensors: Mapping[str, NDArray[Any]], like: State, *, grows: bool) -> State:

@@ -47,11 +47,13 @@ def _clamp(place: Unit, state: State, value: str) -> Clamp:
     return Clamp(str(place), place.number, place.index, found[0])
 
 
-def steering(session: Session, plus: str, minus: str, strength: float = 1, *, once: bool = True) -> Steering:
+def steering(
+    session: Session, plus: str, minus: str, strength: float = 1, *, once: bool = True, unknown: str = "error"
+) -> Steering:
     """Add the state after one text minus that after another, times a number, here or also after every token.
 
-    Both texts are read from the initial state, without interventions; whole numbers stay as they are. UsageError if the
-    model has no such difference, VocabularyError if it cannot read a text.
+    Both texts are read from the initial state, without interventions; whole numbers stay as they are. unknown: as for
+    `TaskBehaviour.encode`. UsageError if the model has no such difference, VocabularyError if it cannot read a text.
     """
     cursor, name = session.behaviour.cursor, session.model.name
     require_causal(cursor)
@@ -62,7 +64,7 @@ def steering(session: Session, plus: str, minus: str, strength: float = 1, *, on
         raise UsageError(f"the two texts are equal ({quoted(plus)}), so their states have no difference")
     if not (math.isfinite(strength) and strength):
         raise UsageError(f"the strength must be a finite number other than 0, not {strength:g}", code="value")
-    one, other = (_after(session, text) for text in (plus, minus))
+    one, other = (_after(session, text, unknown) for text in (plus, minus))
     parts = [
         _difference(leaf, first, second, strength)
         for leaf, first, second in zip(leaf_names(one), leaves(one), leaves(other), strict=True)
@@ -73,10 +75,10 @@ def steering(session: Session, plus: str, minus: str, strength: float = 1, *, on
     return Steering(f"{words} {'once' if once else 'every'}", tuple(parts), once)
 
 
-def _after(session: Session, text: str) -> State:
+def _after(session: Session, text: str, unknown: str) -> State:
     """The state after a text, read from the initial state."""
     plain = session.behaviour.cursor.plain
-    ids, state = session.behaviour.encode(text) if text else [], plain.initial_state(1)
+    ids, state = session.behaviour.encode(text, unknown) if text else [], plain.initial_state(1)
     return arrays(plain.feed(np.array([ids], np.int64), state)[1] if ids else state)
 
 

@@ -79,7 +79,9 @@ def branch_text(session: Session, branch: str | None = None) -> tuple[list[int],
     timeline, name = session.behaviour.cursor.timeline, branch or session.branch
     ids, here = session.ids(name), session.behaviour.navigator.node(name)
     if not ids:
-        raise UsageError(f"{name} has no text yet", hint="a TEXT, or @FILE")
+        given = session.behaviour.cursor.timeline.given(here)
+        why = f"begins with the state of {given.name} and has read nothing since" if given else "has no text yet"
+        raise UsageError(f"{name} {why}", hint="give a TEXT, or @FILE")
     changes, depth = {0: timeline.root(here)}, 0
     for run, first, last in timeline.runs_to(here):
         if timeline.read[timeline.run_of(before := timeline.parent[run])] == Read.CHANGED:

@@ -26,12 +26,18 @@ MAX_NUMBERS = 2**28  # of all units at all tokens: 1 GB
 
 
 class UnitText:
-    """The values of a unit after each token of a text. `steps` reads the text, from the state here or from a record."""
+    """The values of a unit after each token of a text. `steps` reads the text, from the state here or from a record.
 
-    def __init__(self, session: Session, unit: Unit, ids: list[int], record: StateRecord | None) -> None:
+    name: of the text, e.g. "main".
+    """
+
+    def __init__(
+        self, session: Session, unit: Unit, ids: list[int], record: StateRecord | None, name: str = ""
+    ) -> None:
         self.texts: list[str] = []
         self.values: list[float] = []
-        self._unit, self._name = unit, session.model.name
+        self._unit = unit
+        self._title = " · ".join(filter(None, (f"{unit} of {session.model.name}", name)))
         self._parts = chunks(session, ids, record)
 
     def steps(self) -> Iterator[None]:
@@ -55,9 +61,8 @@ class UnitText:
     def coloured(self) -> ColouredText:
         """The text, coloured by the values so far."""
         finite = [value for value in self.values if math.isfinite(value)] or [0.0]
-        return ColouredText(
-            tuple(self.texts), tuple(self.values), min(finite), max(finite), self._name, str(self._unit)
-        )
+        ends = min(finite), max(finite)
+        return ColouredText(tuple(self.texts), tuple(self.values), *ends, self._title, str(self._unit))
 
 
 def session_colours(session: Session, unit: Unit) -> TokenColours:

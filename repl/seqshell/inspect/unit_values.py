@@ -58,6 +58,13 @@ def value_of(unit: Unit, state: State) -> float | None:
     return float(real(leaf[place]))
 
 
+def typical_size(unit: Unit, session: Session) -> float:
+    """The absolute value that 95 % of the units of a unit's layer do not exceed here."""
+    leaf = np.atleast_1d(real(as_array(list(leaves(session.here.state))[unit.number]))[(0, *unit.index[:-1])])
+    finite = np.abs(leaf[np.isfinite(leaf)])
+    return float(np.quantile(finite, 0.95)) if finite.size else 0.0
+
+
 def value_at(unit: Unit, session: Session, position: int) -> float | None:
     """The value of a unit at a position of the current branch."""
     return value_of(unit, session.ancestor(session.position - position).state)

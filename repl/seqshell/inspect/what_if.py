@@ -11,7 +11,7 @@ from typing import Any
 
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Table
-from seqshell.core.text_output import quoted
+from seqshell.core.text_output import Fixed, quoted
 from seqshell.session import Session
 from seqshell.session.word_alignment import source_words
 
@@ -52,7 +52,7 @@ def what_if(session: Session, swaps: Mapping[str, str]) -> Table:
     finally:
         session.return_to(mark)
     old, new = " ".join(swaps), " ".join(swaps.values())
-    return Table(("", old, new, f"to {old}", f"to {new}"), tuple(_rows(before, after)), text)
+    return Table(("", old, new, f"attention to {old}", f"attention to {new}"), tuple(_rows(before, after)), text)
 
 
 def _swapped(text: str, swaps: Mapping[str, str]) -> str:
@@ -112,5 +112,5 @@ def _rows(before: Translated, after: Translated) -> Iterator[Row]:
             yield "" if kind == "equal" else CHANGED, word, other, _shown(weight), _shown(other_weight)
 
 
-def _shown(weight: float | None) -> float | None:
-    return None if weight is None else round(weight, 3)
+def _shown(weight: float | None) -> Fixed | None:
+    return None if weight is None else Fixed(weight)

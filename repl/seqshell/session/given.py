@@ -27,13 +27,15 @@ class Given:
     """Where a state is from that the user put in the place of what was read.
 
     name: e.g. "quotes", or "main@120 with cell[0,3] = 2". text: the last characters before it. position: the number of
-    tokens that were read up to it. scale: by which a series was normalised [2F], see Values.
+    tokens that were read up to it. scale: by which a series was normalised [2F], see Values. interventions: the names
+    of those that were active there, which do not come with the state.
     """
 
     name: str
     text: str = ""
     position: int = 0
     scale: tuple[float, ...] = ()
+    interventions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

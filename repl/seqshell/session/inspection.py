@@ -13,6 +13,7 @@ from seqshell.core.errors import UsageError
 from seqshell.core.events import Likely, Score, Scored, Text, Top
 from seqshell.core.sampling import AnswerEnded, Draw, Sampler
 from seqshell.core.state import State, as_array, named_leaves
+from seqshell.core.text_output import short
 from seqshell.decoding.chain import Chain
 from seqshell.decoding.probabilities import entropy_of, log_probs, rank
 from seqshell.session.cursor import Cursor
@@ -278,7 +279,7 @@ def _norms(leaf: Any) -> str:
     infinite = int((~np.isfinite(sizes)).sum())
     sizes[~np.isfinite(sizes)] = 0
     if leaf.ndim == 2 and len(leaf) <= MAX_NORMS:
-        text = "norm by layer " + ", ".join(f"{np.linalg.norm(layer):.4g}" for layer in sizes)
+        text = "norm by layer " + ", ".join(f"{short(float(np.linalg.norm(layer)))}" for layer in sizes)
     else:
-        text = f"norm {np.linalg.norm(sizes.ravel()):.4g}"
+        text = f"norm {short(float(np.linalg.norm(sizes.ravel())))}"
     return f"{text}, {infinite:,} of {leaf.size:,} infinite" if infinite else text

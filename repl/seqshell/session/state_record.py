@@ -29,7 +29,8 @@ def record_at(cursor: Cursor, node: int, name: str, scale: tuple[float, ...] = (
     text = cursor.token_text.text(timeline.ids_to(node, max(0, depth - TOKENS)))
     if root is not None:
         text = root.text + text
-    given = Given(name, text[-TEXT:], depth + (root.position if root else 0), scale)
+    active = tuple(each.name for each in timeline.active_at(node))
+    given = Given(name, text[-TEXT:], depth + (root.position if root else 0), scale, active)
     return StateRecord(arrays(snapshot.state), snapshot.outputs, given, timeline.source(node))
 
 

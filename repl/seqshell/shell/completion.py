@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 MAX_COMPLETIONS = 500  # completions
+_OPEN_VALUE = re.compile(r'(?:^|\s)(-[\w-]+)\s+"([^"]*)$')
 _OPTION_IN_USAGE = re.compile(r"\[-[^]]*\]")
 _FILE_IN_USAGE = re.compile(r"(?<!@)\bFILE\b|\.tsv\b")
 
@@ -89,6 +90,9 @@ def _arguments(shell: Shell | None, name: str, rest: str, word: str) -> Iterator
     if word.startswith("@") and not word.startswith("@@"):
         yield from files(word[1:], "@")
         return
+    if command and shell and (found := _OPEN_VALUE.search(rest)):
+        yield from _inside_quotes(shell, command, *found.groups())
+        return
     before = rest[: len(rest) - len(word)].split()
     option = (
         next((option for option in command.options if before and option.flag == before[-1]), None) if command else None
@@ -108,6 +112,16 @@ def _arguments(shell: Shell | None, name: str, rest: str, word: str) -> Iterator
         yield from files("", "@")
     elif "PATH" in usage and _is_path(word):
         yield from files(word, ending=paths.ENDING)
+
+
+def _inside_quotes(shell: Shell, command: Command, flag: str, inside: str) -> Iterator[tuple[str, str]]:
+    """The completions of the last word in quotes that are still open, which begin the value of an option."""
+    option = next((option for option in command.options if option.flag == flag), None)
+    if option is not None and option.complete is not None:
+        word = re.split(r"\s", inside)[-1]
+        quote = "" if word != inside else '"'  # the quotation mark belongs to the first word
+        offered = _offered(shell, f"{flag} of /{command.name}", option.complete, inside, word)
+        yield from ((quote + text, about) for text, about in offered)
 
 
 def _values(shell: Shell, command: Command, option: Option, rest: str, word: str) -> Iterator[tuple[str, str]]:

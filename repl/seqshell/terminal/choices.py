@@ -5,6 +5,7 @@ from __future__ import annotations
 from prompt_toolkit.utils import get_cwidth
 
 from seqshell.core.events import Beams, NextWords, TokenTree
+from seqshell.core.text_output import fixed
 from seqshell.terminal.heat_map import pad
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.tables import WIDEST_TOKEN, bar, percent, token_name
@@ -60,15 +61,15 @@ def draw_beams(printer: Printer, beams: Beams) -> None:
     starts = [_end_of(_guide(line.last, printer.unicode), (printer.width - 20) // 2) for line in shown]
     names = [token_name(line.beam.text) for line in shown]
     widest = max((get_cwidth(start + name) for start, name in zip(starts, names, strict=True)), default=0)
-    label = min(max(6, widest), max(4, printer.width - 20))
-    printer.line(f"  {pad('tokens', label)}  logprob   score", "dim")
+    label = min(max(6, widest), max(4, printer.width - 22))
+    printer.line(f"  {pad('tokens', label)}   logprob     score", "dim")
     for line, start, name in zip(shown, starts, names, strict=True):
         style = "dim" if line.beam.best is None else "bar" if line.beam.is_answer else ""
-        score = "" if line.beam.score is None else f"{line.beam.score:.3f}"
+        score = "" if line.beam.score is None else fixed(line.beam.score)
         printer.write("* " if line.beam.is_answer else "- " if line.beam.best is None else "  ", style)
         printer.write(start, "dim")
         printer.write(pad(name, label - get_cwidth(start)), style)
-        printer.write(f"  {line.beam.log_prob:7.2f}  {score:>6}".rstrip() + "\n", style)
+        printer.write(f"  {fixed(line.beam.log_prob):>8}  {score:>8}".rstrip() + "\n", style)
     if left_out:
         printer.line(f"{len(left_out):,} short dead ends are not shown; /beams -o FILE writes all", "dim")
 

@@ -19,7 +19,7 @@ def draw(printer: Printer, event: ColouredText) -> None:
         writer.write(token, *(("", "") if value is None else shade(event, value)))
     writer.finish_line()
     printer.fresh_line()
-    if event.title:
+    if event.title and printer.has_shades:
         printer.line(event.title, "dim")
     draw_scale(printer, event)
 
@@ -30,26 +30,16 @@ def shade(event: ColouredText, value: float) -> tuple[Ink, str]:
 
 
 def draw_scale(printer: Printer, event: ColouredText) -> None:
-    """Draw the range of the values, and what the colours or the digits mean."""
+    """Draw the range of the values, and what the colours mean; or the legend of the digits."""
     low, high, size = event.minimum, event.maximum, max(-event.minimum, event.maximum)
-    found = f"{event.unit} from {number(low)} to {number(high)}".lstrip()
-    if event.is_constant:
-        printer.line(f"{event.unit} is {number(low)} everywhere".lstrip(), "dim")
-        return
-    if not printer.has_shades:
-        first, middle = (number(-size), "5 is 0, ") if low < 0 else (number(low), "")
-        printer.line(f"{found}: 0 is {first}, {middle}9 is {number(max(size, high))}", "dim")
+    if event.is_constant or not printer.has_shades:
+        printer.line(event.range() if printer.has_shades else event.legend(), "dim")
         return
     places = [low + (high - low) * step / (2 * STEPS) for step in range(2 * STEPS + 1)]
     if low < 0:
         places = [size * step / STEPS for step in range(-STEPS, STEPS + 1)]
     printer.fresh_line()
-    printer.write(f"{found}: ", "dim")
+    printer.write(f"{event.range()}: ", "dim")
     for place in places[:: 1 if printer.width >= WIDE else 2]:
-        printer.write(f"{number(place)} ", shade(event, place)[0])
+        printer.write(f"{place:.3g} ", shade(event, place)[0])
     printer.fresh_line()
-
-
-def number(value: float) -> str:
-    """A value in three digits."""
-    return f"{value:.3g}"

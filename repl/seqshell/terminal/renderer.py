@@ -188,7 +188,7 @@ class Renderer:
 
     @_draw.register
     def _(self, event: Against) -> None:
-        draw_table(self.printer, event.table())
+        draw_table(self.printer, event.table("█" if self.printer.unicode else "#"))
         self.printer.line(event.summary())
 
     @_draw.register

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from prompt_toolkit.utils import get_cwidth
 
+from seqshell.core.text_output import fixed, short
 from seqshell.core.units import in_unit
 from seqshell.terminal.heat_map import pad
 from seqshell.terminal.table_layout import draw_table
@@ -42,7 +43,7 @@ def draw(printer: Printer, reach: Reach) -> None:
     printer.line(f"{'back':>4}  {'token'.ljust(label)}  |d log p / d embedding|{mean}, log scale", "dim")
     back = len(reach.tokens)
     for group, name, norm in zip(groups, names, norms, strict=True):
-        printer.write(f"{back:4}  {pad(name, label)}  {norm:<9.3g} ")
+        printer.write(f"{back:4}  {pad(name, label)}  {short(norm):<9} ")
         printer.write(bar(length_of(norm), room, printer.unicode).rstrip(), "bar")
         printer.write("\n")
         back -= len(group)
@@ -60,6 +61,6 @@ def _lengths(norms: Sequence[float]) -> Callable[[float], float]:
 
 def summary(reach: Reach) -> str:
     """Describe the predicted token and how fast the norms decay."""
-    decay = "no decay with distance" if reach.half_life is None else f"half-life {reach.half_life:.3g} tokens"
+    decay = "no decay with distance" if reach.half_life is None else f"half-life {short(reach.half_life)} tokens"
     log_prob = in_unit(reach.log_prob, reach.unit)
-    return f"next token {token_name(reach.answer)}, log p {log_prob:.4g} {reach.unit} · {decay}"
+    return f"next token {token_name(reach.answer)}, log p {fixed(log_prob)} {reach.unit} · {decay}"

@@ -23,6 +23,7 @@ from seqshell.core.events import (
     Top,
 )
 from seqshell.core.sanitize import safe
+from seqshell.core.text_output import fixed
 from seqshell.core.units import in_unit
 from seqshell.terminal import heat_map
 from seqshell.terminal.heat_map import HeatMap, pad
@@ -111,18 +112,16 @@ def draw_score(printer: Printer, score: Score) -> None:
     names = [token_name(token.text) for _, token in rows]
     number, label = len(str(len(score.tokens))), min(max([5, *map(get_cwidth, names)]), WIDEST_TOKEN)
     rank = max(4, *(len(f"{token.rank + 1:,}") for _, token in rows)) if rows else 4
-    heading = f"{' ' * number}  {pad('token', label)}    prob  {score.unit:>5}  {'rank'.rjust(rank)}  "
+    heading = f"{' ' * number}  {pad('token', label)}    prob  surprisal  {'rank'.rjust(rank)}  "
     likely = _alternatives([token for _, token in rows], printer.width - get_cwidth(heading))
     printer.line(f"{heading}{'most likely' if any(likely) else ''}".rstrip(), "dim")
     for (index, token), name, others in zip(rows, names, likely, strict=True):
-        surprisal = f"{in_unit(-token.log_prob, score.unit):5.2f}"
+        surprisal = f"{fixed(in_unit(-token.log_prob, score.unit)):>9}"
         figures = f"{percent(math.exp(token.log_prob))}  {surprisal}  {f'{token.rank + 1:,}'.rjust(rank)}"
         printer.write(f"{index + 1:{number}}  {pad(name, label)}  {figures}")
         printer.write(f"  {others}" if others else "", "dim")
         printer.write("\n")
-    whole, mean = in_unit(-score.log_prob, score.unit), in_unit(score.nats, score.unit)
-    total = f"sum {whole:.4g} {score.unit} · mean {mean:.4g} {score.unit}"
-    printer.line(f"{total} · {score.bits_per_char:.4g} bits per character · perplexity {score.perplexity:.4g}")
+    printer.line(score.summary())
 
 
 def draw_scores(printer: Printer, scores: Scores | PairScores) -> None:

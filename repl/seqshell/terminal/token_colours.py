@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from seqshell.core.errors import SeqshellError
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 SMALLEST = 0.1  # end of a unit's scale
+ENOUGH = 100  # values of a unit that tell its range; before that, the other units of its layer do
 
 
 class AnswerUnit:
@@ -43,12 +43,18 @@ class AnswerUnit:
         unit = self._found[1]
         return None if unit is None else value_at(unit, session, token.position + 1)
 
-    def before(self, token: Token) -> Iterable[float]:
-        """The last values before a token that has one, as far as they are kept."""
-        from seqshell.inspect.unit_values import values_before
+    def sizes(self, token: Token) -> list[float]:
+        """The absolute values before a token that has one, as far as they are kept and finite.
+
+        If they are few, also the largest one but for a few outliers in the layer of the unit.
+        """
+        from seqshell.inspect.unit_values import typical_size, values_before
 
         session, unit = self._found or (None, None)
-        return () if session is None or unit is None else values_before(unit, session, token.position + 1)
+        if session is None or unit is None:
+            return []
+        found = [abs(value) for value in values_before(unit, session, token.position + 1) if math.isfinite(value)]
+        return found if len(found) >= ENOUGH else [*found, typical_size(unit, session)]
 
 
 class TokenColours(Protocol):
@@ -88,40 +94,32 @@ class SurprisalColours:
 
 
 class UnitColours:
-    """Colours by a unit. The scale ends at the largest value so far, before the answer and in it."""
+    """Colours by a unit, on one scale for all answers of a line: it ends at the largest value before the first token.
+
+    Values beyond it have the colour of the end.
+    """
 
     def __init__(self, source: AnswerUnit) -> None:
         self._source = source
-        self._low = self._high = 0.0
-        self._has_begun = False
+        self._scale: ColouredText | None = None
 
     @property
     def name(self) -> str:
         """The unit with the ends of its scale."""
-        scale = self._scale()
-        return f"{scale.unit} {scale.minimum:.1g} {scale.maximum:.1g}"
+        return f"{self._source.unit} {self._scale.maximum if self._scale is not None else 0:.1g}"
 
     def shade(self, token: Token) -> tuple[Style, str]:
         value = self._source.at(token)
         if value is None:
             return "", ""
-        if not self._has_begun:
-            self._has_begun = True
-            self._widen(self._source.before(token))
-        self._widen([value])
-        return coloured_text.shade(self._scale(), value)
+        if self._scale is None:
+            size = max(SMALLEST, *self._source.sizes(token))
+            self._scale = ColouredText((), (), -size, size, unit=f"colours of {self._source.unit}")
+        return coloured_text.shade(self._scale, value)
 
     def draw_legend(self, printer: Printer) -> None:
-        if self._has_begun:
-            coloured_text.draw_scale(printer, self._scale())
-
-    def _widen(self, values: Iterable[float]) -> None:
-        for value in values:
-            if math.isfinite(value):
-                self._low, self._high = min(value, self._low), max(value, self._high)
-
-    def _scale(self) -> ColouredText:
-        return ColouredText((), (), min(self._low, -SMALLEST), max(self._high, SMALLEST), unit=self._source.unit)
+        if self._scale is not None:
+            coloured_text.draw_scale(printer, self._scale)
 
 
 def colours_of(shell: Shell) -> TokenColours | None:

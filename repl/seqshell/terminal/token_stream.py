@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from seqshell.core.events import Finished, Label, Token, Translation
-from seqshell.core.text_output import counted, in_one_line
+from seqshell.core.text_output import counted, fixed, in_one_line
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.token_colours import TokenColours
 from seqshell.terminal.token_writer import TokenWriter
@@ -140,7 +140,7 @@ class TokenStream:
     def _draw_candidates(self, finished: Translation) -> None:
         """Draw the best translations, if there are several: number, score, text."""
         for number, best in enumerate(finished.alternatives, 1):
-            self.printer.write(f"{number:>3}  {best.score:7.3f}  ", "dim")
+            self.printer.write(f"{number:>3}  {fixed(best.score):>8}  ", "dim")
             self.printer.write(in_one_line(best.text))
             self.printer.fresh_line()
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
 from seqshell.core.events.display import Table
-from seqshell.core.text_output import counted
+from seqshell.core.text_output import Fixed, counted, fixed
 from seqshell.core.units import in_both, in_unit
 
 if TYPE_CHECKING:
@@ -67,17 +67,17 @@ class Against(Event):
         )
         return [("step", "a", "b", "divergence", "differs"), *rows]
 
-    def table(self) -> Table:
-        """Both texts in columns of WIDTH characters, with the mean divergence of each row as a bar."""
+    def table(self, full: str = "█") -> Table:
+        """Both texts in columns of WIDTH characters, with the mean divergence of each row, and as a bar of `full`."""
         rows = []
         for steps in self._lines():
             found = [step.divergence for step in steps if step.divergence is not None]
             mean = math.fsum(found) / len(found) if found else None
-            bar = "#" * round(BAR * mean / math.log(2)) if mean is not None else ""
+            bar = full * round(BAR * mean / math.log(2)) if mean is not None else ""
             mark = "*" if any(step.differs for step in steps) else ""
             texts = (repr(_text(b"".join(getattr(step, side) for step in steps))) for side in ("a", "b"))
-            rows.append((*texts, mark, "" if mean is None else f"{self._in_unit(mean):.3f}", bar))
-        return Table((self.a, self.b, "", self.unit, "divergence"), tuple(rows), optional=(self.unit,))
+            rows.append((*texts, mark, None if mean is None else Fixed(in_unit(mean, self.unit)), bar))
+        return Table((self.a, self.b, "", "divergence", ""), tuple(rows), optional=("divergence",))
 
     def _in_unit(self, nats: float | None) -> float | None:
         return None if nats is None else in_unit(nats, self.unit)
@@ -94,7 +94,16 @@ class Against(Event):
             yield [step for step, _ in group]
 
     def summary(self) -> str:
-        """Where they first differ, in one line."""
+        """Where they first differ, and what the bars are, in one line."""
+        return " · ".join(filter(None, (self._difference(), self.legend())))
+
+    def legend(self) -> str:
+        """What the divergence is, and a full bar; empty if the vocabularies differ."""
+        if all(step.divergence is None for step in self.steps):
+            return ""
+        return f"divergence: Jensen-Shannon, in {self.unit}; a full bar is {fixed(in_unit(math.log(2), self.unit))}"
+
+    def _difference(self) -> str:
         size = counted(len(self.steps), "step")
         if self.first is None:
             largest = self._in_unit(max((step.divergence or 0.0 for step in self.steps), default=0.0))

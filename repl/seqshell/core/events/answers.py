@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from seqshell.core.events.base import Event, Rows
-from seqshell.core.text_output import columns, in_one_line
+from seqshell.core.text_output import Fixed, columns, fixed, in_one_line
 
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page
@@ -164,7 +164,7 @@ class Translation(Finished):
     def lines_after_tokens(self) -> list[str]:
         """The alternatives, one a line: number, score, text."""
         return columns(
-            [(index, f"{best.score:.4f}", in_one_line(best.text)) for index, best in enumerate(self.alternatives, 1)]
+            [(index, Fixed(best.score), in_one_line(best.text)) for index, best in enumerate(self.alternatives, 1)]
         )
 
 
@@ -235,4 +235,4 @@ class Label(Answer):
 
     def _likely(self) -> list[str]:
         likely = [pair for rank, pair in enumerate(self.probs) if rank == 0 or pair[1] >= LIKELY_LABEL]
-        return [f"{in_one_line(label)}\t{prob:.4f}" for label, prob in likely]
+        return [f"{in_one_line(label)}\t{fixed(prob)}" for label, prob in likely]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
-from seqshell.core.text_output import columns, counted
+from seqshell.core.text_output import Fixed, columns, counted, fixed
 
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page, Twig
@@ -81,8 +81,8 @@ class Beams(Event):
             (
                 "*" if line.beam.is_answer else "-" if line.beam.best is None else "",
                 "  " * (len(line.last) - 1) + repr(line.beam.text),
-                f"{line.beam.log_prob:.2f}",
-                "" if line.beam.score is None else f"{line.beam.score:.3f}",
+                Fixed(line.beam.log_prob),
+                "" if line.beam.score is None else fixed(line.beam.score),
             )
             for line in self.lines()
         ]
@@ -98,7 +98,7 @@ class Beams(Event):
 def _twig(beam: BeamNode) -> Twig:
     from seqshell.core.pictures.page import Twig
 
-    note = f"{beam.log_prob:.2f}" + ("" if beam.score is None else f", score {beam.score:.3f}")
+    note = fixed(beam.log_prob) + ("" if beam.score is None else f", score {fixed(beam.score)}")
     twigs = tuple(map(_twig, beam.children))
     return Twig(repr(beam.text), math.exp(beam.log_prob), note, twigs, marked=beam.is_answer, dim=beam.best is None)
 

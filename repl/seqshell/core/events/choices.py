@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows, rows_of
-from seqshell.core.text_output import columns, probability
+from seqshell.core.text_output import Fixed, columns, fixed, probability
 
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page
@@ -134,8 +134,7 @@ class NextWords(Event):
     def as_text(self) -> str:
         """A table of the words, and what they leave."""
         rows = [
-            (rank, self.name(each), f"{each.prob:.4f}", f"{each.at_most:.4f}")
-            for rank, each in enumerate(self.words, 1)
+            (rank, self.name(each), Fixed(each.prob), Fixed(each.at_most)) for rank, each in enumerate(self.words, 1)
         ]
         return "\n".join([*columns([("n", "word", "probability", "at most"), *rows]), self.summary()])
 
@@ -143,7 +142,10 @@ class NextWords(Event):
         """A bar for each word, and what they leave."""
         from seqshell.core.pictures.page import Bars, Note, Page
 
-        labels, notes = tuple(map(self.name, self.words)), tuple(f"at most {each.at_most:.4f}" for each in self.words)
+        labels, notes = (
+            tuple(map(self.name, self.words)),
+            tuple(f"at most {fixed(each.at_most)}" for each in self.words),
+        )
         bars = Bars(labels, tuple(each.prob for each in self.words), "next words", "probability", notes)
         return Page((bars, Note(self.summary())))
 

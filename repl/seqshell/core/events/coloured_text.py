@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.colours import share_of
 from seqshell.core.events.base import Event, Rows, rows_of
+from seqshell.core.text_output import short
 
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page
@@ -70,13 +71,19 @@ class ColouredText(Event):
         return Page((Passage(pieces, Scale(self.minimum, self.maximum, self.unit)),), self.title)
 
     def legend(self) -> str:
-        """The title, what the digits are, and the range of the values, in one line."""
-        if self.is_constant:
-            return " · ".join(filter(None, (self.title, f"{self.unit} is {self.minimum:.4g} everywhere".strip())))
+        """The title, the range of the values, and what the digits are, in one line."""
         size = max(-self.minimum, self.maximum)
-        scale = f"{-size:.4g} to {size:.4g}" if self.minimum < 0 else f"{self.minimum:.4g} to {self.maximum:.4g}"
-        ends = f"{self.unit} from {self.minimum:.4g} to {self.maximum:.4g}".strip()
-        return " · ".join(filter(None, (self.title, ends, f"digits 0 to 9: {scale}")))
+        ends = (-size, size) if self.minimum < 0 else (self.minimum, self.maximum)
+        digits = "" if self.is_constant else f"digits 0 to 9: {' to '.join(map(short, ends))}"
+        return " · ".join(filter(None, (self.title, self.range(), digits)))
+
+    def range(self) -> str:
+        """The range of the values, with the unit unless the title names it."""
+        low, high = short(self.minimum), short(self.maximum)
+        found = f"{low} everywhere" if self.is_constant else f"from {low} to {high}"
+        if not self.unit or self.unit in self.title:
+            return found
+        return f"{self.unit} {'is ' if self.is_constant else ''}{found}"
 
     def _lines_with_digits(self) -> list[str]:
         """Each line of the text with its digits below, one at the beginning of each token; a tab is a space."""

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from seqshell.core.events.base import Event, Rows
-from seqshell.core.text_output import columns
+from seqshell.core.text_output import columns, fixed
 
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page
@@ -110,7 +110,7 @@ class Picture(Event):
     def as_text(self) -> str:
         """The values in columns."""
         rows, names = self.labels.get("rows", ()), self.labels.get("columns", ())
-        values = [[f"{float(value):.3f}" for value in row] for row in self.array]
+        values = [[fixed(value) for value in row] for row in self.array]
         named = [[*rows[index : index + 1], *row] for index, row in enumerate(values)]
         return "\n".join(columns([[""] * bool(rows) + list(names)] * bool(names) + named))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
-from seqshell.core.text_output import columns, counted
+from seqshell.core.text_output import Short, columns, counted, short
 
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page
@@ -65,12 +65,12 @@ class Spectrum(Event):
     def summary(self) -> str:
         """What was differentiated, and the radius, in a sentence."""
         slowest = time_constant(complex(self.radius))
-        holds = "grows" if slowest is None else f"time constant {slowest:.4g} tokens"
+        holds = "grows" if slowest is None else f"time constant {short(slowest)} tokens"
         error = f"{max(self.error, 1e-12):.1g}"
         number = f"{len(self.eigenvalues):,}" if self.is_complete else f"the {len(self.eigenvalues)} largest"
         beyond = sum(abs(each) > 1 for each in self.eigenvalues)
         return (
-            f"spectral radius {self.radius:.4g}, {holds} · {number} of {counted(self.size, 'eigenvalue')}, "
+            f"spectral radius {short(self.radius)}, {holds} · {number} of {counted(self.size, 'eigenvalue')}, "
             f"{beyond} of them outside the unit circle · next token {self.token!r} · accurate to {error}"
         )
 
@@ -114,10 +114,10 @@ def period(eigenvalue: complex) -> float | None:
 
 def _shown(value: complex) -> tuple[Any, ...]:
     constant, turns = time_constant(value), period(value)
-    written = f"{value.real:.4g}" + (f" ± {value.imag:.4g}i" if value.imag else "")
+    written = short(value.real) + (f" ± {short(value.imag)}i" if value.imag else "")
     return (
         written,
-        float(f"{abs(value):.4g}"),
-        "grows" if constant is None else f"{constant:.4g} tokens",
-        "" if turns is None else f"{turns:.4g} tokens",
+        Short(abs(value)),
+        "grows" if constant is None else f"{short(constant)} tokens",
+        "" if turns is None else f"{short(turns)} tokens",
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
 from seqshell.core.events.display import Table
-from seqshell.core.text_output import counted
+from seqshell.core.text_output import Fixed, counted, short
 
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page
@@ -103,12 +103,12 @@ class Gates(Event):
 
 def _row(each: GateUnits) -> tuple[Any, ...]:
     longest = "  ".join(f"{unit} {_tokens(length)}" for unit, length in each.longest())
-    left, right = (float(f"{statistics.fmean(shares):.3f}") for shares in (each.left, each.right))
+    left, right = (Fixed(statistics.fmean(shares)) for shares in (each.left, each.right))
     return each.gate, len(each.units), left, right, _tokens(each.median) if each.half_lives else "", longest
 
 
 def _tokens(length: float | None) -> str:
-    return "always" if length is None else f"{length:.3g}"
+    return "always" if length is None else short(length)
 
 
 def _as_json(each: GateUnits) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core import attention_labels
 from seqshell.core.events.base import Event, Rows
-from seqshell.core.text_output import columns, probability
+from seqshell.core.text_output import Fixed, columns, fixed, probability, short
 from seqshell.core.units import in_both, in_unit
 
 if TYPE_CHECKING:
@@ -120,14 +120,14 @@ class Score(Event):
             (
                 repr(token.text),
                 probability(token.log_prob),
-                f"{in_unit(-token.log_prob, self.unit):.3f}",
+                Fixed(in_unit(-token.log_prob, self.unit)),
                 token.rank + 1,
                 " ".join(f"{text!r} {probability(log_prob)}" for text, log_prob in token.most_likely),
             )
             for token in self.tokens
         ]
         return "\n".join(
-            [*columns([("token", "probability", self.unit, "rank", "most likely"), *rows]), self._measures()]
+            [*columns([("token", "probability", "surprisal", "rank", "most likely"), *rows]), self.summary()]
         )
 
     def as_page(self) -> Page:
@@ -138,13 +138,13 @@ class Score(Event):
         pieces = tuple(
             Piece(token.text, value, _instead(token)) for token, value in zip(self.tokens, values, strict=True)
         )
-        return Page((Passage(pieces, surprisal_scale(values, self.unit)), Note(self._measures())))
+        return Page((Passage(pieces, surprisal_scale(values, self.unit)), Note(self.summary())))
 
-    def _measures(self) -> str:
-        return (
-            f"{in_unit(-self.log_prob, self.unit):.3f} {self.unit}, {in_unit(self.nats, self.unit):.4f} a token, "
-            f"{self.bits_per_char:.4f} bits a character, perplexity {self.perplexity:.3f}"
-        )
+    def summary(self) -> str:
+        """The measures in a line."""
+        whole, mean = (fixed(in_unit(nats, self.unit)) for nats in (-self.log_prob, self.nats))
+        bits = f"{fixed(self.bits_per_char)} bits a character"
+        return f"{whole} {self.unit}, {mean} a token, {bits}, perplexity {short(self.perplexity)}"
 
 
 def _instead(token: Scored) -> str:
@@ -181,7 +181,7 @@ class Attention(Event):
     def as_text(self) -> str:
         """A table of the weights, one row for each token of the target."""
         rows = [
-            [name, *(f"{float(weight):.3f}" for weight in row)]
+            [name, *(Fixed(weight) for weight in row)]
             for name, row in zip(attention_labels.labels(self.target), self.weights, strict=True)
         ]
         return "\n".join(columns([["", *attention_labels.labels(self.source)], *rows]))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.events.base import Event, Rows
 from seqshell.core.events.display import Table
 from seqshell.core.events.session import numbered
-from seqshell.core.text_output import cell, counted
+from seqshell.core.text_output import Fixed, cell, counted, fixed
 from seqshell.core.units import in_both, in_unit
 
 if TYPE_CHECKING:
@@ -18,17 +18,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ActiveInterventions(Event):
-    """The interventions that are active at a position, as texts. change: what was done to them, if anything."""
+    """The interventions that are active at a position, as texts. change: what was done to them, if anything.
+
+    once: it changed the state at this position alone.
+    """
 
     interventions: tuple[str, ...]
     position: int
     branch: str
     change: str = ""
+    once: bool = False
 
     def as_json(self) -> Mapping[str, Any]:
         """The interventions by number, and the position."""
         place = {"interventions": numbered(self.interventions), "pos": self.position, "branch": self.branch}
-        return {**place, "change": self.change} if self.change else place
+        return {**place, "change": self.change, "once": self.once} if self.change else place
 
     def as_rows(self) -> Rows:
         """One row for each."""
@@ -39,9 +43,10 @@ class ActiveInterventions(Event):
         lines = [f"{number}  {text}" for number, text in enumerate(self.interventions, 1)]
         if not self.change:
             return "\n".join(lines) or "no interventions"
-        others = len(lines) - 1
+        others = len(lines) - (not self.once)
         more = f" · {counted(len(lines), 'intervention')} active: /interventions" if others > 0 else ""
-        return f"{self.change} · from position {self.position:,} on · /undo goes back{more}"
+        where = f"at position {self.position:,} alone" if self.once else f"from position {self.position:,} on"
+        return f"{self.change} · {where} · /undo goes back{more}"
 
 
 @dataclass(frozen=True)
@@ -92,8 +97,8 @@ class Sweep(Event):
         rows = tuple(
             (
                 cell(_plain(row.value), ".4g"),
-                f"{in_unit(row.divergence, self.measure):.4f}",
-                " ".join(f"{text!r} {prob:.2f}" for text, prob in row.tokens),
+                Fixed(in_unit(row.divergence, self.measure)),
+                " ".join(f"{text!r} {fixed(prob)}" for text, prob in row.tokens),
                 *([repr(row.text)] if row.text else []),
             )
             for row in self.rows

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
+from seqshell.core.text_output import short
 
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page
@@ -55,7 +56,7 @@ class LagNorms:
 
     def life(self) -> str:
         """The half-life in words."""
-        return "none" if self.half_life is None else f"{self.half_life:.3g}"
+        return "none" if self.half_life is None else short(self.half_life)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
 from seqshell.core.events.display import Table
+from seqshell.core.text_output import Fixed
 
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page
@@ -67,7 +68,7 @@ class Probes(Event):
     def table(self) -> Table:
         """The probes as people read them."""
         names, *rows = self.as_rows()
-        shown = tuple(tuple(float(f"{cell:.4f}") if isinstance(cell, float) else cell for cell in row) for row in rows)
+        shown = tuple(tuple(Fixed(cell) if isinstance(cell, float) else cell for cell in row) for row in rows)
         return Table(tuple(names), shown, optional=("size", "selectivity"))
 
     def notes(self) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows, rows_of
 from seqshell.core.events.display import Table
-from seqshell.core.text_output import columns
+from seqshell.core.text_output import Short, columns, fixed, short
 from seqshell.core.units import in_both, in_unit
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Reach(Event):
     def as_text(self) -> str:
         """A table of the norms, and a summary in a line."""
         size = len(self.tokens)
-        rows = [(size - index, repr(text), float(f"{norm:.4g}")) for index, (text, norm) in enumerate(self.tokens)]
+        rows = [(size - index, repr(text), Short(norm)) for index, (text, norm) in enumerate(self.tokens)]
         whole = [*columns([("back", "token", "|d log p / d embedding|"), *rows]), self._summary()]
         return "\n".join([*whole, *((self.layers().as_text(),) if self.parts else ())])
 
@@ -73,8 +73,8 @@ class Reach(Event):
         rows = [
             (
                 each.part,
-                *(float(f"{each.norms[size - back]:.3g}") for back in backs),
-                "none" if each.half_life is None else f"{each.half_life:.4g}",
+                *(Short(each.norms[size - back]) for back in backs),
+                "none" if each.half_life is None else short(each.half_life),
             )
             for each in self.parts
         ]
@@ -94,5 +94,5 @@ class Reach(Event):
     def _summary(self) -> str:
         decay = "no half-life: the norms do not fall"
         if self.half_life is not None:
-            decay = f"half-life {self.half_life:.4g} tokens"
-        return f"of {self.answer!r}, log p {in_unit(self.log_prob, self.unit):.4f} {self.unit}; {decay}"
+            decay = f"half-life {short(self.half_life)} tokens"
+        return f"of {self.answer!r}, log p {fixed(in_unit(self.log_prob, self.unit))} {self.unit}; {decay}"

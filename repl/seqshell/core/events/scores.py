@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
 from seqshell.core.events.display import Table
-from seqshell.core.text_output import counted
+from seqshell.core.text_output import Fixed, counted, fixed, short
 from seqshell.core.units import in_both, in_unit
 
 if TYPE_CHECKING:
@@ -78,8 +78,8 @@ class ScoreTotals:
         measures = self.as_json()
         whole = in_unit(self.surprisal, unit)
         return (
-            f"{size}: {whole:.3f} {unit}, {whole / self.tokens:.4f} a token, "
-            f"{measures['bits_per_char']:.4f} bits a character, perplexity {measures['perplexity']:.3f}"
+            f"{size}: {fixed(whole)} {unit}, {fixed(whole / self.tokens)} a token, "
+            f"{fixed(measures['bits_per_char'])} bits a character, perplexity {short(measures['perplexity'])}"
         )
 
 
@@ -117,7 +117,7 @@ class Scores(Event):
 
     def table(self) -> Table:
         """The rows for people: white space is visible."""
-        rows = ((*row[:2], repr(row[2]), *map(_rounded, row[3:])) for row in self.as_rows()[1:])
+        rows = ((*row[:2], repr(row[2]), *map(Fixed, row[3:])) for row in self.as_rows()[1:])
         return Table(SCORE_COLUMNS, tuple(rows), optional=("sentence_id", "entropy"))
 
     def summary(self) -> str:
@@ -194,7 +194,7 @@ class PairScores(Event):
 
     def table(self) -> Table:
         """The rows for people."""
-        rows = ((*row[:3], *map(_rounded, row[3:])) for row in self.as_rows()[1:])
+        rows = ((*row[:3], *map(Fixed, row[3:])) for row in self.as_rows()[1:])
         return Table(PAIR_COLUMNS, tuple(rows), optional=("surprisal_first", "surprisal_second"))
 
     def as_text(self) -> str:
@@ -215,10 +215,6 @@ class PairScores(Event):
             f"the first is more likely in {self.num_first:,} of {counted(len(self.pairs), 'pair')}: {share:.1%} "
             f"(95 % Wilson interval {low:.1%} to {high:.1%}){ties}"
         )
-
-
-def _rounded(value: float) -> float:
-    return round(value, 3)
 
 
 def _pair_as_json(pair: ScoredPair) -> Mapping[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
 from seqshell.core.events.display import Table, Tables
+from seqshell.core.text_output import Fixed, Short, fixed
 from seqshell.core.units import in_both, in_unit
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ class UnitChange:
 
 @dataclass(frozen=True)
 class PartDifference:
-    """How a leaf, or a layer of it, differs: cosine (None: of zeros), the distance L2, and the units that differ most.
+    """How a leaf, or a layer of it, differs: cosine, the distance L2, and the units that differ most.
 
-    note: why the two cannot be compared, if they cannot; cosine and distance are then None.
+    note: why there is no cosine (None), because one of the two is zero, or why they cannot be compared at all.
     """
 
     part: str
@@ -80,16 +81,16 @@ class StateDifference(Event):
 
     def tables(self) -> tuple[Table, ...]:
         """The parts, and the tokens."""
-        rows = [(*(_short(value) for value in _row(each)), each.note) for each in self.parts]
+        rows = [(*map(_shown, _row(each)), each.note) for each in self.parts]
         has_notes = any(each.note for each in self.parts)
         names = ("part", "cosine", "L2", "most different", "a", "b", "note")
         width = len(names) - (not has_notes)
         title = f"a {self.a} · b {self.b}"
         if self.divergence is not None:
-            divergence = f"{in_unit(self.divergence, self.unit):.4f} {self.unit}"
-            title += f" · next token: Jensen-Shannon divergence {divergence}"
+            divergence = fixed(in_unit(self.divergence, self.unit))
+            title += f" · next token: Jensen-Shannon divergence {divergence} {self.unit}"
         parts = Table(names[:width], tuple(row[:width] for row in rows), title, ("L2", "note"))
-        tokens = tuple((repr(each.text), _short(each.prob_a), _short(each.prob_b)) for each in self.tokens)
+        tokens = tuple((repr(each.text), Fixed(each.prob_a), Fixed(each.prob_b)) for each in self.tokens)
         return (parts, Table(("next token", "a", "b"), tokens)) if tokens else (parts,)
 
     def as_text(self) -> str:
@@ -110,5 +111,5 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, complex) else value
 
 
-def _short(value: Any) -> Any:
-    return float(f"{value:.4g}") if isinstance(value, float) else value
+def _shown(value: Any) -> Any:
+    return Short(value) if isinstance(value, float) else value

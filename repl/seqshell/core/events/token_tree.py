@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
-from seqshell.core.text_output import columns
+from seqshell.core.text_output import Fixed, columns
 
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page, Twig
@@ -95,7 +95,7 @@ class TokenTree(Event):
     def as_text(self) -> str:
         """One line for each token, or for several of which each is the only one, indented below what is before it."""
         lines = [("  " * (len(line.last) - 1) + repr(line.text), line.prob, line.path_prob) for line in self.lines()]
-        rows = [(text, f"{prob:.4f}", f"{path:.4f}") for text, prob, path in lines]
+        rows = [(text, Fixed(prob), Fixed(path)) for text, prob, path in lines]
         return "\n".join([self.title(), *columns([("tokens", "probability", "path"), *rows])])
 
     def as_page(self) -> Page:

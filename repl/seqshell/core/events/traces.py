@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows
 from seqshell.core.events.display import Table
+from seqshell.core.text_output import Fixed
 from seqshell.core.units import in_both, in_unit
 
 if TYPE_CHECKING:
@@ -57,12 +58,13 @@ class TracedText(Event):
 
     def as_rows(self) -> Rows:
         """A row for each token, in the unit."""
-        return self._rows("surprisal", str)
+        return self._rows(str)
 
     def table(self) -> Table:
         """The same for people."""
-        names, *rows = self._rows(self.unit, repr)
-        return Table(tuple(names), tuple(map(tuple, rows)), f"from {self.origin}", ("id",))
+        names, *rows = self._rows(repr)
+        title = f"from {self.origin}" + (f" · surprisal in {self.unit}" if "surprisal" in names else "")
+        return Table(tuple(names), tuple(map(tuple, rows)), title, ("id",))
 
     def as_text(self) -> str:
         """The table."""
@@ -72,15 +74,15 @@ class TracedText(Event):
         """The table."""
         return self.table().as_page()
 
-    def _rows(self, surprisal: str, shown: Callable[[str], str]) -> Rows:
+    def _rows(self, shown: Callable[[str], str]) -> Rows:
         """shown: how a text is written."""
         first = self.tokens[0]
         has_line, has_surprisal = bool(first.line), first.surprisal is not None
-        names = ("line",) * has_line + ("position", "id", "text") + (surprisal,) * has_surprisal
+        names = ("line",) * has_line + ("position", "id", "text") + ("surprisal",) * has_surprisal
         rows = [
             (each.line,) * has_line
             + (each.position, each.id, shown(each.text))
-            + (round(in_unit(each.surprisal or 0.0, self.unit), 4),) * has_surprisal
+            + (Fixed(in_unit(each.surprisal or 0.0, self.unit)),) * has_surprisal
             for each in self.tokens
         ]
         return [names, *rows]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events.base import Event, Rows, rows_of
 from seqshell.core.events.display import Table
+from seqshell.core.text_output import Fixed, Short, fixed
 
 if TYPE_CHECKING:
     from seqshell.core.pictures.page import Page
@@ -54,7 +55,7 @@ class UnitRanking(Event):
     def table(self) -> Table:
         """The best units, and what chance gives in the title."""
         shown = tuple(
-            (each.unit, f"{each.auc:.4f}", _higher(each), float(f"{each.inside:.4g}"), float(f"{each.outside:.4g}"))
+            (each.unit, Fixed(each.auc), _higher(each), Short(each.inside), Short(each.outside))
             for each in self.units[:MAX_SHOWN]
         )
         names = ("unit", "AUC", "inside", "mean inside", "mean outside")
@@ -67,8 +68,8 @@ class UnitRanking(Event):
     def summary(self) -> str:
         """What chance gives, in a line."""
         return (
-            f"by chance {max(self.chance, default=0.5):.4f}: the best of {len(self.units):,} units for the same labels "
-            f"moved along the text in a circle, {len(self.chance)} times"
+            f"by chance {fixed(max(self.chance, default=0.5))}: the best of {len(self.units):,} units for the same "
+            f"labels moved along the text in a circle, {len(self.chance)} times"
         )
 
     def as_page(self) -> Page:

@@ -13,11 +13,13 @@ from seqshell.core.events.against import AgainstStep
 from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Option, command
+from seqshell.core.text_output import fixed
 from seqshell.core.units import UNITS, in_both, in_unit
 from seqshell.session.reading import slow_progress
 from seqshell.shell.commands import models
 from seqshell.shell.commands.arguments import whole_number
 from seqshell.shell.commands.output_files import PICTURE_OPTION, to_file
+from seqshell.shell.commands.stage_words import stage_words
 
 if TYPE_CHECKING:
     from seqshell.inspect.against import Side
@@ -32,13 +34,20 @@ def other_names(shell: Shell, text: str) -> Mapping[str, str]:
     return {**models.loadable_names(shell, text), **{branch.name: "branch" for branch in shell.session.branches()}}
 
 
+def chain_words(shell: Shell, text: str) -> Mapping[str, str]:
+    """What may complete the stages after --chain."""
+    return stage_words(shell, text.rpartition("--chain")[2].lstrip(' "'))
+
+
 @command(
     "against",
-    usage="[-o FILE] [--unit nats|bits] MODEL|BRANCH [N|TEXT] | --chain STAGES [N]",
+    usage="[-o FILE] [--unit nats|bits] MODEL|BRANCH|POS [N|TEXT] | --chain STAGES [N]",
     options=(
         Option("-o", "FILE", PICTURE_OPTION["-o FILE"]),
         Option("--unit", "nats|bits", "instead of /set unit", UNITS),
-        Option("--chain", "STAGES", 'compare with this sampler chain, such as "top_k=1 temperature=0.5"'),
+        Option(
+            "--chain", "STAGES", 'compare with this sampler chain, such as "top_k=1 temperature=0.5"', (), chain_words
+        ),
     ),
     tasks={Task.GENERATE},
     complete=other_names,
@@ -48,15 +57,14 @@ def other_names(shell: Shell, text: str) -> Mapping[str, str]:
 def against(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Continue this text twice in lock-step, with the same random numbers, and compare; the state does not change.
 
-    The other side is a branch, another model that reads the same text, or this one with another sampler chain. N is the
-    number of tokens (max_tokens). Each row has both texts, the divergence of what could come next as a bar, and a star
-    where they differ. With a TEXT, both score it, coloured by which is less surprised.
+    The other side is a branch or a position (@120, main.2@120), another model that reads the same text, or this one
+    with another sampler chain. N is the number of tokens (max_tokens). Each row has both texts, a star where they
+    differ, and the divergence of what could come next, also as a bar. With a TEXT, both score it, coloured by which is
+    less surprised.
 
         >>> ROMEO:
         >>> /against --chain "top_k=1" 20
     """
-    from seqshell.inspect.against import Side
-
     session, options = shell.session, arguments.options
     unit = str(options.get("--unit") or shell.settings.get("unit"))
     word, _, rest = arguments.text.partition(" ")
@@ -70,21 +78,30 @@ def against(shell: Shell, arguments: Arguments) -> Iterator[Event]:
             hint=f"usage: /against {against.usage}",
         )
     plan = _plan(shell, number)
+
+    def work() -> Iterator[Event]:
+        one, other = _sides(shell, plan, word, chain)
+        session.behaviour.navigator.forget_interrupt()
+        yield from _scored(shell, one, other, text, unit) if text else _continued(shell, one, other, plan, unit)
+        if one.is_as(other):
+            yield Notice(f"{one.name} and {other.name} are the same; name another branch, a model, or --chain STAGES")
+
+    yield from to_file(shell, arguments, work)
+
+
+def _sides(shell: Shell, plan: GenerationPlan, word: str, chain: str) -> tuple[Side, Side]:
+    """What continues here, and the other side."""
+    from seqshell.inspect.against import Side
+
+    session = shell.session
     if chain:
         from seqshell.decoding.syntax import parse_chain
 
         one = Side.of(session, plan, "this chain")
-        other = one.with_samplers(parse_chain(chain, shell.registry.samplers), chain)
-    elif word in [branch.name for branch in session.branches()]:
-        one, other = Side.of(session, plan, session.branch), Side.of(session, plan, word, word)
-    else:
-        one, other = _with_model(shell, plan, word)
-    session.behaviour.navigator.forget_interrupt()
-
-    def work() -> Iterator[Event]:
-        return _scored(shell, one, other, text, unit) if text else _continued(shell, one, other, plan, unit)
-
-    yield from to_file(shell, arguments, work)
+        return one, one.with_samplers(parse_chain(chain, shell.registry.samplers), chain)
+    if "@" in word or word in [branch.name for branch in session.branches()]:
+        return Side.of(session, plan, session.branch), Side.of(session, plan, word, word)
+    return _with_model(shell, plan, word)
 
 
 def _number_or_text(rest: str, default: int) -> tuple[int, str]:
@@ -167,7 +184,7 @@ def _scored(shell: Shell, one: Side, other: Side, text: str, unit: str) -> Itera
         raise UsageError("interrupted before the text was scored", code="interrupt")
     values = [in_unit(second - first, unit) for _, first, second in parts]
     sums = math.fsum(first for _, first, _ in parts), math.fsum(second for _, _, second in parts)
-    whole = [f"{in_unit(total, unit):.4g}" for total in sums]
+    whole = [fixed(in_unit(total, unit)) for total in sums]
     title = f"{one.name} {whole[0]} {unit}, {other.name} {whole[1]} {unit}; positive: {one.name} is less surprised"
     size = max(map(abs, values), default=1.0) or 1.0
     texts = tuple(piece.decode("utf-8", "replace") for piece, _, _ in parts)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from seqshell.core import paths
+from seqshell.shell.color_setting import unit_in
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -37,7 +38,8 @@ def guided_lines(shell: Shell, sections: Sequence[Section], *, closes: bool = Fa
     closes: whether models that it opens are closed at the end; else they stay open, at the beginning.
     """
     started = current = shell.workspace.current
-    surprisal = "on" if shell.settings.get("surprisal") else "off"
+    color = str(shell.settings.get("color"))
+    within = "off" if unit_in(color) else color  # another model may not have the unit
     opened = []
     for section in sections:
         name = section.model
@@ -51,7 +53,7 @@ def guided_lines(shell: Shell, sections: Sequence[Section], *, closes: bool = Fa
         if is_used:
             yield f"/# What {name} has read so far stays on its branch:"
             yield from ("/branch", "/reset")
-        yield section.text.replace("/set surprisal off", f"/set surprisal {surprisal}").rstrip("\n")
+        yield section.text.replace("/set surprisal off", f"/set color {within}").rstrip("\n")
         current = current if name else ""
         if session is not None and "\n/strategy " in f"\n{section.text}":
             yield f"/# Back to the strategy of {name}:"
@@ -65,6 +67,9 @@ def guided_lines(shell: Shell, sections: Sequence[Section], *, closes: bool = Fa
     if started is not None and current != started:
         yield "/# Back to your model:"
         yield f"/load {started}"
+    if unit_in(color) and any("/set surprisal" in each.text for each in sections):
+        yield "/# Back to your colours:"
+        yield f"/set color {color}"
     if closes:
         yield from (f"/close {name}" for name in opened)
 

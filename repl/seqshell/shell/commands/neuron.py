@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Notice
 from seqshell.core.plugin_api import Arguments, Option, command
-from seqshell.core.text_output import counted
+from seqshell.core.text_output import brief, counted
 from seqshell.shell import syntax
 from seqshell.shell.commands.output_files import PICTURE_OPTION, TABLE_OPTION, to_file
 from seqshell.shell.commands.pattern_words import pattern_and_file
@@ -67,7 +67,9 @@ def neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         ids = session.behaviour.encode(given.text, shell.settings.get("unknown"))
     else:
         ids, record = branch_text(session)
-    found = UnitText(session, unit, ids, record)
+    here = f"from {session.branch}@{session.position}"
+    name = f"{given.file} {here}".lstrip() if record is None else session.branch
+    found = UnitText(session, unit, ids, record, name)
 
     def work() -> Iterator[Event]:
         yield from slowly(shell, found.steps(), lambda: len(found.values), len(ids), "reading")
@@ -118,7 +120,7 @@ def find_neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     if feature:
         inside, about = text_features.labels(feature, spans)
     else:
-        inside, about = spans.inside(patterns.matches(pattern, spans.text)), f"inside matches of {pattern}"
+        inside, about = spans.inside(patterns.matches(pattern, spans.text)), f"inside matches of '{brief(pattern)}'"
         if inside.all():
             raise UsageError(f"every token of the text is inside a match of {pattern!r:.80}", code="regex")
 

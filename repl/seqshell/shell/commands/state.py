@@ -199,6 +199,10 @@ def _continued(shell: Shell, record: StateRecord) -> Iterator[Event]:
     """Continue from a state, and say so."""
     session = shell.session
     yield moved_to(session, session.set_state(record))
+    here = [each.name for each in session.interventions]
+    if lost := [each for each in record.given.interventions if each not in here]:
+        verb = "are" if len(lost) > 1 else "is"
+        yield Notice(f"this state was reached with {', '.join(lost)}, which {verb} not active here: /clamp, /steer")
     if record.is_stale:
         yield Notice(STALE)
 

@@ -16,6 +16,7 @@ from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 from seqshell.shell.commands.state import STALE
 from seqshell.shell.commands.state_words import unit_words
+from seqshell.shell.commands.unknown import unknown_events
 
 if TYPE_CHECKING:
     from seqshell.session import Session
@@ -108,8 +109,11 @@ def steer(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     from seqshell.inspect.steering import steering
 
     session = shell.session
-    found = steering(session, texts["+"], texts["-"], strength, once=mode == "once")
-    yield from _intervened(session, (*session.interventions, found), f"steered {found.name}")
+    unknown = str(shell.settings.get("unknown"))
+    found = steering(session, texts["+"], texts["-"], strength, once=mode == "once", unknown=unknown)
+    done = f"steered {found.name}"
+    yield from _intervened(session, (*session.interventions, found), done, once=found.once)
+    yield from unknown_events([part for text in texts.values() for part in session.behaviour.unknown(text)])
 
 
 def _is_json(text: str) -> bool:
@@ -158,9 +162,9 @@ def interventions(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     yield from _intervened(session, active[: number - 1] + active[number:], f"ended {active[number - 1].name}")
 
 
-def _intervened(session: Session, wanted: Interventions, done: str) -> Iterator[Event]:
+def _intervened(session: Session, wanted: Interventions, done: str, *, once: bool = False) -> Iterator[Event]:
     change = session.intervene(wanted)
-    yield _active(session, done)
+    yield replace(_active(session, done), once=once)
     if change is not None and change.is_stale:
         yield Notice(STALE)
 
