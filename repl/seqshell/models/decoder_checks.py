@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from seqshell.core.decoder import DRAW_BLOCK
 from seqshell.core.errors import CheckpointError
 from seqshell.core.model import Architecture, own_method
 from seqshell.core.plugin_guard import Guard, Owner, WrongReturn
@@ -51,6 +52,16 @@ class WatchedDecoder:
         """As the decoder's trace, of which the leaves that do not change are there too; None if it has none."""
         method = own_method(self._decoder, "trace", "inputs", "state")
         return None if method is None else checked_trace(method(inputs, state), method, inputs, state)
+
+    def draw_block(self, outputs: NDArray[Any], *options: Any) -> Any:
+        """As the decoder's draw_block; None if it has none."""
+        method = own_method(self._decoder, "draw_block", *DRAW_BLOCK)
+        return None if method is None else method(outputs, *options)
+
+    @property
+    def draws_blocks(self) -> bool:
+        """Whether the decoder has a method draw_block."""
+        return own_method(self._decoder, "draw_block", *DRAW_BLOCK) is not None
 
     @property
     def traces(self) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.decoder import Decoder, SourceDecoder
+from seqshell.core.decoder import DRAW_BLOCK, Decoder, SourceDecoder
 from seqshell.core.errors import PluginError
 from seqshell.core.growth import in_order
 from seqshell.core.model import Model, own_method
@@ -23,8 +23,6 @@ from seqshell.core.tokenizers import BOS
 from seqshell.core.trace_checks import checked_trace
 from seqshell.decoding.features import features
 from seqshell.session.timeline import Read
-
-DRAW_BLOCK = "outputs", "state", "rules", "excluded", "numbers"
 
 
 class CheckedDecoder:

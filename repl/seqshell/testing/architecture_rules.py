@@ -19,6 +19,7 @@ from seqshell.host import resolve
 from seqshell.models.building import read_config
 from seqshell.models.decoder_checks import WatchedDecoder, watched_decoder
 from seqshell.models.decoders import decoders_of
+from seqshell.testing.block_rules import blocks
 from seqshell.testing.check import Finding, Raised, attempt, is_alike
 from seqshell.testing.checked_configs import sizes_of
 from seqshell.testing.decoder_rules import (
@@ -160,6 +161,9 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[Rule]:
             yield Rule(f"{title}: {told}", partial(_of_own, name, outputs_of_states))
         if architecture.causal and model.own[name].traces:
             yield Rule(f"{title}: {same_trace}", partial(_of_own, name, traced))
+        if model.own[name].draws_blocks:
+            rule = f"{title}: its draw_block draws the tokens of single steps, with the same outputs and states"
+            yield Rule(rule, partial(_of_own, name, blocks))
         if attempt(partial(_has_opaque, model.own[name])):
             rule = f"{title}: opaque leaves give their rows, and are the same after to_numpy and from_numpy"
             yield Rule(rule, partial(_of_own, name, opaque_leaves))
