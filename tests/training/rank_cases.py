@@ -149,12 +149,32 @@ def results(folder: Path, group: Group | None = None) -> dict[str, dict[str, tor
     return found
 
 
+def resumed(folder: Path, group: Group) -> list[dict[str, torch.Tensor]]:
+    """The weights of a training with dropout and without an interruption, and of one that was resumed.
+
+    It was interrupted in the middle of an epoch, between batches whose gradients are accumulated.
+    """
+    tables = DATA["generate"] | {"model": {"hidden_size": 6, "dropout": 0.3}}
+    training = SETTINGS | {"epochs": 2, "accumulate": 3}
+    prepared = prepare(
+        recipe_from({"task": "generate", **tables, "training": training}, name="case", folder=folder), registry()
+    )
+    whole, halted, again = (Run(prepared, folder / "x.run", group) for _ in range(3))
+    list(whole.epochs())
+    next(event for event in halted.epochs() if halted.progress.done == whole.objective.num_batches + 2)
+    halted.write()
+    again.restore()
+    list(again.epochs())
+    return [run.module.state_dict() for run in (whole, again)]
+
+
 def main(folder: Path) -> None:
     from seqshell.training.distributed.joining import joined
 
     torch.set_num_threads(1)
     with joined() as group:
         found = results(folder / str(group.rank), group)
+        found["resumed"], found["whole"] = resumed(folder / str(group.rank), group)
         if group.is_writer:
             torch.save(found, folder / "part.pt")
             (folder / "part.pt").rename(folder / "two.pt")

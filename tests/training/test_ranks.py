@@ -77,6 +77,12 @@ def test_two_processes_train_as_one_does(both: tuple[Results, Results], case: st
         )
 
 
+def test_two_processes_resume_bit_for_bit(both: tuple[Results, Results]) -> None:
+    whole, resumed = (both[1][name] for name in ("whole", "resumed"))
+    for name, expected in whole.items():
+        assert torch.equal(resumed[name], expected), name
+
+
 def test_a_signal_ends_all_processes_and_a_killed_one_is_named(
     folder: Path, ranks: list[subprocess.Popen[str]], both: tuple[Results, Results]
 ) -> None:

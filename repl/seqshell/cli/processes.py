@@ -18,11 +18,6 @@ def are_several() -> bool:
     return "RANK" in os.environ and os.environ.get("WORLD_SIZE", "1") != "1"
 
 
-def is_restarted() -> bool:
-    """Whether torchrun has started the processes again after one of them failed."""
-    return are_several() and os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
-
-
 @contextmanager
 def _quiet() -> Iterator[None]:
     """While the block runs, nothing is printed."""

@@ -15,7 +15,7 @@ from signal import SIGINT
 from typing import TYPE_CHECKING, Any
 
 from seqshell.cli.plain_text import print_diagnostic
-from seqshell.cli.processes import are_several, in_all, is_restarted
+from seqshell.cli.processes import are_several, in_all
 from seqshell.cli.progress import print_json, show
 from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
@@ -125,7 +125,7 @@ def _train(arguments: Namespace, group: Group | None = None) -> int:
                 recipe,
                 registry,
                 out,
-                arguments.resume or (is_restarted() and out.with_suffix(".run").exists()),
+                arguments.resume,
                 stopped=lambda: signal.number or 0,
                 picture=picture,
                 written=written.append,

@@ -82,11 +82,12 @@ def train(
             note = group.from_writer(lambda: rehearse(prepared, registry, out, folder))
             prepared = prepared.in_torch() if note else prepared
             run = new_run(prepared, folder, group)
+        resumes = group.from_writer(lambda: resume or (group.restarts > 0 and run.resume_file.exists()))
         keeper = Keeper(run, registry, out, written)
-        yield from _opening_notes(run, resume)
+        yield from _opening_notes(run, resumes)
         if note:
             yield Notice(note, "warning")
-        if resume:
+        if resumes:
             run.restore()
         elif group.is_writer:
             run.progress.first_sample = _sample(run, registry)
@@ -104,8 +105,8 @@ def train(
         except Exception as error:
             kept = keeper.keep_what_can_be_kept()
             yield from keeper.take_notes()
-            if isinstance(error, PluginError):
-                raise error.with_remains(kept or (NOTHING if group.is_writer else "")) from error
+            if isinstance(error, PluginError) and group.is_writer:
+                raise error.with_remains(kept or NOTHING) from error
             if isinstance(error, RankLost) and run.resume_file.exists():
                 kept = "; ".join(filter(None, (kept, "--resume continues from what was saved last")))
             if kept and isinstance(error, RecipeError | RankLost):

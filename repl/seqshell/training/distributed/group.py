@@ -21,11 +21,13 @@ class Group:
     """What a training asks of its processes. Here there is one, so every answer is what was asked about.
 
     Every process calls the same methods in the same order. rank: the number of this process, from 0. size: how many
-    there are. stop: the number of the signal that all have agreed to end for; 0: none.
+    there are. restarts: how often all were started again because one had failed; they then continue from what was
+    saved. stop: the number of the signal that all have agreed to end for; 0: none.
     """
 
     rank = 0
     size = 1
+    restarts = 0
     stop = 0
 
     @property

@@ -38,11 +38,12 @@ def joined() -> Iterator[Ranks]:
     prefix = dist.PrefixStore  # type: ignore[attr-defined]  # torch does not say that it exports it
     try:
         store, rank, size = next(iter(rendezvous("env://", timeout=FOR_ALL)))
-        store = prefix(f"seqshell/{next(JOINS)}", store)
+        restarts = int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0"))
+        store = prefix(f"{restarts}/{next(JOINS)}", store)
         dist.init_process_group(
             backend, store=prefix("messages", store), rank=rank, world_size=size, timeout=LONGEST_WAIT
         )
-        group = Ranks(Watch(prefix("watch", store), rank, size))
+        group = Ranks(Watch(prefix("watch", store), rank, size), restarts)
     except (RuntimeError, ValueError) as error:
         reason = str(error).partition("\n")[0]
         raise RecipeError(f"cannot join the processes of torchrun: {reason}") from None

@@ -29,8 +29,8 @@ from seqshell.training.objective import Objective, TrainingBatch
 class Ranks(Group):
     """The processes of torchrun. watch: finds out which process has ended when one cannot be reached."""
 
-    def __init__(self, watch: Watch) -> None:
-        self.rank, self.size = watch.rank, watch.size
+    def __init__(self, watch: Watch, restarts: int = 0) -> None:
+        self.rank, self.size, self.restarts = watch.rank, watch.size, restarts
         self.watch = watch
         self._versions: list[int] = []
         self._num_streams = 0
