@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from seqshell.core.state import State
 
-DRAW_BLOCK = "outputs", "state", "rules", "excluded", "numbers"  # the parameters of draw_block
-
 
 class Decoder(Protocol):
     """A model that runs step by step.

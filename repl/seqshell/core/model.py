@@ -111,6 +111,9 @@ class SequenceModel(Protocol):
         """
 
 
+DRAW_BLOCK = "outputs", "state", "rules", "excluded", "numbers"  # the parameters of a decoder's draw_block
+
+
 def own_method(module: Any, name: str, *parameters: str) -> Callable[..., Any] | None:
     """An optional method that the class of a module or a decoder defines, called with these parameters.
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from seqshell.core.decoder import DRAW_BLOCK
 from seqshell.core.errors import CheckpointError
-from seqshell.core.model import Architecture, own_method
+from seqshell.core.model import DRAW_BLOCK, Architecture, own_method
 from seqshell.core.plugin_guard import Guard, Owner, WrongReturn
 from seqshell.core.state import is_opaque
 from seqshell.core.state_checks import called, leaf_trouble, structure_trouble

@@ -10,10 +10,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.decoder import DRAW_BLOCK, Decoder, SourceDecoder
+from seqshell.core.decoder import Decoder, SourceDecoder
 from seqshell.core.errors import PluginError
 from seqshell.core.growth import in_order
-from seqshell.core.model import Model, own_method
+from seqshell.core.model import DRAW_BLOCK, Model, own_method
 from seqshell.core.plugin_guard import Guard, Owner, WrongReturn
 from seqshell.core.quiet_numpy import ignore, restore
 from seqshell.core.shortlist import Rule
