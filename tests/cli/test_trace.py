@@ -42,6 +42,15 @@ def test_without_a_file_the_table_is_printed(capsys, model):
     assert json.loads(out)["tokens"] == 9
 
 
+def test_what_the_vocabulary_lacks_can_be_left_out(capsys, model, tmp_path):
+    (tmp_path / "z.txt").write_text("aZb")
+    _, out, err = run(capsys, "-m", model, "z.txt", "-o", "x.npz")
+    assert (out, err.count("\n"), (tmp_path / "x.npz").exists()) == ("", 1, False)
+    assert err.endswith("; --set unknown=skip leaves such characters out\n")
+    code, out, _ = run(capsys, "-m", model, "z.txt", "--json", "--set", "unknown=skip")
+    assert (code, [token["text"] for token in json.loads(out)["tokens"]]) == (0, ["a", "b"])
+
+
 def test_the_tokens_are_written_in_the_formats_of_the_shell(capsys, model, tmp_path):
     _, out, _ = run(capsys, "-m", model, "t.txt")
     code, shown, err = run(capsys, "-m", model, "t.txt", "-o", "x.txt")
@@ -66,6 +75,8 @@ def test_the_tokens_are_written_in_the_formats_of_the_shell(capsys, model, tmp_p
         (["t.txt", "--what", "hidden"], "--what and --layer are of arrays: write them to a file, with -o FILE.npz"),
         (["t.txt", "-o", "x.npz", "--layer", "1"], "the layer of 0 must be 0, not 1"),
         (["t.txt", "-o", "x.npz", "--what", "gate"], "no array 'gate'; available: 0, hidden, logits, surprisal"),
+        (["t.txt", "--set", "unknown=maybe"], "unknown must be error or skip, not 'maybe'"),
+        (["t.txt", "--set", "pace=3"], "trace has no setting 'pace'; it has unknown and unit"),
         (["none.txt", "-o", "x.npz"], "cannot read none.txt"),
         (["empty.txt", "-o", "x.npz"], "cannot trace an empty text"),
     ],

@@ -15,7 +15,7 @@ from seqshell.cli.plain_text import print_diagnostic
 from seqshell.cli.progress import print_json, results_of
 from seqshell.cli.script_source import read_stdin
 from seqshell.cli.units import add_unit_argument
-from seqshell.core.errors import VocabularyError
+from seqshell.cli.unknown import add_set_argument, hints_of_subcommands
 from seqshell.core.events import Event, Notice, Progress
 from seqshell.core.text_files import read_file
 
@@ -42,14 +42,7 @@ def add_score_arguments(parser: ArgumentParser) -> None:
         "--space", choices=("before", "after"), help="the side of a word whose white space belongs to it"
     )
     add_unit_argument(parser)
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        dest="settings",
-        help="a setting, such as unknown=skip, which leaves out what the vocabulary lacks",
-    )
+    add_set_argument(parser)
 
 
 def score_command(arguments: Namespace) -> int:
@@ -90,14 +83,10 @@ def _score(shell: Shell, request: Request, arguments: Namespace) -> None:
     text = read_file(arguments.file, read_stdin)
     streams = not arguments.json and not request.file
     out = sys.stdout if streams else None
-    try:
-        with closing(table_events(shell, request, text, arguments.file, out)) as events:
-            for event in results_of(_without_progress(events) if streams and sys.stdout.isatty() else events):
-                if isinstance(event, Event) and arguments.json:
-                    print_json(event.as_json())
-    except VocabularyError as error:
-        hint = error.hint.replace("/set unknown skip", "--set unknown=skip")
-        raise VocabularyError(error.message, text=error.text, positions=error.positions, hint=hint) from None
+    with hints_of_subcommands(), closing(table_events(shell, request, text, arguments.file, out)) as events:
+        for event in results_of(_without_progress(events) if streams and sys.stdout.isatty() else events):
+            if isinstance(event, Event) and arguments.json:
+                print_json(event.as_json())
 
 
 def _without_progress(events: Iterable[Event]) -> Iterator[Event]:

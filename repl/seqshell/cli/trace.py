@@ -11,7 +11,10 @@ from seqshell.cli.progress import print_json, results_of
 from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
 from seqshell.cli.units import chosen_unit
+from seqshell.cli.unknown import add_set_argument, hints_of_subcommands
+from seqshell.core.errors import UsageError
 from seqshell.core.text_files import read_file
+from seqshell.core.text_output import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,23 +46,33 @@ def add_trace_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--layer", default="", metavar="N", help="write only this layer, from 0")
     parser.add_argument("--lines", action="store_true", help="begin each line at the initial state")
+    add_set_argument(parser)
 
 
 def trace_command(arguments: Namespace) -> int:
     """Trace a file and write the arrays, or print the table of its tokens. Returns 0; the caller handles
     SeqshellError.
     """
+    from seqshell.cli.options import settings_of_options
     from seqshell.inspect.trace_choice import parse_choice
     from seqshell.inspect.trace_files import trace_place
     from seqshell.inspect.trace_work import TraceWork, texts_of
     from seqshell.models.opening import open_model
     from seqshell.session import Session
+    from seqshell.shell.setting_specs import SHELL_SETTINGS, read_value
 
     path = trace_place(arguments.output, has_choice=bool(arguments.what or arguments.layer))
     choice = parse_choice(arguments.what, arguments.layer)
     text = read_file(arguments.file, sys.stdin.read)
     session = Session(open_model(arguments.model, registry_for_command(arguments)))
-    work = TraceWork(session, texts_of(session, text, by_line=arguments.lines), choice, chosen_unit(None))
+    settings = {"unknown": "error", "unit": None, **dict(settings_of_options(arguments.settings))}
+    if others := settings.keys() - {"unknown", "unit"}:
+        raise UsageError(f"trace has no setting {quoted(min(others))}; it has unknown and unit")
+    unknown = str(read_value(SHELL_SETTINGS["unknown"], settings["unknown"]))
+    unit = settings["unit"] and str(read_value(SHELL_SETTINGS["unit"], settings["unit"]))
+    with hints_of_subcommands():
+        texts = texts_of(session, text, by_line=arguments.lines, unknown=unknown)
+    work = TraceWork(session, texts, choice, chosen_unit(unit))
     (found,) = results_of(_events(work, path))
     if arguments.json:
         print_json(found.as_json())

@@ -1,0 +1,31 @@
+"""What subcommands that read a text do with what the vocabulary lacks: --set unknown=skip, as /set in the shell."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from seqshell.core.errors import VocabularyError
+
+
+def add_set_argument(parser: ArgumentParser) -> None:
+    """Add the option --set."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        dest="settings",
+        help="a setting, such as unknown=skip, which leaves out what the vocabulary lacks",
+    )
+
+
+@contextmanager
+def hints_of_subcommands() -> Iterator[None]:
+    """A VocabularyError suggests --set in place of /set."""
+    try:
+        yield
+    except VocabularyError as error:
+        hint = error.hint.replace("/set unknown skip", "--set unknown=skip")
+        raise VocabularyError(error.message, text=error.text, positions=error.positions, hint=hint) from None
