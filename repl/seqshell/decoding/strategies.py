@@ -82,18 +82,22 @@ def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick
     ended: set[int] = set()
     prefix, positions = request.prefix, start.positions
     by_rules, remembers = chain.shortlist_by_rules, chain.remembers
+    numbers: list[float] = []  # those that draw the next tokens, for blocks
     blocks = pick is _drawn and num_rows == 1 and chain.rules is not None and getattr(decoder, "draws_blocks", False)
     while True:
         if blocks and step >= len(prefix):
-            first, number = positions[0] + step, min(BLOCK, max(1, request.stop.max_tokens - step))
-            numbers = [draw.uniform(position) for position in range(first, first + number)]
+            first, most = positions[0] + step, min(BLOCK, max(1, request.stop.max_tokens - step))
+            numbers += [draw.uniform(position) for position in range(first + len(numbers), first + most)]
             found = decoder.draw_block(outputs, state, chain.rules, chain.excluded, numbers)  # type: ignore[attr-defined]
             blocks = found is not None
-            for token, outputs, state in zip(*(found or ((), (), ())), strict=True):
-                histories[0].append(token)
+            block, outputs_after, states = found or ((), (), ())
+            tokens = np.array(block, np.int64)
+            del numbers[: len(block) or 1]  # without a token, the one that is drawn below
+            for index, (outputs, state) in enumerate(zip(outputs_after, states, strict=True)):
                 step += 1
-                yield Advanced(np.array([token]), state, outputs, tuple(memories))
-            if found and len(found[0]) == number:
+                yield Advanced(tokens[index : index + 1], state, outputs, tuple(memories))
+            histories[0].extend(block)
+            if block:
                 continue
         attention = attention_of(state) if request.copying is not None else None
         tokens = np.empty(num_rows, np.int64)

@@ -51,8 +51,8 @@ RULE_KINDS: Mapping[type[Any], int] = MappingProxyType(
         KeepMass: layout.KEEP_MASS,
     }
 )
-# Larger models draw and read one token at a time, because a block would take long, and the rest of a step little.
-MOST_UNITS, MOST_OUTPUTS = 256, 512
+BLOCK_BYTES = 1 << 26  # of weights that are read for one block, in two milliseconds: a larger model has shorter blocks
+MOST_OUTPUTS = 512  # of a model that draws blocks; numpy sorts more logits faster
 
 
 class CompiledStack(OutputStack):
@@ -69,7 +69,7 @@ class CompiledStack(OutputStack):
         self._shape = (1, len(stack.layers), stack.layers[0].hidden_size)
         if type(stack) not in STACKS or any(type(layer) not in KINDS for layer in stack.layers):
             self.backend = "numpy"
-            self._has_blocks = False
+            self._block = 0
             return
         self._kept: list[Floats] = []  # the arrays whose addresses the kernels have
         self._layer_outputs: tuple[int, int] | None = None  # of a step, [L, H]; None: they are the hidden states
@@ -86,8 +86,9 @@ class CompiledStack(OutputStack):
         self._scratch = np.empty(3 * num_outputs, np.float64)
         self._coded: tuple[Any, Any] = ((), ())
         self._codes = _codes((), (), 0)
-        self._has_blocks = self._table is not None and len(self._table) == num_outputs <= MOST_OUTPUTS
-        self._has_blocks = self._has_blocks and stack.layers[0].hidden_size <= MOST_UNITS
+        self._block = BLOCK_BYTES // sum(array.nbytes for array in self._kept)  # the number of tokens
+        if self._table is None or len(self._table) != num_outputs or num_outputs > MOST_OUTPUTS:
+            self._block = 0
 
     def step(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
         """As OutputStack.step."""
@@ -133,7 +134,7 @@ class CompiledStack(OutputStack):
         numbers: Sequence[float],
     ) -> tuple[list[int], list[Floats], list[State]] | None:
         """As Decoder.draw_block. None for rules without a kernel, and for a large model."""
-        if self._table is None or not self._has_blocks:
+        if self._table is None or self._block < 2:
             return None
         if (rules, excluded) != self._coded:
             self._coded, self._codes = (rules, excluded), _codes(rules, excluded, len(self._table))
@@ -141,7 +142,8 @@ class CompiledStack(OutputStack):
             return None
         parts = parts_of(state) if state is self._last else self._checked(state)
         given = np.ascontiguousarray(outputs, np.float32)
-        number, chances, tokens = len(numbers), np.array(numbers, np.float64), np.full(len(numbers), -1, np.int64)
+        number = min(self._block, len(numbers))
+        chances, tokens = np.array(numbers, np.float64), np.full(number, -1, np.int64)
         layer_outputs = None if self._layer_outputs is None else np.empty(self._layer_outputs, np.float32)
         new = [[np.empty(self._shape, np.float32) for _ in parts] for _ in range(number)]
         logits = [np.empty(outputs.shape, np.float32) for _ in range(number)]
