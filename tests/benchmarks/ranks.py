@@ -3,8 +3,9 @@
     torchrun --nproc-per-node 2 tests/benchmarks/ranks.py [--cases float32:512,bf16:512,float32:128] [--rounds 7]
 
 The language models are those of training.py: two layers, batches of 48 streams of 128 characters. In each round the
-first process trains alone while the others wait, then all train with the same batches. Also printed is a validation, of
-which each process computes a part, on 10,000 characters.
+first process trains alone while the others wait, then all train with the same batches. Also printed is a validation on
+50,000 characters, of which each process computes a part, and what the machine allows in the same rounds: products of
+matrices, which are divided among the processes.
 """
 
 from __future__ import annotations
@@ -39,6 +40,18 @@ def updates(run: Run, number: int) -> Callable[[], None]:
     return work
 
 
+def products(number: int) -> Callable[[], None]:
+    """Products of two matrices of 512 rows and columns, which fit into a core's cache."""
+    first, second = torch.randn(512, 512), torch.randn(512, 512)
+    out = torch.empty_like(first)
+
+    def work() -> None:
+        for _ in range(number):
+            torch.mm(first, second, out=out)
+
+    return work
+
+
 def seconds(work: Callable[[], object], group: Group) -> float:
     """The time until all processes have finished."""
     group.meet()
@@ -51,29 +64,34 @@ def seconds(work: Callable[[], object], group: Group) -> float:
 def compare(group: Group, hidden: int, precision: str, rounds: int) -> float:
     """Print the speeds of one model; returns the ratio."""
     with tempfile.TemporaryDirectory() as folder:
-        runs = {"one": language_run(Path(folder), "lstm", hidden, precision, [])}
+        runs = {"one": language_run(Path(folder), "lstm", hidden, precision, ["data.validation=0.5"])}
         runs["all"] = Run(runs["one"].prepared, Path(folder), group)
         runs["all"].choose_precision()
         number = 1 if hidden >= 256 else 4
-        works = {name: updates(run, number) for name, run in runs.items()}
-        taken: dict[str, list[float]] = {name: [] for name in (*works, "validation one", "validation all")}
+        amounts = {"training": STREAMS * STEPS * number, "validation": 50_000, "products": 600}
+        works: dict[tuple[str, str], Callable[[], object]] = {}
+        for name, run in runs.items():
+            works["training", name] = updates(run, number)
+            works["validation", name] = run.validate
+            works["products", name] = products(amounts["products"] // run.group.size)
+        taken: dict[tuple[str, str], list[float]] = {key: [] for key in works}
         for count in range(rounds + 1):
-            for name, run in runs.items():
-                here = name == "all" or group.is_writer
-                for key, work in ((name, works[name]), (f"validation {name}", run.validate)):
-                    spent = seconds(work if here else lambda: None, group)
-                    if count:
-                        taken[key].append(spent)
+            for key, work in works.items():
+                here = key[1] == "all" or group.is_writer
+                spent = seconds(work if here else lambda: None, group)
+                if count:
+                    taken[key].append(spent)
         if group.is_writer:
-            for kind, tokens in (("", STREAMS * STEPS * number), ("validation ", 10_000)):
-                one, all_ = taken[f"{kind}one"], taken[f"{kind}all"]
+            for kind, amount in amounts.items():
+                one, all_ = taken[kind, "one"], taken[kind, "all"]
                 ratios = sorted(alone / together for alone, together in zip(one, all_, strict=True))
+                unit = "products/s" if kind == "products" else "tokens/s"
                 speeds = (
-                    f"{tokens / median(one):,.0f} tokens/s in one process, {tokens / median(all_):,.0f} in {group.size}"
+                    f"{amount / median(one):,.0f} {unit} in one process, {amount / median(all_):,.0f} in {group.size}"
                 )
                 span = f"{median(ratios):.2f}x ({ratios[0]:.2f} to {ratios[-1]:.2f})"
-                print(f"{kind or 'training '}{precision} 2x{hidden}: {speeds}: {span}", flush=True)
-        return median(taken["one"]) / median(taken["all"])
+                print(f"{kind} {precision} 2x{hidden}: {speeds}: {span}", flush=True)
+        return median(taken["training", "one"]) / median(taken["training", "all"])
 
 
 def main() -> int:
