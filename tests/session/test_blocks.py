@@ -16,7 +16,7 @@ CHAINS = [(), (Temperature(0.8),), (TopK(5), TopP(0.9), MinP(0.05), Temperature(
 
 
 class Counting:
-    """A decoder whose calls are counted. sound: the number of tokens of a block after which its outputs are NaN."""
+    """A decoder whose calls are counted. sound: the number of tokens after which the outputs are NaN."""
 
     def __init__(self, decoder, sound=None):
         self._decoder, self._sound = decoder, sound
@@ -32,6 +32,8 @@ class Counting:
         self.blocks += 1
         ids, rows, states = self._decoder.draw_block(outputs, state, rules, excluded, numbers)
         sound = len(rows) if self._sound is None else self._sound
+        if self._sound is not None:
+            self._sound = max(0, sound - len(rows))
         return ids, [row if index < sound else row * np.nan for index, row in enumerate(rows)], states
 
 
