@@ -16,7 +16,12 @@ from seqshell.core.named_files import output_file, read_bytes, reason, shown_nam
 
 BLOCK = 1 << 20  # bytes that are read at once
 
-ABOUT = {"job": "other options", "model": "another model, or the model has changed since", "files": "other files"}
+ABOUT = {
+    "job": "other options",
+    "files": "other files",
+    "model": "another model, or the model has changed since",
+    "backend": "another backend",
+}
 
 
 class Output:
@@ -37,6 +42,14 @@ class Output:
     def is_unfinished(self) -> bool:
         """Whether an earlier run has not finished it."""
         return self._plan.exists()
+
+    @property
+    def backend(self) -> str:
+        """That of an unfinished file; "" if there is none."""
+        try:
+            return str(json.loads(read_bytes(self._plan))["backend"]) if self.is_unfinished else ""
+        except (ValueError, LookupError, TypeError):
+            return ""  # it is damaged, as `begin` says
 
     def check(self, resume: bool) -> None:
         """UsageError if the file must not be written: before the work starts."""

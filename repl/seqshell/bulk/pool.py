@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seqshell.bulk.faults import raised
@@ -25,6 +25,7 @@ from seqshell.core.text_output import counted
 
 AHEAD = 2  # batches that a worker has at once: one that it works on, and the next
 LATE = 4  # batches for each worker between the first whose results are missing and the last that is worked on
+NUMPY = {"NUMBA_DISABLE_JIT": "1"}  # the environment of a worker without compiled steps
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 READ = 1 << 16  # bytes at once
 
@@ -34,7 +35,7 @@ Results = list[tuple[str, str]]  # the line and the warning for each line of a b
 class Worker:
     """A process with the model. has: the batches that it was given, the oldest first."""
 
-    def __init__(self, number: int, job: Job) -> None:
+    def __init__(self, number: int, job: Job, environment: Mapping[str, str]) -> None:
         self.number = number
         self.has: deque[Batch] = deque()
         self.is_ready = False
@@ -43,7 +44,7 @@ class Worker:
             [sys.executable, "-P", "-m", "seqshell.bulk.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={**os.environ, **environment, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             start_new_session=True,  # Ctrl-C is for the process that started it
         )
         assert self._process.stdin is not None
@@ -97,11 +98,13 @@ class Worker:
 class Pool:
     """Up to num_workers processes, started when there is work for them. A context, which ends them.
 
-    num_batches: about how many there are, so that the processes for them start at once. ready: what the first worker
-    says: `fingerprint` of the model, and `notices`.
+    num_batches: about how many there are, so that the processes for them start at once. backend: that the results must
+    come from; "" for any. ready: of the first worker, as `Work.ready`. All have the same backend, whose last bits may
+    differ from another's: without compiled steps, those that are compiled meanwhile are not used.
     """
 
-    def __init__(self, job: Job, num_workers: int, num_batches: int = 1) -> None:
+    def __init__(self, job: Job, num_workers: int, num_batches: int = 1, backend: str = "") -> None:
+        self._backend = backend
         self._job, self._most, self._first = job, num_workers, max(1, min(num_workers, num_batches))
         self._workers: list[Worker] = []
         self._selector = selectors.DefaultSelector()
@@ -163,7 +166,8 @@ class Pool:
 
     def _start(self) -> Worker:
         self._num_started += 1
-        worker = Worker(self._num_started, self._job)
+        environment = {**ONE_THREAD, **(NUMPY if self._backend == "numpy" else {})}
+        worker = Worker(self._num_started, self._job, environment)
         self._workers.append(worker)
         self._selector.register(worker.out, selectors.EVENT_READ, worker)
         return worker
@@ -180,17 +184,33 @@ class Pool:
                 if "error" in message:
                     raise raised(message["error"])
                 if "ready" in message:
-                    worker.is_ready = True
-                    self.ready = self.ready or message["ready"]
+                    self._begin(worker, message["ready"])
                 else:
                     batch = worker.has.popleft()
                     assert batch.number == message["number"]
                     self._done[batch.number] = message["results"]
 
-    def _died(self, worker: Worker) -> Notice:
-        """Take away the batches of a worker that has died."""
+    def _begin(self, worker: Worker, ready: dict[str, Any]) -> None:
+        """A worker has opened the model."""
+        self._backend = self._backend or ready["backend"]
+        if ready["backend"] == self._backend:
+            worker.is_ready = True
+            self.ready = self.ready or ready
+        elif self._backend == "numpy":  # its steps were compiled meanwhile
+            self._remove(worker)
+            worker.end()
+        else:
+            raise SeqshellError(f"{worker.title} has the backend {ready['backend']}, not {self._backend}")
+
+    def _remove(self, worker: Worker) -> None:
+        """Let others do what a worker has."""
         self._selector.unregister(worker.out)
         self._workers.remove(worker)
+        self._again.extendleft(reversed(worker.has))
+
+    def _died(self, worker: Worker) -> Notice:
+        """Take away the batches of a worker that has died."""
+        self._remove(worker)
         how = worker.ending()
         worker.end()
         if not worker.is_ready:
@@ -205,7 +225,6 @@ class Pool:
                 hint="--resume tries again; a line there may need too much memory",
             )
         self._suspects.add(first.number)
-        self._again.extendleft(reversed(worker.has))
         size = counted(len(first.lines), "line")
         return Notice(f"{worker.title} ended {how}; another one takes its {size}, {shown}", "warning")
 

@@ -16,7 +16,7 @@ from typing import Any
 from seqshell.bulk.faults import described, raised
 from seqshell.bulk.job import Job
 from seqshell.bulk.lines import Batch, Line
-from seqshell.bulk.pool import ONE_THREAD, Results
+from seqshell.bulk.pool import NUMPY, ONE_THREAD, Results
 from seqshell.bulk.work import Work
 from seqshell.core.errors import SeqshellError, UsageError, reason_of
 from seqshell.core.events import Notice
@@ -28,10 +28,16 @@ MOST_BATCHES = 64  # of a block
 class Mapper:
     """What a worker of the cluster runs."""
 
-    def __init__(self, values: str) -> None:
+    def __init__(self, values: str, backend: str) -> None:
         self._work, self._fault = None, ""
         try:
-            self._work = Work(Job.of_json(json.loads(values)))
+            work = Work(Job.of_json(json.loads(values)))
+            if (found := work.ready["backend"]) != backend:
+                raise SeqshellError(
+                    f"a machine of the cluster has the backend {found}, not {backend}, whose last bits may differ",
+                    hint="NUMBA_DISABLE_JIT=1 seqshell bulk ... makes all use numpy",
+                )
+            self._work = work
         except Exception as error:
             self._fault = json.dumps({"error": described(error)})
 
@@ -52,17 +58,19 @@ class Mapper:
 class RayRunner:
     """A Ray cluster: address of one, "auto" for the one that this machine belongs to, "local" for a new one here.
 
-    num_workers: None for one on each CPU of the cluster. num_batches: about how many there are. UsageError without ray
-    or without the cluster. ready: as of a Pool.
+    num_workers: None for one on each CPU of the cluster. num_batches, backend, ready: as of a Pool. UsageError without
+    ray or without the cluster.
     """
 
-    def __init__(self, job: Job, address: str, num_workers: int | None, num_batches: int) -> None:
+    def __init__(self, job: Job, address: str, num_workers: int | None, num_batches: int, backend: str = "") -> None:
+        self._backend = backend
         self._job, self._address, self._num_workers, self._num_batches = job, address, num_workers, num_batches
         self.ready: dict[str, Any] = {}
 
     def __enter__(self) -> RayRunner:
-        work = Work(self._job)  # what is wrong with the job shows here
-        self.ready = {"fingerprint": work.fingerprint, "notices": work.notices}
+        os.environ |= NUMPY if self._backend == "numpy" else {}
+        self.ready = Work(self._job).ready  # what is wrong with the job shows here
+        self._backend = self.ready["backend"]
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             import ray
@@ -75,7 +83,7 @@ class RayRunner:
             ray.init(
                 address=self._address,
                 **({"num_cpus": self._num_workers, "include_dashboard": False} if is_new else {}),
-                runtime_env={"env_vars": {**own, **ONE_THREAD}},
+                runtime_env={"env_vars": {**own, **ONE_THREAD, **(NUMPY if self._backend == "numpy" else {})}},
                 logging_level=logging.ERROR,
                 log_to_driver=False,
             )
@@ -114,7 +122,7 @@ class RayRunner:
             return
         mapped = ray.data.from_arrow_refs(blocks).map_batches(
             Mapper,
-            fn_constructor_args=(json.dumps(self._job.as_json()),),
+            fn_constructor_args=(json.dumps(self._job.as_json()), self._backend),
             batch_size=None,
             concurrency=self._num_workers,
             num_cpus=1,

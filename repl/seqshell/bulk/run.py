@@ -18,7 +18,7 @@ from seqshell.core.text_output import counted
 
 
 class Runner(Protocol):
-    """Where batches are worked on. ready: `fingerprint` of the model, and `notices`."""
+    """Where batches are worked on. ready: as `Work.ready`."""
 
     ready: dict[str, Any]
 
@@ -65,7 +65,8 @@ def run(
     try:
         with runner() as workers, closing(output):
             yield from map(Notice, workers.ready.get("notices", ()))
-            output.begin({"job": job.as_json(), "model": workers.ready["fingerprint"], "files": sizes})
+            same = {name: workers.ready[name] for name in ("model", "backend")}
+            output.begin({"job": job.as_json(), "files": sizes, **same})
             counts.resumed, skipped = output.num_lines, 0
             start = time.perf_counter()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from seqshell.bulk.job import VERBS, Job
 from seqshell.bulk.lines import Line
@@ -25,10 +25,7 @@ class Result(NamedTuple):
 
 
 class Work:
-    """Does a job batch after batch, in one thread. SeqshellError if the job is invalid or its model cannot be opened.
-
-    notices: for the user, about the model and its plugins.
-    """
+    """Does a job batch after batch in one thread. SeqshellError for an invalid job or a model that cannot be opened."""
 
     def __init__(self, job: Job) -> None:
         use_one_core()
@@ -45,12 +42,13 @@ class Work:
             for _ in self._shell.handle(f"/strategy {job.strategy}"):
                 pass
         checked(self._shell, job)
-        self.notices = [note.text for note in self._shell.take_notices() if isinstance(note, Notice)]
+        self._notices = [note.text for note in self._shell.take_notices() if isinstance(note, Notice)]
 
     @property
-    def fingerprint(self) -> str:
-        """That of the model."""
-        return self._shell.session.model.fingerprint
+    def ready(self) -> dict[str, Any]:
+        """What the user is told, and what must be equal wherever the job is done: the model and its backend."""
+        model = self._shell.session.model
+        return {"notices": self._notices, "model": model.fingerprint, "backend": model.backend}
 
     def __call__(self, lines: Sequence[Line]) -> list[Result]:
         """A result for each line, in their order. PluginError if a plugin fails."""

@@ -48,7 +48,7 @@ def _work(values: Mapping[str, Any], waiting: SimpleQueue[Any], send: Any) -> No
 
     with sanitized_output():
         work = Work(Job.of_json(values))
-        send({"ready": {"fingerprint": work.fingerprint, "notices": work.notices}})
+        send({"ready": work.ready})
         while True:
             batch = json.loads(waiting.get())
             results = work([Line(*line) for line in batch["lines"]])

@@ -74,7 +74,7 @@ def bulk_command(arguments: Namespace) -> int:
     output.check(arguments.resume)
     with StopSignals() as signals:
         try:
-            for _ in results_of(run(job, arguments.files, output, counts, _runner(arguments, job))):
+            for _ in results_of(run(job, arguments.files, output, counts, _runner(arguments, job, output.backend))):
                 pass
         except KeyboardInterrupt:
             return signals.exit_code
@@ -103,8 +103,8 @@ def _job(arguments: Namespace) -> Job:
     )
 
 
-def _runner(arguments: Namespace, job: Job) -> Callable[[], AbstractContextManager[Runner]]:
-    """Makes what works on the batches."""
+def _runner(arguments: Namespace, job: Job, backend: str) -> Callable[[], AbstractContextManager[Runner]]:
+    """Makes what works on the batches. backend: of the results that are there already."""
     from seqshell.bulk.lines import BATCH_LINES, size_of
     from seqshell.bulk.pool import Pool
     from seqshell.core.threads import available_cores
@@ -113,5 +113,5 @@ def _runner(arguments: Namespace, job: Job) -> Callable[[], AbstractContextManag
     if arguments.ray:
         from seqshell.bulk.ray_data import RayRunner
 
-        return lambda: RayRunner(job, arguments.ray, arguments.workers, num_batches)
-    return lambda: Pool(job, arguments.workers or available_cores(), num_batches)
+        return lambda: RayRunner(job, arguments.ray, arguments.workers, num_batches, backend)
+    return lambda: Pool(job, arguments.workers or available_cores(), num_batches, backend)
