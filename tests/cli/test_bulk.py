@@ -22,7 +22,7 @@ from seqshell.bulk.run import Counts, run
 from seqshell.bulk.work import Result, Work
 from seqshell.cli import main
 from seqshell.core import threads
-from seqshell.core.errors import UsageError
+from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.events import Notice
 from seqshell.testing import (
     tiny_checkpoint,
