@@ -42,6 +42,9 @@ HOMES = {
 TORCH = (
     "seqshell.training",
     "seqshell.layers.modules",
+    "seqshell.layers.packed_weights",
+    "seqshell.layers.readout_loss",
+    "seqshell.layers.recurrence",
     "seqshell.models.module_checks",
     "seqshell.models.torch_decoder",
     "seqshell.models.decoder_comparison",

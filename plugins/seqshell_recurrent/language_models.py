@@ -5,8 +5,10 @@ Elman 1990 (rnn), Hochreiter & Schmidhuber 1997 (lstm), Cho et al. 2014 (gru). T
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import Tensor, nn
-from torch.nn import init
+from torch.nn import functional, init
 
 from seqshell.core.state import State
 from seqshell.layers import top_hidden
@@ -61,17 +63,25 @@ class RecurrentLanguageModel(nn.Module):
     def hidden_states(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens: [B, T] int64. Returns the last layer's outputs [B, T, H], state."""
         config = self.config
+        dropped = self.training and (config.embed_dropout or config.token_dropout)
+        hidden: Tensor
+        if isinstance(self.embedding, nn.Embedding) and not dropped:
+            hidden, state = self.recurrent(tokens, state, table=self.embedding.weight)
+            return hidden, state
         vectors = self.embedding(tokens)  # [B, T, E]
         vectors = token_dropout(vectors, tokens, config.vocab_size, config.token_dropout, self.training)
         inputs = sequence_dropout(vectors, config.embed_dropout, self.training, config.locked)
-        hidden: Tensor
         hidden, state = self.recurrent(inputs, state)
         return hidden, state
 
     def logits(self, hidden: Tensor) -> Tensor:
         """hidden: [..., H]. Returns [..., V]."""
-        logits: Tensor = self.readout(hidden, self.embedding.weight if self.config.tied else None)
-        return logits
+        return functional.linear(hidden, *self.logit_weights())
+
+    def logit_weights(self) -> tuple[Tensor, Tensor]:
+        """The matrix [V, H] and the biases [V] of the read-out."""
+        weight = self.embedding.weight if self.config.tied else self.readout.weight
+        return cast(Tensor, weight), self.readout.bias
 
 
 class RNNLanguageModel(RecurrentLanguageModel):

@@ -6,12 +6,11 @@ from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqshell import State
 from seqshell.layers import LSTMState
-from seqshell.layers.modules import initialise, sequence_dropout
-from seqshell_seq2seq.config import EncoderDecoderConfig
+from seqshell.layers.modules import initialise, run_padded, sequence_dropout
+from seqshell_seq2seq.config import CELLS, EncoderDecoderConfig
 
 LAYERS: dict[str, type[nn.RNN] | type[nn.LSTM] | type[nn.GRU]] = {"rnn": nn.RNN, "lstm": nn.LSTM, "gru": nn.GRU}
 
@@ -28,7 +27,7 @@ class Encoded(NamedTuple):
 class Encoder(nn.ModuleList):
     """Stacked recurrent layers in one direction or both.
 
-    Rows are packed, so padding is not read and the outputs of a row do not depend on its padding.
+    Padding is not read: the outputs of a row do not depend on it.
     """
 
     def __init__(self, config: EncoderDecoderConfig) -> None:
@@ -44,11 +43,10 @@ class Encoder(nn.ModuleList):
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Encoded:
         """embedded: [B, S, E]; lengths: [B], each at least 1."""
-        size, hiddens, cells = embedded.shape[1], [], []
+        hiddens, cells = [], []
         outputs = embedded
         for layer in self:
-            packed, final = layer(pack_padded_sequence(outputs, lengths.cpu(), batch_first=True, enforce_sorted=False))
-            outputs = pad_packed_sequence(packed, batch_first=True, total_length=size)[0]
+            outputs, final = run_padded(CELLS[self.config.cell], layer, outputs, lengths)
             outputs = sequence_dropout(outputs, self.config.dropout, self.training, self.config.locked)
             hidden, cell = final if isinstance(final, tuple) else (final, None)  # [D, B, H] each
             hiddens.append(_concatenated(hidden))

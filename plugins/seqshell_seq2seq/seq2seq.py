@@ -7,6 +7,7 @@ knows the source only by its initial state and, with feed_context, by one vector
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -62,8 +63,13 @@ class EncoderDecoder(nn.Module, ABC):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """hidden: [..., R]. Returns [..., V]."""
-        logits: Tensor = self.readout(hidden, self.target_embedding.weight if self.config.tied else None)
-        return logits
+        return nn.functional.linear(hidden, *self.logit_weights())
+
+    def logit_weights(self) -> tuple[Tensor, Tensor]:
+        """The matrix [V, R] and the biases [V] of the read-out."""
+        return self.target_embedding.weight if self.config.tied else cast(
+            Tensor, self.readout.weight
+        ), self.readout.bias
 
     def embed_source(self, source: Tensor) -> Tensor:
         """source: [B, S]. Returns [B, S, E], with dropout in training."""

@@ -10,5 +10,7 @@
     loading      loads the file with llvmlite alone, without numba
     background   compiles in a process of its own
 
-`seqshell.layers.CompiledStack` calls the kernels.
+    batches      the kernels of training, which run in torch's threads
+
+`seqshell.layers.CompiledStack` calls the kernels, `seqshell.layers.recurrence` those of training.
 """

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from seqshell.core.state import State
+from seqshell.layers import readout_loss
 from seqshell.training.auxiliary import has_auxiliary
 
 # Bytes of float32 logits that are computed together: more are divided into parts. Parts are smaller, for the caches.
@@ -40,6 +41,15 @@ def has_halves(module: Any) -> bool:
 def is_in_parts(module: Any) -> bool:
     """True if training computes the logits of a module in parts; auxiliary losses need all of them."""
     return has_halves(module) and not has_auxiliary(module)
+
+
+def linear_readout(module: Any) -> tuple[Tensor, Tensor] | None:
+    """The weight [V, H] and bias [V] of the logits, if the class that has `logits` also has `logit_weights`."""
+    owner = next((kind for kind in type(module).__mro__ if "logits" in vars(kind)), None)
+    if owner is None or "logit_weights" not in vars(owner):
+        return None
+    weight, bias = module.logit_weights()
+    return weight, bias
 
 
 def most_targets(vocab_size: int) -> int:
@@ -86,18 +96,26 @@ def sequence_loss(
         logits, state = module(inputs, state)  # [B, T, V]
         return nats(logits, targets, reduction), state
     hidden, state = module.hidden_states(inputs, state)
-    vocab_size = module.logits(hidden[:1, :1].detach()).shape[-1]
+    readout = linear_readout(module)
+    is_compiled = readout is not None and readout_loss.is_compiled(hidden)
+    vocab_size = len(readout[1]) if readout else module.logits(hidden[:1, :1].detach()).shape[-1]
     size = part_size(targets.numel(), vocab_size)
-    if size == targets.numel():
+    if size == targets.numel() and not is_compiled:
         return nats(module.logits(hidden), targets, reduction), state
 
     def part_loss(rows: Tensor, some: Tensor) -> Tensor:
+        if is_compiled and readout is not None:
+            return readout_loss.run(rows, *readout, some, ignore_index=ignore_index, label_smoothing=label_smoothing)
         return nats(module.logits(rows), some, "sum")
 
+    if hidden.transpose(0, 1).is_contiguous():  # as compiled layers return them
+        hidden, targets = hidden.transpose(0, 1), targets.transpose(0, 1)
     rows, flat = hidden.flatten(0, 1), targets.flatten()
-    if torch.is_grad_enabled():
+    if size == targets.numel():
+        total = part_loss(rows, flat)
+    elif torch.is_grad_enabled():
         weights = [weight for weight in module.parameters() if weight.requires_grad]
-        total: Tensor = _InParts.apply(part_loss, size, flat, rows, *weights)  # type: ignore[no-untyped-call]  # torch leaves it so
+        total = _InParts.apply(part_loss, size, flat, rows, *weights)  # type: ignore[no-untyped-call]  # torch leaves it so
     else:
         total = torch.stack(
             [part_loss(*part) for part in zip(torch.split(rows, size), torch.split(flat, size), strict=True)]

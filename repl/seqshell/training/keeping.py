@@ -16,6 +16,7 @@ from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import CheckpointError, SeqshellError, UnwritableError, reason_of
 from seqshell.core.events import Notice
 from seqshell.host import Registry
+from seqshell.kernels.batches import team
 from seqshell.models.saving import save_checkpoint
 from seqshell.models.task_parts.parts import Inputs
 from seqshell.training.data.generated import PREFIX
@@ -112,6 +113,7 @@ class Keeper:
             "steps": best["step"],
             "seed": run.settings.seed,
             "precision": run.precision,
+            "kernels": run.device.type == "cpu" and team.available(run.precision == "bf16"),
             "seconds": round(run.progress.seconds, 1),
         }
 

@@ -1,0 +1,1 @@
+"""Kernels for batches: all steps of a recurrent layer, and their gradients, for training."""
