@@ -6,10 +6,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from seqshell.kernels.batches import team
 from seqshell.layers import readout_loss
 
-pytestmark = pytest.mark.skipif(not team.available(half=False), reason="no numba, or a processor without AVX-512")
+pytestmark = pytest.mark.usefixtures("kernels")
 ROWS, SIZE, OUTPUTS = 101, 50, 70  # no multiples of what the kernel divides them into
 
 

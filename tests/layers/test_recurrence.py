@@ -11,8 +11,7 @@ from seqshell.kernels.batches import team
 from seqshell.layers import recurrence
 from seqshell.layers.modules import CELLS, RecurrentStack, run_padded
 
-needs_kernels = pytest.mark.skipif(not team.available(half=False), reason="no numba, or a processor without AVX-512")
-needs_bf16 = pytest.mark.skipif(not team.available(half=True), reason="a processor without bf16, or with AMX")
+needs_kernels = pytest.mark.usefixtures("kernels")
 ROWS, STEPS, INPUTS, HIDDEN, TOKENS = 13, 5, 33, 52, 20  # no multiples of what the kernels divide them into
 
 
@@ -63,9 +62,11 @@ def test_outputs_and_gradients_are_those_of_torch_within_rounding(case):
     assert error(found, expected) < 2e-6
 
 
-@needs_bf16
+@needs_kernels
 @pytest.mark.parametrize("case", ["lstm"], indirect=True)
 def test_bf16_is_as_accurate_as_autocast(case):
+    if not team.available(half=True):
+        pytest.skip("a processor without bf16, or with AMX")
     cell, layer, inputs, state, _, _, weight = case
     given = [inputs, *parts_of(state), *layer.parameters()]
     expected = results(lambda: layer(inputs, state), given, weight)
@@ -130,9 +131,15 @@ def test_two_runs_give_the_same_bits_and_a_token_outside_the_table_is_refused():
         recurrence.run_layer("gru", layer, tokens, state, table=table)
 
 
+@needs_kernels
 def test_small_layers_and_single_steps_are_left_to_torch():
     inputs = torch.zeros(16, 16, 8)
     assert not recurrence.is_compiled("lstm", inputs, 16)
     assert not recurrence.is_compiled("lstm", inputs[:, :1], 512)
     assert not recurrence.is_compiled("lstm", inputs[:1], 512)
     assert not recurrence.is_compiled("lstm", inputs.double(), 512)
+
+
+def test_without_a_compiler_torch_computes_layers_of_any_size(monkeypatch):
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
+    assert not recurrence.is_compiled("lstm", torch.zeros(64, 64, 64), 512)

@@ -15,11 +15,16 @@ import numpy as np
 
 from seqshell.core import paths
 from seqshell.kernels.batches import words
+from seqshell.kernels.cache import DISABLED
+
+
+def available(half: bool) -> bool:
+    """Whether the kernels run here, and faster than torch's: with AVX-512, in bf16 only without matrix registers."""
+    return os.environ.get(DISABLED, "0") in ("", "0") and _is_able(half)
 
 
 @cache
-def available(half: bool) -> bool:
-    """Whether the kernels run here, and faster than torch's: with AVX-512, in bf16 only without matrix registers."""
+def _is_able(half: bool) -> bool:
     try:
         import numba  # noqa: F401  # which compiles them
         from llvmlite import binding
