@@ -26,6 +26,7 @@ from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
 from seqshell.core.whitespace_tokenizer import WhitespaceTokenizer
 from seqshell.host import Registry
 from seqshell.training.data import large_text, part_encoding, understanding
+from seqshell.training.data.encoding_workers import EncodingWorkers, num_workers
 from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.large_text import Halves, LargeText, cut_before_spaces, line_start
 from seqshell.training.data.part_encoding import integer_type, part_encoder
@@ -390,3 +391,15 @@ def test_models_clean_says_what_it_removes(
 def test_a_format_of_a_file_is_found_in_its_first_block(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_bytes("it’s ".encode("cp1252") * 9)
     assert "".join(LargeText(tmp_path / "a.txt", FileFormat("cp1252").encoding).blocks()) == "it’s " * 9
+
+
+def test_workers_give_the_same_ids_and_a_part_that_they_lose_is_encoded_here() -> None:
+    tokenizer = WordTokenizer.train([TEXT[:1500]])
+    parts = list(cut_before_spaces([TEXT[:900], TEXT[900:1800], TEXT[1800:]])) * 3
+    expected = list(map(part_encoder(tokenizer, TEXT), parts))
+    with EncodingWorkers(tokenizer, TEXT, 2) as workers:
+        found = workers.encoded(iter(parts))
+        first = [next(found) for _ in range(2)]
+        workers._workers[0].kill()
+        assert [*first, *found] == expected
+    assert num_workers(WordTokenizer, 10) == num_workers(CharTokenizer, 10**9) == 0

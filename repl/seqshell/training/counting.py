@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from seqshell.core.errors import RecipeError
@@ -62,7 +63,11 @@ class CountingRun(Run):
         if not isinstance(self.objective, LanguageObjective):
             name = self.prepared.architecture.name
             raise RecipeError(f"{name} counts tokens, so it can be trained only on a text (task 'generate')")
-        ids, progress, start = torch.from_numpy(self.objective.streams.ids), self.progress, time.perf_counter()
+        ids, progress, start = (
+            torch.from_numpy(self.objective.streams.ids.astype(np.int64)),
+            self.progress,
+            time.perf_counter(),
+        )
         yield Progress(0, 1, f"{ids.numel():,} tokens", "counting")
         self.module.count(ids)
         metrics = self.validate()

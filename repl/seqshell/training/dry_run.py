@@ -5,12 +5,13 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
+import numpy as np
 import torch
 
 from seqshell.core.events import Table
@@ -105,9 +106,9 @@ def dry_run(recipe: Recipe, registry: Registry) -> Plan:
     Raises RecipeError for what `train` refuses before its first update; only the place of the checkpoint is not
     checked.
     """
-    prepared = prepare(recipe, registry)
-    check_memory(prepared)
     with tempfile.TemporaryDirectory() as folder:
+        prepared = prepare(replace(recipe, store=Path(folder, "encoded")), registry)
+        check_memory(prepared)
         model = write_and_open(prepared, prepared.new_module().eval(), Path(folder, "untrained"), registry)
         run = new_run(prepared, Path(folder, "run"))
         objective, counts = prepared.objective, isinstance(run, CountingRun)
@@ -149,9 +150,9 @@ def _seconds_per_batch(run: Run) -> float:
 
 def _seconds_to_count(run: Run) -> float:
     """The time to count the training text, from that of its beginning."""
-    ids = torch.from_numpy(run.objective.streams.ids)  # type: ignore[attr-defined]  # a LanguageObjective, as it counts
+    ids = run.objective.streams.ids  # type: ignore[attr-defined]  # a LanguageObjective, as it counts
     start = time.perf_counter()
-    run.module.count(ids[:COUNTED])
+    run.module.count(torch.from_numpy(ids[:COUNTED].astype(np.int64)))
     return (time.perf_counter() - start) * max(1.0, len(ids) / COUNTED)
 
 

@@ -75,8 +75,9 @@ class _Words(dict[str, bytes]):
     """The ids of words, with the space before them, by the words without it."""
 
     def __init__(self, tokenizer: Tokenizer, dtype: np.dtype[Any], beginning: str) -> None:
-        self._tokenizer, self._dtype, self._beginning = tokenizer, dtype, beginning
-        self._after: tuple[str, int] | None = None
+        self._tokenizer, self._dtype = tokenizer, dtype
+        # A word without a known letter, which alone would be an error, is encoded with a known one after it.
+        self._after, self._length = self._known_word(beginning) if tokenizer.unk is not None else ("", 0)
 
     def __call__(self, text: str) -> bytes:
         first, *words = text.split(" ")
@@ -90,22 +91,15 @@ class _Words(dict[str, bytes]):
         return found
 
     def _encoded(self, text: str) -> bytes:
-        """The ids of a word, also of one without a known letter, which alone would be an error."""
-        try:
-            return np.asarray(self._tokenizer.encode(text), self._dtype).tobytes()
-        except VocabularyError:
-            if self._tokenizer.unk is None:
-                raise
-        word, length = self._after = self._after or self._known_word()
-        return np.asarray(self._tokenizer.encode(text + word)[:-length], self._dtype).tobytes()
+        ids = self._tokenizer.encode(text + self._after)
+        return np.asarray(ids[: len(ids) - self._length], self._dtype).tobytes()
 
-    def _known_word(self) -> tuple[str, int]:
+    def _known_word(self, beginning: str) -> tuple[str, int]:
         """A word of the text that can be encoded, with the space before it, and its number of tokens."""
-        for word in self._beginning.split(" ")[1:]:
+        for word in beginning.split(" ")[1:]:
             try:
                 if ids := self._tokenizer.encode(f" {word}"):
                     return f" {word}", len(ids)
             except VocabularyError:
                 continue
-        self._tokenizer.encode(self._beginning)  # which raises the error of the tokenizer
-        raise VocabularyError("the model's vocabulary has no word of the beginning of the text")
+        return "", 0

@@ -25,6 +25,7 @@ from seqshell.core.version import __version__
 from seqshell.host import Registry
 from seqshell.models.guarded_tokenizer import guarded_tokenizer
 from seqshell.training.data import large_text
+from seqshell.training.data.encoding_workers import EncodingWorkers, num_workers
 from seqshell.training.data.generated import PREFIX
 from seqshell.training.data.large_text import Facts, Halves, LargeText, cut_before_spaces, is_large, line_start
 from seqshell.training.data.part_encoding import can_be_cut, integer_type, part_encoder
@@ -170,8 +171,8 @@ class LargeCorpus:
         if tokenizer.size < 2:
             raise RecipeError(f"{self.text.name} is too short: a vocabulary of {tokenizer.size}")
         beginning = "".join(islice(self.text.blocks(), 1))[: min(cut, BEGINNING)]
-        encoder = part_encoder(tokenizer, beginning)
-        check_room(path, int(len(encoder(beginning)) / len(beginning) * (cut + held_out)))
+        per_character = len(part_encoder(tokenizer, beginning)(beginning)) / len(beginning)
+        check_room(path, int(per_character * (cut + held_out)))
         facts: dict[str, Any] = {"vocabulary": tokenizer.to_json()}
         training, validation = self._halves(whole, cut, stages)
 
@@ -189,8 +190,9 @@ class LargeCorpus:
                 "beginning": beginning,
             }
 
-        first, second = map(encoder, self._parts(training)), map(encoder, self._parts(held()))
-        write_store(path, integer_type(tokenizer.size), first, second, facts)
+        with EncodingWorkers(tokenizer, beginning, num_workers(self.kind, self.text.size)) as workers:
+            first, second = (workers.encoded(self._parts(blocks)) for blocks in (training, held()))
+            write_store(path, integer_type(tokenizer.size), first, second, facts)
 
     def _halves(self, whole: Facts, cut: int, stages: Stages) -> tuple[Iterator[str], Iterator[str]]:
         """The blocks for training and for validation; the second are read after the first."""
