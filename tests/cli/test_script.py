@@ -301,7 +301,9 @@ def test_the_named_fields_of_commands_are_the_whole_result():
     both_units = ["surprisal_nats", "surprisal_bits", "entropy_nats", "entropy_bits"]
     assert list(score["tokens"][0]) == ["text", "logprob", "rank", "id", "bytes", *both_units]
     assert branches["branches"] == [{"name": "main", "pos": 3, "current": True}]
-    assert {"model", "task", "architecture", "owner", "parameters", "vocabulary", "fingerprint"} == set(info) - {
+    assert {"model", "task", "architecture", "owner", "parameters", "vocabulary", "fingerprint", "backend"} == set(
+        info
+    ) - {
         "type",
         "line",
         "op",

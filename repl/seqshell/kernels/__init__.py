@@ -5,7 +5,7 @@
     scalars      single numbers for numba
     steps        the kernels of time steps
     draws        the kernels that draw tokens between steps
-    compilation  makes the object code; `python -m seqshell.kernels` runs it
+    compile      makes the object code; `python -m seqshell.kernels.compile` runs it
     cache        the file of the object code
     loading      loads the file with llvmlite alone, without numba
     background   compiles in a process of its own
