@@ -74,7 +74,7 @@ def train(
             yield Notice("no model written: stopped before the first step")
             return
         prepared = group.together(lambda: prepare(recipe, registry))
-    group.check_same("a recipe", recipe.tables())
+    group.check_same("settings", recipe.tables())
     group.check_same("data", prepared.objective.data["sha256"])
     group.from_writer(lambda: check_memory(prepared, group))
     with _run_folder(out, group) as folder:

@@ -142,6 +142,8 @@ class Ranks(Group):
             self._versions = _versions(module)
 
     def align_buffers(self, module: Any) -> None:
+        if not any(True for _ in module.buffers()):
+            return
         changed = torch.tensor([_versions(module) != self._versions], dtype=torch.int64)
         self._sum(changed)
         if changed.item():
