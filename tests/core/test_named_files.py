@@ -122,15 +122,19 @@ OPENING = re.compile(
 OTHERS = {
     "core/atomic_write.py": "writes a temporary file",
     "cli/plugin_templates.py": "reads our templates",
+    "cli/processes.py": "opens /dev/null",
     "cli/program.py": "opens /dev/null",
     "cli/script.py": "opens /dev/null",
     "host/entry_points.py": "reads installed distributions",
+    "kernels/batches/team.py": "reads our source",
+    "kernels/cache.py": "reads our source, and our own files as `read` checks them",
     "layers/blas.py": "reads /proc/cpuinfo",
     "shell/commands/lesson.py": "reads our lessons",
     "shell/commands/record.py": "writes where output_file allows",
     "shell/commands/tour.py": "reads our tour",
     "shell/failures.py": "writes the log",
     "terminal/history.py": "appends to the history",
+    "training/data/token_store.py": "reads texts that were checked before, and our own files with a checksum",
     "training/free_memory.py": "reads /proc and /sys",
 }
 
