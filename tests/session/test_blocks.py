@@ -6,8 +6,10 @@ import torch
 
 from seqshell import CharTokenizer, Finished, Model, PluginError, Session, Task, Token
 from seqshell.session.checked_decoder import CheckedDecoder
+from seqshell.session.interventions import Clamp
 from seqshell_recurrent.config import LSTMConfig
 from seqshell_recurrent.language_models import LSTMLanguageModel
+from seqshell_samplers.penalties import RepeatPenalty
 from seqshell_samplers.temperature import Temperature
 from seqshell_samplers.truncation import MinP, TopK, TopP
 
@@ -111,11 +113,45 @@ def test_outputs_that_are_not_valid_end_the_answer_before_their_token(decoder):
     assert events[-1].stop == "error"
 
 
-def test_interventions_and_other_samplers_are_asked_for_each_token(decoder):
-    from seqshell_samplers.penalties import RepeatPenalty
-
+def test_interventions_and_samplers_without_rules_are_asked_for_each_token(decoder):
     counting = Counting(decoder)
     opened = session(counting, (RepeatPenalty(1.5),))
     ended(opened, max_tokens=4)
+    opened.chain = CHAINS[1]
+    opened.intervene([Clamp("hidden[0:0]", 0, (0, 0), np.float32(0.5))])
+    before = counting.steps
+    ended(opened, max_tokens=4)
 
-    assert (counting.blocks, counting.steps) == (0, 4)
+    assert counting.blocks == 0
+    assert counting.steps == before + 4
+    assert opened.state.hidden[0, 0, 0] == 0.5
+
+
+class Faulty(Counting):
+    """A decoder whose blocks are wrong."""
+
+    def __init__(self, decoder, result):
+        super().__init__(decoder)
+        self._result = result
+
+    def draw_block(self, outputs, state, rules, excluded, numbers):
+        return self._result(*self._decoder.draw_block(outputs, state, rules, excluded, numbers))
+
+
+@pytest.mark.parametrize(
+    ("result", "said"),
+    [
+        (lambda ids, rows, states: ids / 0, "failed: TypeError"),
+        (lambda ids, rows, states: (ids[1:], rows, states), "draw_block returned lists of other lengths"),
+        (lambda ids, rows, states: (["a"] * len(ids), rows, states), "failed: TypeError"),
+    ],
+)
+def test_a_block_that_is_not_valid_names_the_model(decoder, result, said):
+    with pytest.raises(PluginError, match=f"the model tiny .*{said}"):
+        list(session(Faulty(decoder, result)).generate(5))
+
+
+def test_outputs_of_another_shape_are_not_used(decoder):
+    short = Faulty(decoder, lambda ids, rows, states: (ids, [row[:, 1:] for row in rows], states))
+
+    assert ended(session(short), max_tokens=9) == ended(session(decoder), max_tokens=9)

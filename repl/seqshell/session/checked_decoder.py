@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from operator import index
 from typing import Any, cast
 
 import numpy as np
@@ -133,8 +134,10 @@ class CheckedDecoder:
             ids, rows, states = found
             if not len(ids) == len(rows) == len(states) <= len(numbers):
                 raise WrongReturn("draw_block returned lists of other lengths", self._draw_block)
-            if rows and not math.isfinite(np.vdot(whole := np.concatenate(rows), whole)):
-                valid = next((index for index, row in enumerate(rows) if self.trouble(row, 1)), len(rows))
+            ids = list(map(index, ids))
+            whole = np.concatenate(rows) if rows else np.zeros((0, *self.shape))
+            if whole.shape != (len(ids), *self.shape) or not math.isfinite(np.vdot(whole, whole)):
+                valid = next((number for number, row in enumerate(rows) if self.trouble(row, 1)), len(rows))
                 ids, rows, states = ids[:valid], rows[:valid], states[:valid]
         except BaseException as error:
             self._guard.blame(error)
