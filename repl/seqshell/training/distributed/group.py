@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from numpy.typing import NDArray
 from torch import Tensor
 
 from seqshell.core.state import State, leaves
 from seqshell.training.distributed.gradients import waiting_gradients
 
-if TYPE_CHECKING:
-    from seqshell.training.objective import Objective, TrainingBatch
-
 Value = TypeVar("Value")
 Gradients = dict[str, Tensor]
+Batch = tuple[NDArray[Any], ...]
+
+
+class Divisible(Protocol):
+    """What an objective says about its batches, so that they can be divided."""
+
+    @property
+    def padded(self) -> tuple[int, ...]:
+        """See `Objective.padded`."""
+
+    def num_losses(self, batch: Batch) -> int:
+        """See `Objective.num_losses`."""
 
 
 class Group:
@@ -45,7 +55,7 @@ class Group:
         """How many processes share the memory of this machine."""
         return 1
 
-    def part(self, objective: Objective, batch: TrainingBatch) -> tuple[TrainingBatch, float]:
+    def part(self, objective: Divisible, batch: Batch) -> tuple[Batch, float]:
         """The part of a batch that this process computes, and its share of the losses that the batch averages over."""
         return batch, 1.0
 

@@ -21,9 +21,8 @@ from seqshell.core.state import State, leaves, map_leaves, replace_leaves
 from seqshell.core.text_output import counted
 from seqshell.training.data.batches import part_of
 from seqshell.training.distributed import gradients
-from seqshell.training.distributed.group import Gradients, Group, Value
+from seqshell.training.distributed.group import Batch, Divisible, Gradients, Group, Value
 from seqshell.training.distributed.lost import EndedElsewhere, Watch
-from seqshell.training.objective import Objective, TrainingBatch
 
 
 class Ranks(Group):
@@ -39,7 +38,7 @@ class Ranks(Group):
     def processes_here(self) -> int:
         return self.watch.processes_here
 
-    def part(self, objective: Objective, batch: TrainingBatch) -> tuple[TrainingBatch, float]:
+    def part(self, objective: Divisible, batch: Batch) -> tuple[Batch, float]:
         """See `Group.part`. A process for which no row is left computes the first one, which then counts nothing."""
         if self.rank >= len(batch[0]):
             return part_of(batch, slice(1), objective.padded), 0.0
