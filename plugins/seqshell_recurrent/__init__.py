@@ -55,7 +55,10 @@ def seqshell_architectures() -> Iterator[Architecture]:
             Task.GENERATE,
             config=f"seqshell_recurrent.config:{prefix}Config",
             model=f"seqshell_recurrent.cells:{model}",
-            decoder=f"seqshell_recurrent.cell_decoders:{prefix}Decoder",
+            decoder=(
+                f"seqshell_recurrent.compiled_decoders:{prefix}Decoder",
+                f"seqshell_recurrent.cell_decoders:{prefix}Decoder",
+            ),
             summary=summary,
         )
 

@@ -6,7 +6,7 @@ The models in `cells` have separate weights for each gate; the decoders concaten
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from seqshell.layers import (
     Linear,
     LinearLayer,
     LSTMLayer,
+    OutputStack,
     Readout,
     RecurrentStack,
     ReluLayer,
@@ -25,7 +26,6 @@ from seqshell.layers import (
     TanhLayer,
     packed,
     take,
-    top_hidden,
 )
 from seqshell.layers.cells import Parts
 from seqshell.layers.matmul import matmul
@@ -42,7 +42,12 @@ HALF = np.float32(0.5)
 
 
 class ElmanDecoder:
-    """The recurrent network of the tutorials, in both forms. State: one array [B, H]."""
+    """The recurrent network of the tutorials, in both forms. State: one array [B, H].
+
+    stack_class: what computes the steps.
+    """
+
+    stack_class: ClassVar[type[OutputStack]] = OutputStack
 
     def __init__(self, config: ElmanConfig, weights: Weights) -> None:
         hidden_size, vocab_size = config.hidden_size, config.vocab_size
@@ -63,7 +68,9 @@ class ElmanDecoder:
             self._token_weight = packed(token_weight.T)  # [I, V]
             self._i2o_readout = Linear(hidden_weight.copy(), take(weights, "i2o.bias", vocab_size))
         layer = ELMAN_LAYERS[config.nonlinearity](weight_ih, weight_hh, *biases)
-        self._recurrent = RecurrentStack([layer], self._vectors, one_hot=self._vectors is None)
+        stack = RecurrentStack([layer], self._vectors, one_hot=self._vectors is None)
+        self._recurrent = self.stack_class(stack)
+        self.backend = self._recurrent.backend
         self._hidden_size = hidden_size
 
     def initial_state(self, batch_size: int = 1) -> State:
@@ -107,35 +114,36 @@ class ElmanDecoder:
 
 
 class CellDecoder:
-    """Base class for decoders of stacked cells: embedding, layers, read-out."""
+    """Base class for decoders of stacked cells: embedding, layers, read-out. stack_class: what computes the steps."""
+
+    stack_class: ClassVar[type[OutputStack]] = OutputStack
 
     def __init__(self, config: StackedCellConfig, weights: Weights, layers: Sequence[Layer]) -> None:
         vectors = _vectors(config, weights)
-        self._recurrent = RecurrentStack(layers, vectors, one_hot=vectors is None)
-        self._readout = Readout(weights, config.hidden_size, config.vocab_size)
+        readout = Readout(weights, config.hidden_size, config.vocab_size)
+        self.stack = self.stack_class(RecurrentStack(layers, vectors, one_hot=vectors is None), readout)
+        self.backend = self.stack.backend
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros [batch_size, L, H]; for the LSTM an LSTMState of two."""
-        return self._recurrent.initial_state(batch_size)
+        return self.stack.initial_state(batch_size)
 
     def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B] int64. Returns logits [B, V], state."""
-        hidden, state = self._recurrent.step(inputs, state)
-        return self._readout(hidden), state
+        return self.stack.step(inputs, state)
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T] int64. Returns the logits [B, V] after the last token, state."""
-        hidden, state = self._recurrent.feed(inputs, state)
-        return self._readout(hidden), state
+        return self.stack.feed(inputs, state)
 
     def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays]:
         """inputs: [B, T] int64. Returns logits [B, T, V], state, and [B, T, L, H] of each leaf and gate."""
-        hidden, state, states, named = self._recurrent.trace(inputs, state)
-        return self._readout(hidden), state, {**by_address(states), **named}
+        logits, state, states, named = self.stack.trace(inputs, state)
+        return logits, state, {**by_address(states), **named}
 
-    def state_outputs(self, state: State) -> NDArray[Any]:
+    def state_outputs(self, state: State) -> NDArray[Any] | None:
         """The logits [B, V] of a state."""
-        return self._readout(top_hidden(state))
+        return self.stack.last_outputs(state)
 
 
 class LSTMCellDecoder(CellDecoder):

@@ -1,4 +1,4 @@
-"""The architectures rnn, lstm and gru with compiled steps. Cannot be imported without compiled kernels."""
+"""The architectures of this plugin with compiled steps. Cannot be imported without compiled kernels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from seqshell import Rule, State
 from seqshell.layers import CompiledStack, OutputStack
-from seqshell_recurrent import decoders
+from seqshell_recurrent import cell_decoders, decoders
 
 
 class _DrawsBlocks:
@@ -44,5 +44,23 @@ class LSTMDecoder(_DrawsBlocks, decoders.LSTMDecoder):
 
 class GRUDecoder(_DrawsBlocks, decoders.GRUDecoder):
     """The gated recurrent unit. State: one array [B, L, H]."""
+
+    stack_class = CompiledStack
+
+
+class ElmanDecoder(cell_decoders.ElmanDecoder):
+    """The recurrent network of the tutorials. State: one array [B, H]."""
+
+    stack_class = CompiledStack
+
+
+class LSTMCellDecoder(_DrawsBlocks, cell_decoders.LSTMCellDecoder):
+    """LSTM cells. State: LSTMState(hidden, cell), [B, L, H] each."""
+
+    stack_class = CompiledStack
+
+
+class GRUCellDecoder(_DrawsBlocks, cell_decoders.GRUCellDecoder):
+    """GRU cells; numpy computes those whose reset gate acts before the product. State: one array [B, L, H]."""
 
     stack_class = CompiledStack

@@ -134,7 +134,7 @@ class CompiledStack(OutputStack):
         numbers: Sequence[float],
     ) -> tuple[list[int], list[Floats], list[State]] | None:
         """As Decoder.draw_block. None for rules without a kernel, and for a large model."""
-        if self._table is None or self._block < 2:
+        if self.backend == "numpy" or self._table is None or self._block < 2:
             return None
         if (rules, excluded) != self._coded:
             self._coded, self._codes = (rules, excluded), _codes(rules, excluded, len(self._table))
