@@ -60,16 +60,17 @@ def packed(
     w_ih: Tensor | None, w_hh: Tensor, by_input: Order, by_state: Order, lanes: int, kind: torch.dtype
 ) -> Tensor:
     """The weights as the forward kernels read them: [P / lanes, F + P, gates, lanes]; in bf16 with pairs of inputs."""
-    units = padded(w_hh.shape[1], lanes)
-    pair, size = 2 if kind == torch.bfloat16 else 1, 0 if w_ih is None else padded(w_ih.shape[1], 2)
-    parts = [] if w_ih is None else [(0, blocks(w_ih, by_input, lanes))]
-    parts.append((size // pair, blocks(w_hh, by_state, lanes)))
-    whole = w_hh.new_zeros(units // lanes, (size + units) // pair, len(by_state), lanes, pair, dtype=kind)
-    columns = whole.permute(0, 2, 3, 1, 4)  # [P / lanes, gates, lanes, K / pair, pair]
-    for start, part in parts:
-        part = with_columns(part, padded(part.shape[-1], pair))
-        part = part.reshape(*part.shape[:-1], -1, pair)
-        columns[..., start : start + part.shape[-2], :] = part
+    units, pair = padded(w_hh.shape[1], lanes), 2 if kind == torch.bfloat16 else 1
+    size = 0 if w_ih is None else padded(w_ih.shape[1], 2)
+    width = len(by_state) * lanes
+    whole = w_hh.new_empty(units // lanes, (size + units) // pair, width, dtype=torch.int32)  # of 4 bytes
+    start = 0
+    for weight, order, number in ((w_ih, by_input, size // pair), (w_hh, by_state, units // pair)):
+        if weight is not None:
+            rows = with_columns(blocks(weight, order, lanes).flatten(0, 2), number * pair).to(kind)
+            columns = rows.contiguous().view(torch.int32).t().contiguous()  # torch transposes whole matrices fast
+            whole[:, start : start + number] = columns.view(number, -1, width).transpose(0, 1)
+            start += number
     return whole
 
 

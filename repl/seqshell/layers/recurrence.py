@@ -256,9 +256,7 @@ GRU = CELLS["gru"]
 
 def weight_gradient(delta: Tensor, inputs: Tensor, half: bool, shares: int) -> Tensor:
     """delta.T @ inputs, [G, columns], from delta [T, B, G] and inputs [T or more, B, K]; columns: K or more."""
-    steps, number, rows = len(delta), delta.shape[2], delta.shape[0] * delta.shape[1]
-    if half and rows % 2:
-        return (delta.flatten(0, 1).t() @ inputs[:steps].flatten(0, 1)).float()
+    number, rows = delta.shape[2], delta.shape[0] * delta.shape[1]
     columns = padded(inputs.shape[2], BLOCK)
     found = delta.new_zeros(number, columns, dtype=torch.float32)
     call = {
@@ -269,6 +267,7 @@ def weight_gradient(delta: Tensor, inputs: Tensor, half: bool, shares: int) -> T
         words.INPUTS: inputs,
         words.INPUT_STRIDE: inputs.shape[2] * inputs.element_size(),
         words.OF_WEIGHTS: found,
+        words.SCRATCH: torch.zeros(VECTOR),
         words.PANELS: torch.empty(shares * (number + columns) * AT_ONCE),
     }
     team.run("weights", "backward", half, shares, call)
