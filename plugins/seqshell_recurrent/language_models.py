@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import cast
 
 from torch import Tensor, nn
-from torch.nn import functional, init
+from torch.nn import init
 
 from seqshell.core.state import State
 from seqshell.layers import top_hidden
@@ -76,10 +76,11 @@ class RecurrentLanguageModel(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """hidden: [..., H]. Returns [..., V]."""
-        return functional.linear(hidden, *self.logit_weights())
+        logits: Tensor = self.readout(hidden, self.embedding.weight if self.config.tied else None)
+        return logits
 
     def logit_weights(self) -> tuple[Tensor, Tensor]:
-        """The matrix [V, H] and the biases [V] of the read-out."""
+        """The matrix [V, H] and the biases [V] of the logits, so that training can compute them with their loss."""
         weight = self.embedding.weight if self.config.tied else self.readout.weight
         return cast(Tensor, weight), self.readout.bias
 

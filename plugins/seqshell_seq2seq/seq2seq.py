@@ -63,10 +63,11 @@ class EncoderDecoder(nn.Module, ABC):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """hidden: [..., R]. Returns [..., V]."""
-        return nn.functional.linear(hidden, *self.logit_weights())
+        logits: Tensor = self.readout(hidden, self.target_embedding.weight if self.config.tied else None)
+        return logits
 
     def logit_weights(self) -> tuple[Tensor, Tensor]:
-        """The matrix [V, R] and the biases [V] of the read-out."""
+        """The matrix [V, R] and the biases [V] of the logits, so that training can compute them with their loss."""
         return self.target_embedding.weight if self.config.tied else cast(
             Tensor, self.readout.weight
         ), self.readout.bias
