@@ -162,7 +162,7 @@ def test_a_long_text_is_cut_as_the_model_requires(tmp_path):
     objective = prepared(tmp_path, rows, model={"max_length": 4, "cut": "both"}).objective
     texts = {
         b"".join(map(objective.tokenizer.piece, ids)).decode()
-        for ids in objective._training.ids + objective._validation.ids
+        for ids in (*objective._training.ids, *objective._validation.ids)
     }
 
     assert texts == {"abgh", "hgba"}

@@ -30,6 +30,7 @@ from seqshell.training.data.encoding_workers import EncodingWorkers, num_workers
 from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.large_text import Halves, LargeText, cut_before_spaces, line_start
 from seqshell.training.data.part_encoding import integer_type, part_encoder
+from seqshell.training.data.token_rows import TokenRows, lengths_of
 from seqshell.training.data.token_store import TokenStore, check_room, locked, remove_stores, write_store
 from seqshell.training.language import corpus
 from seqshell.training.language.corpus import large_corpus, read_recipe_text
@@ -403,3 +404,13 @@ def test_workers_give_the_same_ids_and_a_part_that_they_lose_is_encoded_here() -
         workers._workers[0].kill()
         assert [*first, *found] == expected
     assert num_workers(WordTokenizer, 10) == num_workers(CharTokenizer, 10**9) == 0
+
+
+def test_the_ids_of_texts_are_kept_in_small_integers() -> None:
+    rows = TokenRows([[1, 2], [3]], CharTokenizer("abcdef"))
+    rows.append([])
+    assert list(rows) == rows[:] == [[1, 2], [3], []]
+    assert (rows[-2], rows[::2], len(rows)) == ([3], [[1, 2], []], 3)
+    assert lengths_of(rows).tolist() == lengths_of(list(rows)).tolist() == [2, 1, 0]
+    with pytest.raises(IndexError):
+        rows[3]

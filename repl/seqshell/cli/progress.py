@@ -58,6 +58,8 @@ def _progress_shown() -> Iterator[tuple[Callable[[Progress], None], Callable[[st
 
         def show_line(event: Progress) -> None:
             percent = 100 * event.done / max(1, event.total)
+            if percent < printed[0]:  # other work has begun
+                printed[0] = -math.inf
             if percent - printed[0] >= EVERY or event.done == event.total:
                 printed[0] = percent
                 print(safe(f"{event.description}: {percent:.0f} %, {event.text}"), file=sys.stderr, flush=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -48,6 +48,7 @@ from seqshell.training.classification.metrics import UNREAD, class_metrics, conf
 from seqshell.training.classification.tables import metrics_table
 from seqshell.training.data.batches import Ids, group_by_length, pad
 from seqshell.training.data.encoded_example import encoded_example
+from seqshell.training.data.token_rows import TokenRows, lengths_of
 from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
@@ -82,7 +83,7 @@ def read_recipe_split(recipe: Recipe) -> ExampleSplit:
 class EncodedExamples:
     """The ids and label number of each text that the model can read. rows: their rows among all examples."""
 
-    ids: list[Ids]
+    ids: Sequence[Ids]
     labels: NDArray[np.int64]
     rows: tuple[int, ...]
 
@@ -146,7 +147,7 @@ class ClassificationObjective:
         """The rows of each batch."""
         settings = self.recipe.training
         draws = np.random.default_rng((settings.seed, order))
-        lengths = [len(ids) for ids in self._training.ids]
+        lengths = lengths_of(self._training.ids).tolist()
         return group_by_length(lengths, rows=settings.batch_size, tokens=settings.batch_tokens, draws=draws)
 
     def num_tokens(self, batch: TrainingBatch) -> int:
@@ -294,12 +295,15 @@ class ClassificationObjective:
         return baseline_metrics(validation, training, self._numbers, unit_of(self.tokenizer))
 
     def _encoded(self, examples: Examples) -> EncodedExamples:
-        ids = [encoded(self.tokenizer, self._cut, text) for text in examples.texts]
-        rows = [row for row, each in enumerate(ids) if each]
+        ids, rows = TokenRows((), self.tokenizer), list[int]()
+        for row, text in enumerate(examples.texts):
+            if found := encoded(self.tokenizer, self._cut, text):
+                ids.append(found)
+                rows.append(row)
         if not rows:
             raise RecipeError(f"{examples.name} has no text with a known token")
         labels = np.array(self._label_numbers(examples))
-        return EncodedExamples([each for each in ids if each], labels[rows], tuple(rows))
+        return EncodedExamples(ids, labels[rows], tuple(rows))
 
     def _label_numbers(self, examples: Examples) -> list[int]:
         return [self._numbers[label] for label in examples.labels]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.tokenizers import BOS, EOS, PAD
+from seqshell.training.data.token_rows import lengths_of
 
 Ids = Sequence[int]
 POOL = 16  # batches of texts that are sorted by length together
@@ -24,11 +25,11 @@ def group(
     tokens: limit for the target tokens of a batch, EOS and padding included; 0: a batch is `sentences` pairs.
     """
     order = draws.permutation(len(sources))
-    lengths = np.array([(len(targets[number]), len(sources[number])) for number in order]).reshape(-1, 2)
-    order = order[np.lexsort((lengths[:, 1], lengths[:, 0]))]
+    lengths, source_lengths = lengths_of(targets), lengths_of(sources)
+    order = order[np.lexsort((source_lengths[order], lengths[order]))]
     batches, start = [], 0
-    for end, number in enumerate(order):
-        full = (end - start + 1) * (len(targets[number]) + 1) > tokens if tokens else end - start >= sentences
+    for end, length in enumerate(lengths[order].tolist()):
+        full = (end - start + 1) * (length + 1) > tokens if tokens else end - start >= sentences
         if full and end > start:
             batches.append(order[start:end])
             start = end

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from seqshell.core.errors import VocabularyError
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.training.data.batches import Ids
+from seqshell.training.data.token_rows import TokenRows
 from seqshell.training.translation.data import Pairs
 
 
@@ -16,8 +17,8 @@ class EncodedPairs:
     """Pairs as ids without specials. texts: the same pairs as text."""
 
     texts: Pairs
-    sources: list[Ids]
-    targets: list[Ids]
+    sources: Sequence[Ids]
+    targets: Sequence[Ids]
 
     def at(self, rows: Sequence[int]) -> EncodedPairs:
         """Some of the pairs."""
@@ -28,8 +29,7 @@ class EncodedPairs:
 def encode_pairs(pairs: Pairs, source_tokenizer: Tokenizer, tokenizer: Tokenizer, longest: int) -> EncodedPairs:
     """Encode the pairs with 1 to `longest` tokens on both sides; others are left out."""
     kept: list[int] = []
-    sources: list[Ids] = []
-    targets: list[Ids] = []
+    sources, targets = TokenRows((), source_tokenizer), TokenRows((), tokenizer)
     for number, (source, target) in enumerate(zip(pairs.sources, pairs.targets, strict=True)):
         try:
             ids, target_ids = source_tokenizer.encode(source), tokenizer.encode(target)
