@@ -7,7 +7,7 @@ hidden       the same by hidden size
 vocabulary   the same by vocabulary, 256 hidden units
 beam         one sentence of german-english, in batches of 32: milliseconds by width
 lines        N lines of german-english together, greedy, on one core and on all: milliseconds a line
-workers      seqshell bulk translate, greedy, by number of processes: lines a second, start included
+workers      seqshell bulk translate, greedy, by number of processes: lines a second, without their start
 
 The points of a part take turns, and the medians of the rounds count. Sentences: those of the German test set of
 Multi30k in --sources FILE, else some of the model's examples. --kept: a file to which the parts are added, so that they
@@ -23,17 +23,20 @@ os.environ |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from seqshell import EOS, Model, Session, Task
+from seqshell.bulk.job import Job
+from seqshell.bulk.lines import batches
+from seqshell.bulk.pool import Pool
 from seqshell.core import threads
 from seqshell.core.sampling import Request, Stop
 from seqshell.core.threads import available_cores
@@ -48,6 +51,7 @@ from seqshell.models.opening import open_model
 
 TRANSLATOR = "german-english"
 LONGEST = 80  # tokens of a translation
+OPEN = ExitStack()  # closed at the end
 Point = Callable[[], float]  # measures once
 
 
@@ -102,15 +106,16 @@ def translating(sources: Sequence[str], width: int, num_threads: int = 1) -> Poi
 
 
 def in_bulk(sources: Sequence[str], workers: int) -> Point:
-    folder = Path(tempfile.mkdtemp(prefix="seqshell-scaling-"))
-    (folder / "in").write_text("".join(f"{text}\n" for text in sources), "utf-8")
-    command = [sys.executable, "-m", "seqshell", "bulk", "translate", "-m", TRANSLATOR, "--strategy", "greedy"]
-    command += [str(folder / "in"), "-o", str(folder / "out"), "--workers", str(workers)]
+    file = Path(tempfile.mkdtemp(prefix="seqshell-scaling-")) / "in"
+    file.write_text("".join(f"{text}\n" for text in sources), "utf-8")
+    pool = Pool(Job("translate", TRANSLATOR, strategy="greedy"), workers, workers)
+    OPEN.enter_context(pool)
 
     def run() -> float:
         """Lines a second."""
         start = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True)
+        for _ in pool.results(batches([str(file)])):
+            pass
         return len(sources) / (time.perf_counter() - start)
 
     return run
@@ -151,15 +156,15 @@ def parts(sources: Sequence[str]) -> Mapping[str, tuple[str, str, Callable[[], d
         "workers": (
             "workers",
             "lines a second",
-            lambda: {"bulk translate": {n: in_bulk(sources[:1024], n) for n in range(1, cores + 1)}},
+            lambda: {"bulk translate": {n: in_bulk(sources[:512], n) for n in range(1, cores + 1)}},
         ),
     }
 
 
-def measured(points: Mapping[str, Mapping[int, Point]], rounds: int, warms_up: bool) -> dict[str, dict[int, float]]:
-    """The medians, by curve and point. warms_up: one round before them does not count."""
+def measured(points: Mapping[str, Mapping[int, Point]], rounds: int) -> dict[str, dict[int, float]]:
+    """The medians, by curve and point; one round before them warms up."""
     seen: dict[tuple[str, int], list[float]] = {(name, n): [] for name, curve in points.items() for n in curve}
-    for number in range(0 if warms_up else 1, rounds + 1):
+    for number in range(rounds + 1):
         for (name, n), values in seen.items():
             value = points[name][n]()
             if number:
@@ -228,7 +233,7 @@ def main() -> int:
         kept = json.loads(Path(arguments.kept).read_text())
     for name in arguments.parts or ([] if kept else known):
         grows, unit, points = known[name]
-        kept[name] = {"grows": grows, "unit": unit, "curves": measured(points(), arguments.rounds, name != "workers")}
+        kept[name] = {"grows": grows, "unit": unit, "curves": measured(points(), arguments.rounds)}
         if arguments.kept:
             Path(arguments.kept).write_text(json.dumps(kept))
     kept = json.loads(json.dumps(kept))  # the numbers as texts, as they are kept
@@ -240,4 +245,6 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with OPEN:
+        code = main()
+    sys.exit(code)

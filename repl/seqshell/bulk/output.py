@@ -34,14 +34,9 @@ class Output:
         self._file: BinaryIO | None = None
 
     @property
-    def is_begun(self) -> bool:
-        """Whether this run writes it."""
-        return self._file is not None
-
-    @property
     def is_unfinished(self) -> bool:
-        """Whether an earlier run has not finished it."""
-        return self._plan.exists()
+        """Whether an earlier run has written a part of it."""
+        return self._plan.exists() and self.path.exists() and self.path.stat().st_size > 0
 
     @property
     def backend(self) -> str:
@@ -65,7 +60,7 @@ class Output:
         UsageError if the unfinished one is of other work.
         """
         try:
-            if self.is_unfinished and self.path.exists():
+            if self.is_unfinished:
                 self._continue(about)
                 return
             write_atomically(self._plan, json.dumps(about).encode() + b"\n")

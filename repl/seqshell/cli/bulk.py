@@ -79,7 +79,7 @@ def bulk_command(arguments: Namespace) -> int:
         except KeyboardInterrupt:
             return signals.exit_code
         finally:
-            if output.is_begun:
+            if counts.is_whole or output.num_lines:
                 print_diagnostic(sys.stderr, counts.summary(arguments.output))
     return 0
 
