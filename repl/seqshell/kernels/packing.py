@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,19 +17,35 @@ Floats = NDArray[np.float32]
 
 def packed(matrix: NDArray[Any]) -> Floats:
     """A float32 copy in C order that starts on a cache line."""
-    size = matrix.size * 4
-    buffer = np.empty(size + CACHE_LINE, np.uint8)
-    start = -buffer.ctypes.data % CACHE_LINE
-    copy = buffer[start : start + size].view(np.float32).reshape(matrix.shape)
+    copy = _aligned(matrix.shape)
     copy[...] = matrix
     return copy
 
 
-def blocks(weight: Floats, gates: int = 1) -> Floats:
-    """weight: [I, gates * H]. Returns [H / 16, I, gates, 16], or for one gate [H / 64, I, 64]; the rest is zeros."""
-    rows, size = len(weight), weight.shape[1] // gates
+def blocks(*weights: Floats, gates: int = 1) -> Floats:
+    """weights: [I, gates * H] each, one below the other. Returns [H / 16, sum of I, gates, 16], for one gate
+    [H / 64, sum of I, 1, 64]; the rest is zeros.
+    """
+    rows, size = sum(map(len, weights)), weights[0].shape[1] // gates
     width = UNITS if gates > 1 else COLUMNS
-    number = -(-size // width)
-    padded = np.zeros((rows, gates, number * width), np.float32)
-    padded[:, :, :size] = weight.reshape(rows, gates, size)
-    return packed(padded.reshape(rows, gates, number, width).transpose(2, 0, 1, 3))
+    number, rest = divmod(size, width)
+    made = _aligned((number + (rest > 0), rows, gates, width))
+    if rest:
+        made[-1] = 0
+    start = 0
+    for weight in weights:
+        part, given = made[:, start : start + len(weight)], weight.reshape(len(weight), gates, size)
+        whole = given[:, :, : number * width].reshape(len(weight), gates, number, width)
+        part[:number] = whole.transpose(2, 0, 1, 3)
+        if rest:
+            part[-1, :, :, :rest] = given[:, :, number * width :]
+        start += len(weight)
+    return made
+
+
+def _aligned(shape: tuple[int, ...]) -> Floats:
+    """Room for float32 that starts on a cache line."""
+    size = 4 * math.prod(shape)
+    buffer = np.empty(size + CACHE_LINE, np.uint8)
+    start = -buffer.ctypes.data % CACHE_LINE
+    return buffer[start : start + size].view(np.float32).reshape(shape)

@@ -244,11 +244,11 @@ class CompiledStack(OutputStack):
     def _describe(self, layer: Any, number: int, record: NDArray[np.int64]) -> None:
         """Write a layer's record."""
         size = layer.hidden_size
-        weights = np.concatenate((layer.input_weight, layer.hidden_weight)) if number else layer.hidden_weight
+        weights = (layer.input_weight, layer.hidden_weight) if number else (layer.hidden_weight,)
         record[layout.KIND] = KINDS[type(layer)]
-        record[layout.WEIGHTS] = self._address(blocks(weights, len(layer.bias) // size))
+        record[layout.WEIGHTS] = self._address(blocks(*weights, gates=len(layer.bias) // size))
         record[layout.BIAS] = self._address(layer.bias)
-        record[layout.NUM_INPUTS] = len(weights) - size
+        record[layout.NUM_INPUTS] = len(layer.input_weight) if number else 0
         if isinstance(layer, GRULayer):
             record[layout.CANDIDATE_BIAS] = self._address(layer.candidate_bias)
         if isinstance(self.stack, ResidualStack):
