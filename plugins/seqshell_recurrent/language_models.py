@@ -63,9 +63,10 @@ class RecurrentLanguageModel(nn.Module):
     def hidden_states(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
         """tokens: [B, T] int64. Returns the last layer's outputs [B, T, H], state."""
         config = self.config
-        dropped = self.training and (config.embed_dropout or config.token_dropout)
         hidden: Tensor
-        if isinstance(self.embedding, nn.Embedding) and not dropped:
+        # In training alone: what looks into a model, such as /reach, needs the vectors of the embedding.
+        by_token = self.training and not (config.embed_dropout or config.token_dropout)
+        if by_token and isinstance(self.embedding, nn.Embedding):
             hidden, state = self.recurrent(tokens, state, table=self.embedding.weight)
             return hidden, state
         vectors = self.embedding(tokens)  # [B, T, E]
