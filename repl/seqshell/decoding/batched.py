@@ -54,7 +54,9 @@ def answers(
             yield numbers[row], best
 
     batches = list(_batches([len(source) for source in sources], batch_size))
-    yield from in_threads(found, batches if num_threads <= 1 else batches[::-1], num_threads)
+    if num_threads > 1:
+        batches.sort(key=lambda numbers: -len(sources[numbers[-1]]))  # of equal ones, the first sources first
+    yield from in_threads(found, batches, num_threads)
 
 
 def _batches(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:

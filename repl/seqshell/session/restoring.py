@@ -16,20 +16,19 @@ from seqshell.core.row_times import listed_times, read_times
 from seqshell.core.sampling import Draw
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State, as_array, as_leaf, leaves, map_leaves, named_leaves, replace_leaves
-from seqshell.core.text_output import brief, quoted
+from seqshell.core.text_output import brief
 from seqshell.decoding.available import Missing, chain_of, samplers_of, strategy_of
 from seqshell.models import file
 from seqshell.models.ownership import describe_missing
 from seqshell.session import saved_interventions, saved_notes
-from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.answers import Answers
 from seqshell.session.branches import Branches, BranchState, Return
 from seqshell.session.cursor import FIRST_TURN, Cursor
-from seqshell.session.given import Given, TranslationSource
 from seqshell.session.interventions import Interventions
 from seqshell.session.navigation import Navigator
 from seqshell.session.notes import NO_NOTES
 from seqshell.session.packing import array_of, unstacked
+from seqshell.session.saved_nodes import checked_integer, read_nodes
 from seqshell.session.saving import RUN_COLUMNS, other_backend, saved_model
 from seqshell.session.snapshots import Snapshot, SnapshotStore, in_one_piece
 from seqshell.session.state_record import require_next
@@ -74,10 +73,7 @@ def _rebuild(
         model.tokenizer.fill(tensors["values"])
     changes = _read_changes(tensors)
     timeline = _timeline(tensors, model.tokenizer.size, cursor.timeline.stride, changes)
-    _read_sources(tensors, timeline, cursor)
-    _read_givens(tensors, timeline)
-    _read_words(tensors, timeline)
-    _read_options(tensors, timeline)
+    read_nodes(tensors, timeline, cursor.model)
     _read_row_times(header, timeline)
     chains = [samplers_of(text, answers.samplers) for text in header["chains"]]
     memories = {}
@@ -109,7 +105,7 @@ def _rebuild(
         raise CheckpointError("the current snapshot is incomplete")
     cursor.here = here
     seed, retry, turn = (
-        _integer(header[name], 2**64 if name != "turn" else 2**62) for name in ("seed", "retry", "turn")
+        checked_integer(header[name], 2**64 if name != "turn" else 2**62) for name in ("seed", "retry", "turn")
     )
     navigator.resume(branches, seed, retry, turn)
     strategy = strategy_of(header["strategy"], answers.strategies)
@@ -143,9 +139,9 @@ def _timeline(tensors: Tensors, size: int, stride: int, changes: Mapping[int, In
     firsts = columns[0]
     for number, (first, parent, turn, read, seed, retry) in enumerate(zip(*columns, strict=True)):
         end = firsts[number + 1] if number + 1 < len(firsts) else len(ids)
-        tokens, draw = ids[first:end], Draw(_integer(seed, 2**64), _integer(retry, 2**64))
+        tokens, draw = ids[first:end], Draw(checked_integer(seed, 2**64), checked_integer(retry, 2**64))
         if number or turn != FIRST_TURN:
-            _integer(turn, 2**62)
+            checked_integer(turn, 2**62)
         if first != len(timeline) or not (0 <= parent < first or parent == -1 == -first - 1):
             raise CheckpointError("a run does not begin where the one before it ends")
         if read == Read.ROOT:
@@ -163,53 +159,6 @@ def _timeline(tensors: Tensors, size: int, stride: int, changes: Mapping[int, In
     if changes.keys() != {node for node, _ in saved_interventions.changes_of(timeline)}:
         raise CheckpointError("interventions begin at a token")
     return timeline
-
-
-def _read_sources(tensors: Tensors, timeline: Timeline, cursor: Cursor) -> None:
-    """The sources of translations, if there are any."""
-    if "sources" not in tensors:
-        return
-    if cursor.model.source_tokenizer is None:
-        raise CheckpointError(f"it has sources of translations, and {cursor.model.name} does not translate")
-    sizes = cursor.model.source_tokenizer.size, cursor.model.tokenizer.size
-    for node, text, ids, prefix in json.loads(tensors["sources"].tobytes()):
-        for numbers, size in zip((ids, prefix), sizes, strict=True):
-            for number in numbers:
-                _integer(number, size)
-        if timeline.ids[_integer(node, len(timeline))] >= 0 or not ids or not isinstance(text, str):
-            raise CheckpointError("a source is not at a root")
-        timeline.sources[node] = TranslationSource(text, tuple(ids), tuple(prefix))
-
-
-def _read_givens(tensors: Tensors, timeline: Timeline) -> None:
-    """Where given states are from, if there are any."""
-    for node, name, text, position, scale in json.loads(tensors["givens"].tobytes()) if "givens" in tensors else ():
-        if timeline.ids[_integer(node, len(timeline))] >= 0:
-            raise CheckpointError("a given state is not at a root")
-        numbers = tuple(map(float, scale))
-        timeline.givens[node] = Given(_text(name), _text(text), _integer(position, 2**62), numbers)
-
-
-def _read_words(tensors: Tensors, timeline: Timeline) -> None:
-    """The words that unknown tokens stand for, if there are any."""
-    for node, text in json.loads(tensors["words"].tobytes()) if "words" in tensors else ():
-        if timeline.ids[_integer(node, len(timeline))] < 0 or not isinstance(text, str):
-            raise CheckpointError("a word belongs to no token")
-        timeline.unknown_words[node] = text
-
-
-def _read_options(tensors: Tensors, timeline: Timeline) -> None:
-    """The options of answers, if there are any."""
-    for node, number, stop, strategy, settings in (
-        json.loads(tensors["options"].tobytes()) if "options" in tensors else ()
-    ):
-        _integer(node if node >= 0 else ~node, len(timeline))
-        if number is not None:
-            _integer(number, 2**62)
-        texts = None if stop is None else tuple(map(_text, stop))
-        settings = {_text(name): _text(value) for name, value in settings.items()}
-        named = None if strategy is None else _text(strategy)
-        timeline.options[node] = AnswerOptions(number, texts, named, settings)
 
 
 def _snapshots(tensors: Tensors, cursor: Cursor, timeline: Timeline, memories: Mapping[int, Any]) -> Iterable[Snapshot]:
@@ -294,27 +243,15 @@ def _templates(
 def _branch(data: Mapping[str, Any], num_nodes: int) -> BranchState:
     values = dict(data)
     values["returns"] = [
-        Return(**{key: _integer(each[key], 2**64) for key in ("left", "node", "retry")}, notes=NO_NOTES)
+        Return(**{key: checked_integer(each[key], 2**64) for key in ("left", "node", "retry")}, notes=NO_NOTES)
         for each in values["returns"]
     ]
     branch = BranchState(**{**values, "notes": NO_NOTES})
     nodes = [branch.node, *(node for each in branch.returns for node in (each.left, each.node))]
     for node in nodes:
-        _integer(node, num_nodes)
-    _integer(branch.retry, 2**64)
-    _integer(branch.fork, num_nodes)
-    _integer(branch.point + 1, num_nodes + 1)
-    _integer(branch.turn, 2**62)
+        checked_integer(node, num_nodes)
+    checked_integer(branch.retry, 2**64)
+    checked_integer(branch.fork, num_nodes)
+    checked_integer(branch.point + 1, num_nodes + 1)
+    checked_integer(branch.turn, 2**62)
     return branch
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise CheckpointError(f"{quoted(value)} is not a text")
-    return value
-
-
-def _integer(value: Any, limit: int) -> int:
-    if type(value) is not int or not 0 <= value < limit:
-        raise CheckpointError(f"{quoted(value)} is not an integer below {limit}")
-    return value

@@ -13,7 +13,8 @@ owners of those from plugins, the shell's settings, the current branch, and all 
                                   to none)
     memories [bytes]              JSON: what samplers remember, [node, number of the chain, memories] each
     sources [bytes]               JSON: the roots of translations, [node, text, ids, ids of the prefix] each
-    givens [bytes]                JSON: the roots with a state that was given, [node, name, text, position, scale] each
+    givens [bytes]                JSON: the roots with a state that was given, [node, name, text, position, scale,
+                                  interventions] each
     interventions [bytes]         JSON: the interventions, and those active from each change on; see saved_interventions
     words [bytes]                 JSON: words that unknown tokens stand for, [node, text] each
     options [bytes]               JSON: options of answers, [node, max_tokens, stop, strategy, settings] each
