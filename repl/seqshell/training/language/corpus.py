@@ -216,9 +216,9 @@ class LargeCorpus:
         """The tokenizer, trained on the training part; without UNK on all, as for a small text."""
         name, size = f"vocabulary of {self.text.name}", self.text.size
         if self.kind is not CharTokenizer:  # which has no UNK
-            halves = Halves(self.text.blocks(stages(name)), cut)
-            blocks = halves.first()
-            if size > WHOLE and issubclass(self.kind, Vocabulary):
+            is_sample = size > WHOLE and issubclass(self.kind, Vocabulary)
+            blocks = Halves(self.text.blocks(stages(f"{name}, from a sample" if is_sample else name)), cut).first()
+            if is_sample:
                 blocks = large_text.sample(blocks, -(-size // SAMPLE))
             tokenizer = self._trained(self._parts(blocks))
             if tokenizer.unk is not None:
