@@ -209,7 +209,7 @@ def test_the_chart_has_a_bar_for_each_lag_and_the_half_life():
         "   1 ████████ 1.0e+00  ████████ 5.0e-03",
         "   2 ████     1.0e-02  ████████ 5.0e-03",
         "   4          1.0e-04  ████████ inf",
-        "     half-life 0.234   half-life none",
+        "     half-life 0.2341  half-life none",
     ]
     assert event.measured[0].sparkline() == "█▄ "
     assert "#" in event.chart(40, "#")
