@@ -119,7 +119,11 @@ def compiled(object_code: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     monkeypatch.delenv("NUMBA_DISABLE_JIT")
     monkeypatch.setattr(cache, "folder", lambda: object_code.parent)
     yield object_code.parent
-    for name in ("seqshell.layers.compiled", "seqshell_recurrent.compiled_decoders"):
+    for name in (
+        "seqshell.layers.compiled",
+        "seqshell_recurrent.compiled_decoders",
+        "seqshell_seq2seq.compiled_decoders",
+    ):
         sys.modules.pop(name, None)
 
 

@@ -15,7 +15,7 @@ def seqshell_architectures() -> Iterator[seqshell.Architecture]:
         seqshell.Task.TRANSLATE,
         config="seqshell_seq2seq.config:Seq2SeqConfig",
         model="seqshell_seq2seq.seq2seq:Seq2Seq",
-        decoder="seqshell_seq2seq.decoders:Seq2SeqDecoder",
+        decoder=("seqshell_seq2seq.compiled_decoders:Seq2SeqDecoder", "seqshell_seq2seq.decoders:Seq2SeqDecoder"),
         summary="encoder-decoder that encodes the source as one vector (Sutskever et al. 2014, Cho et al. 2014)",
     )
     yield seqshell.Architecture(
@@ -23,6 +23,9 @@ def seqshell_architectures() -> Iterator[seqshell.Architecture]:
         seqshell.Task.TRANSLATE,
         config="seqshell_seq2seq.config:AttentionConfig",
         model="seqshell_seq2seq.attention_seq2seq:AttentionSeq2Seq",
-        decoder="seqshell_seq2seq.decoders:AttentionSeq2SeqDecoder",
+        decoder=(
+            "seqshell_seq2seq.compiled_decoders:AttentionSeq2SeqDecoder",
+            "seqshell_seq2seq.decoders:AttentionSeq2SeqDecoder",
+        ),
         summary="encoder-decoder with attention to every source token (Bahdanau et al. 2015, Luong et al. 2015)",
     )

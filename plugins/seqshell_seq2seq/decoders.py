@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,9 @@ from seqshell import EOS, State
 from seqshell.core.state import Arrays, by_address, named_leaves
 from seqshell.layers import (
     Encoded,
+    Linear,
     LSTMState,
+    OutputStack,
     Readout,
     RecurrentStack,
     read_attention,
@@ -33,7 +35,12 @@ TABLE_ROWS = 64  # with this number of rows at a time, computing the input produ
 
 
 class TranslationDecoder(ABC):
-    """Base class of both decoders: embeddings, encoder, bridge, recurrent layers over the target and read-out."""
+    """Base class of both decoders: embeddings, encoder, bridge, recurrent layers over the target and read-out.
+
+    stack_class: what computes the steps of the recurrent layers.
+    """
+
+    stack_class: ClassVar[type[OutputStack]] = OutputStack
 
     def __init__(self, config: EncoderDecoderConfig, weights: Weights, extra_size: int) -> None:
         """extra_size: the number of inputs of the recurrent layers besides the target embedding."""
@@ -59,12 +66,17 @@ class TranslationDecoder(ABC):
             "hidden_size": config.hidden_size,
             "num_layers": config.num_layers,
         }
-        self.recurrent = RecurrentStack(
-            read_layers(cell, weights, **sizes, prefix="decoder."), target_vectors, table_rows=TABLE_ROWS
+        layers = read_layers(cell, weights, **sizes, prefix="decoder.")
+        self.recurrent = self.stack_class(RecurrentStack(layers, target_vectors, table_rows=TABLE_ROWS))
+        self.backend = self.recurrent.backend
+        embedding = target if config.tied else None
+        self.readout = self.stepped(
+            Readout(weights, config.readout_size, config.target_vocab_size, embedding=embedding)
         )
-        self.readout = Readout(
-            weights, config.readout_size, config.target_vocab_size, embedding=target if config.tied else None
-        )
+
+    def stepped(self, layer: Linear) -> Linear:
+        """The same layer, as steps compute it."""
+        return layer
 
     def initial_state(self, batch_size: int = 1) -> State:
         """The encoding of an empty source, which is EOS alone."""
@@ -88,7 +100,7 @@ class Seq2SeqDecoder(TranslationDecoder):
     def __init__(self, config: Seq2SeqConfig, weights: Weights) -> None:
         super().__init__(config, weights, config.encoded_size if config.feed_context else 0)
         sizes = config.hidden_size, config.readout_size
-        self.projection = read_linear(weights, "projection.", *sizes) if sizes[0] != sizes[1] else None
+        self.projection = self.stepped(read_linear(weights, "projection.", *sizes)) if sizes[0] != sizes[1] else None
 
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
         """source: [B, S] int64, padded on the right; lengths: [B]. Returns the state before BOS is read."""
@@ -146,7 +158,8 @@ class AttentionSeq2SeqDecoder(TranslationDecoder):
             encoded_size=config.encoded_size,
             attention_size=config.attention_size,
         )
-        self.attended = read_linear(weights, "attended.", config.encoded_size + config.hidden_size, config.readout_size)
+        sizes = config.encoded_size + config.hidden_size, config.readout_size
+        self.attended = self.stepped(read_linear(weights, "attended.", *sizes))
 
     def encode(self, source: NDArray[Any], lengths: NDArray[Any]) -> State:
         """source: [B, S] int64, padded on the right; lengths: [B]. Returns the state before BOS is read."""

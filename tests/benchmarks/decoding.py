@@ -26,6 +26,7 @@ import torch
 from torch import nn
 
 from seqshell import Model, Session, Task
+from seqshell.core.state import rows
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.decoding.syntax import parse_chain
 from seqshell.host import Policy
@@ -41,6 +42,8 @@ CHAIN = f"top_k=40 top_p=0.95 temperature={TEMPERATURE}"
 # Targets for a session with compiled steps: over the tutorial loop, and as a share of the read limit.
 OVER_TUTORIAL = {128: 14.0}
 OF_LIMIT = {256: 0.72, 512: 0.84}
+OVER_TORCH_BEAM = {512: 4.0}
+WIDTH = 5  # of a beam
 OVER_ONNXRUNTIME = 1.2  # target for a decoder
 
 Contender = Callable[[int], object]  # generates N tokens
@@ -92,6 +95,39 @@ def tutorial(module: LSTMLanguageModel) -> Contender:
             token = torch.multinomial(probs, 1)[None]
             made.append(token.item())
         return made
+
+    return run
+
+
+def torch_beam(module: LSTMLanguageModel) -> Contender:
+    """Beam search of WIDTH in plain torch, without an end: hypotheses are the rows of a batch."""
+    model = Tutorial(module).eval()
+    size = module.config.hidden_size
+
+    @torch.no_grad()
+    def run(length: int) -> None:
+        tokens, totals = torch.zeros(WIDTH, 1, dtype=torch.int64), torch.zeros(WIDTH)
+        state = torch.zeros(2, WIDTH, size), torch.zeros(2, WIDTH, size)
+        for _ in range(length // WIDTH):
+            logits, state = model(tokens, state)
+            totals, places = (totals[:, None] + torch.log_softmax(logits[:, 0], -1)).flatten().topk(WIDTH)
+            parents, tokens = places // V, (places % V)[:, None]
+            state = state[0][:, parents], state[1][:, parents]
+
+    return run
+
+
+def beam(decoder: LSTMDecoder) -> Contender:
+    """The same with a decoder."""
+
+    def run(length: int) -> None:
+        tokens, totals, state = np.zeros(WIDTH, np.int64), np.zeros(WIDTH), decoder.initial_state(WIDTH)
+        for _ in range(length // WIDTH):
+            logits, state = decoder.step(tokens, state)
+            highest = logits.max(1, keepdims=True)
+            scores = logits - highest - np.log(np.exp(logits - highest).sum(1, keepdims=True)) + totals[:, None]
+            places = np.argpartition(scores, -WIDTH, None)[-WIDTH:]
+            totals, tokens, state = scores.flat[places], places % V, rows(state, places // V)
 
     return run
 
@@ -278,7 +314,7 @@ def measure(size: int, rounds: int, seconds: float, clock: Clock) -> bool:
         step = onnxruntime_step(module)
     except ImportError:
         step = None
-    contenders = {"tutorial loop": tutorial(module), "read limit": reading(size)}
+    contenders = {"tutorial loop": tutorial(module), "read limit": reading(size), "torch beam": torch_beam(module)}
     if step:
         contenders["onnxruntime alone"] = in_onnxruntime(step, size)
     for backend, make in backends().items():
@@ -288,6 +324,7 @@ def measure(size: int, rounds: int, seconds: float, clock: Clock) -> bool:
             f"{backend} decoder alone": alone(decoder),
             f"{backend} session, temperature={TEMPERATURE}": in_session(decoder, ""),
             f"{backend} session, {CHAIN}": in_session(decoder, CHAIN),
+            f"{backend} beam": beam(decoder),
         }
     seen = speeds(contenders, rounds, seconds, clock)
     base, limit, targets = seen["tutorial loop"], seen["read limit"], []
@@ -302,6 +339,13 @@ def measure(size: int, rounds: int, seconds: float, clock: Clock) -> bool:
         print(
             f"  {name:<52} {speed:>9,.0f}/s {speed / base:>6.2f}x tutorial {speed / limit:>7.1%} of the limit{target}"
         )
+    for name in ("numpy beam", "compiled beam"):
+        if name in seen:
+            ratio = seen[name] / seen["torch beam"]
+            print(f"  {name} of {WIDTH} over that of plain torch, tokens in total {ratio:.2f}x")
+    if "compiled beam" in seen and size in OVER_TORCH_BEAM:
+        targets.append(ratio >= OVER_TORCH_BEAM[size])
+        print(f"  target {OVER_TORCH_BEAM[size]:g}x: {'met' if targets[-1] else 'MISSED'}")
     if step:
         ratio = seen["numpy decoder alone"] / seen["onnxruntime alone"]
         targets.append(ratio >= OVER_ONNXRUNTIME)

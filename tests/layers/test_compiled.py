@@ -95,11 +95,11 @@ def test_states_of_any_layout_are_read_and_never_written_to():
 
 
 @pytest.mark.usefixtures("compiled")
-def test_several_rows_and_unknown_tokens_are_left_to_numpy():
+def test_feeding_several_rows_is_left_to_numpy_and_unknown_tokens_are_refused():
     plain, compiled = stacks(GRULayer, 20)
-    tokens = np.array([3, 4])
-    found, right = (stack.step(tokens, stack.initial_state(2)) for stack in (compiled, plain))
-    assert found[0].tobytes() == right[0].tobytes()
+    tokens = np.array([[3, 4], [5, 6]])
+    found, right = (stack.feed(tokens, stack.initial_state(2)) for stack in (compiled, plain))
+    assert found[1].tobytes() == right[1].tobytes()
     for token in (V, 10**9):
         with pytest.raises(IndexError, match="out of bounds"):
             compiled.step(np.array([token]), compiled.initial_state())

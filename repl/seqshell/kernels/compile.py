@@ -127,7 +127,7 @@ def try_out(kernels: Kernels) -> None:
         record[[layout.KIND, layout.WEIGHTS, layout.CANDIDATE_BIAS]] = kind, weights.ctypes.data, bias.ctypes.data
         new, cell = np.zeros((1, size), np.float32), np.zeros((1, size), np.float32)
         arrays = id(old), id(old), id(new), id(cell)
-        kernels.step(layout.step_words(model.ctypes.data, id(first), 0, 0, *arrays, 0, 0))
+        kernels.step(layout.step_words(model.ctypes.data, id(first), 0, 0, *arrays, 0, 0, 1))
         if not np.allclose(new, value, rtol=0, atol=1e-6):
             raise RuntimeError(f"the kernel of kind {kind} gives {new[0, 0]}, not {value}")
 

@@ -204,7 +204,7 @@ def block(call):
     model = word(call + MODEL * WORD)
     size = word(model + NUM_OUTPUTS * WORD)
     table, row = array(call, model, TABLE), word(call + TABLE_ROW * WORD)
-    before, cell_before = array(call, model, STATE), array(call, model, STATE + 1)
+    state = (array(call, model, STATE), array(call, model, STATE + 1))
     outputs, given = array(call, model, BLOCK_OUTPUTS), array(call, model, GIVEN)
     rules, num_rules = array(call, model, RULES), word(call + NUM_RULES * WORD)
     numbers, tokens, scratch = array(call, model, NUMBERS), array(call, model, TOKENS), array(call, model, SCRATCH)
@@ -214,6 +214,6 @@ def block(call):
         if token < 0:
             break
         new = NEW + NEW_RECORD * index
-        after, cell_after, logits = array(call, model, new), array(call, model, new + 1), array(call, model, new + 2)
-        model_step(model, table + token * row, 0, before, cell_before, after, cell_after, outputs, logits)
-        before, cell_before, given = after, cell_after, logits
+        after, logits = (array(call, model, new), array(call, model, new + 1)), array(call, model, new + 2)
+        model_step(model, 1, table + token * row, 0, state, after, outputs, logits)
+        state, given = after, logits

@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import binding, ir
 from numba import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, models, register_model
@@ -22,6 +22,8 @@ INTS = ir.VectorType(INT, LANES)
 MASK = ir.VectorType(ir.IntType(1), LANES)
 LANE_NUMBERS = ir.Constant(INTS, list(range(LANES)))
 CACHE_LINE = 64
+# Rows whose sums are in registers at once: AVX-512 has 32 of a whole vector, where others have 16 of half or less.
+TILE = 6 if binding.get_host_cpu_features().get("avx512f") else 1
 FUSED = ("contract",)  # a product and a sum may be one instruction
 
 
@@ -174,42 +176,87 @@ def clamp(context: Any, value: Any, low: Any, high: Any) -> Any:
 
 
 @intrinsic  # type: ignore[untyped-decorator]
-def add_product(context: Any, sums: Any, inputs: Any, weights: Any, number: Any) -> Any:
-    """The K vectors `sums` plus inputs @ weights. inputs: `number` floats at an address; weights: [number, K, 16]."""
-    width = len(sums)
+def room(context: Any) -> Any:
+    """The address of room for the sums of a tile: [TILE, 4, 16]."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        given, inputs, weights, number = args
-        inputs = builder.inttoptr(inputs, FLOAT.as_pointer())
-        weights = builder.inttoptr(weights, FLOATS.as_pointer())
-        start, loop, end = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("end")
-        before = [builder.extract_value(given, lane) for lane in range(width)]
-        builder.cbranch(builder.icmp_signed(">", number, ir.Constant(INT, 0)), loop, end)
-        builder.position_at_end(loop)
-        index, values = builder.phi(INT), [builder.phi(FLOATS) for _ in range(width)]
-        one = _splat(builder, builder.load(builder.gep(inputs, [index])), FLOATS)
-        row = builder.mul(index, ir.Constant(INT, width))
-        after = []
-        for lane, value in enumerate(values):
-            weight = builder.load(builder.gep(weights, [builder.add(row, ir.Constant(INT, lane))]), align=CACHE_LINE)
-            after.append(builder.fadd(builder.fmul(one, weight, flags=FUSED), value, flags=FUSED))
-        following = builder.add(index, ir.Constant(INT, 1))
-        builder.cbranch(builder.icmp_signed("<", following, number), loop, end)
-        for phi, first, later in zip(
-            (index, *values), (ir.Constant(INT, 0), *before), (following, *after), strict=True
-        ):
-            phi.add_incoming(first, start)
-            phi.add_incoming(later, loop)
-        builder.position_at_end(end)
-        ends = [builder.phi(FLOATS) for _ in range(width)]
-        found = ir.Constant(given.type, ir.Undefined)
-        for lane, phi in enumerate(ends):
-            phi.add_incoming(before[lane], start)
-            phi.add_incoming(after[lane], loop)
-            found = builder.insert_value(found, phi, lane)
-        return found
+        with builder.goto_entry_block():
+            place = builder.alloca(FLOATS, TILE * 4)
+            place.align = CACHE_LINE
+        return builder.ptrtoint(place, INT)
 
-    return sums(sums, types.int64, types.int64, types.int64), lower
+    return types.int64(), lower
+
+
+@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+def add_products(
+    context: Any, width: Any, rows: Any, sums: Any, inputs: Any, row: Any, number: Any, weights: Any
+) -> Any:
+    """Add inputs @ weights to the sums [rows, 4, 16] of a tile, of which the first `width` vectors of a row take part.
+
+    rows: 1 to TILE; inputs: `number` floats, every `row` bytes; weights: [number, width, 16].
+    """
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        builder.call(_product(builder.module, width.literal_value), args[1:])
+        return context.get_dummy_value()
+
+    integer = types.int64
+    return types.void(width, integer, integer, integer, integer, integer, integer), lower
+
+
+def _product(module: Any, width: int) -> Any:
+    """A function of its own, so that a row's sums are the same in every kernel and among any other rows."""
+    name = f"seqshell_product_{width}"
+    if name in module.globals:
+        return module.globals[name]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [INT] * 6), name)
+    function.linkage = "linkonce_odr"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block())
+    sums, weights = (builder.inttoptr(function.args[place], FLOATS.as_pointer()) for place in (1, 5))
+    end = function.append_basic_block("end")
+    choice = builder.switch(function.args[0], end)
+    for rows in range(1, TILE + 1):
+        choice.add_case(ir.Constant(INT, rows), _tile_product(function, rows, width, sums, weights, end))
+    ir.IRBuilder(end).ret_void()
+    return function
+
+
+def _tile_product(function: Any, rows: int, width: int, sums: Any, weights: Any, end: Any) -> Any:
+    """The block of code that multiplies this number of rows, whose sums are in registers."""
+    _, _, inputs, row, number, _ = function.args
+    start, loop, done = (function.append_basic_block(f"{name}_{rows}") for name in ("start", "loop", "done"))
+    builder = ir.IRBuilder(start)
+    given = [
+        builder.inttoptr(builder.add(inputs, builder.mul(row, ir.Constant(INT, each))), FLOAT.as_pointer())
+        for each in range(rows)
+    ]
+    places = [builder.gep(sums, [ir.Constant(INT, 4 * each + lane)]) for each in range(rows) for lane in range(width)]
+    before = [builder.load(place, align=CACHE_LINE) for place in places]
+    builder.cbranch(builder.icmp_signed(">", number, ir.Constant(INT, 0)), loop, end)
+    builder.position_at_end(loop)
+    index, values = builder.phi(INT), [builder.phi(FLOATS) for _ in places]
+    offset = builder.mul(index, ir.Constant(INT, width))
+    block = [
+        builder.load(builder.gep(weights, [builder.add(offset, ir.Constant(INT, lane))]), align=CACHE_LINE)
+        for lane in range(width)
+    ]
+    ones = [_splat(builder, builder.load(builder.gep(each, [index]), align=4), FLOATS) for each in given]
+    after = [
+        builder.fadd(builder.fmul(ones[place // width], block[place % width], flags=FUSED), value, flags=FUSED)
+        for place, value in enumerate(values)
+    ]
+    following = builder.add(index, ir.Constant(INT, 1))
+    builder.cbranch(builder.icmp_signed("<", following, number), loop, done)
+    for phi, first, later in zip((index, *values), (ir.Constant(INT, 0), *before), (following, *after), strict=True):
+        phi.add_incoming(first, start)
+        phi.add_incoming(later, loop)
+    builder.position_at_end(done)
+    for place, value in zip(places, after, strict=True):
+        builder.store(value, place, align=CACHE_LINE)
+    builder.branch(end)
+    return start
 
 
 def _splat(builder: Any, number: Any, kind: Any) -> Any:

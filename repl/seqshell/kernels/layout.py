@@ -30,7 +30,7 @@ GAIN, NORM_BIAS = 5, 6  # addresses; layer normalisation
 ADDS_INPUTS = 7  # 1 with a residual connection
 RECORD = 8  # words
 
-# One step of all layers, and of the read-out if there are LOGITS.
+# One step of all layers, and of the read-out if there are LOGITS. All arrays have the axis B first.
 MODEL = 0
 FIRST = 1  # (array) the first layer's input products with its biases [G], which begin OFFSET bytes after its beginning
 OFFSET = 2
@@ -38,14 +38,16 @@ INPUTS = 3  # (array) the first layer's inputs [F], if its weights are not in FI
 BEFORE, CELL_BEFORE, AFTER, CELL_AFTER = 4, 5, 6, 7  # (array) [L, H]
 OUTPUTS = 8  # (array) [L, H]: what each layer passes on, with layer normalisation or residual connections
 LOGITS = 9  # (array) [V]
-step_words = Struct("10q").pack
+ROWS = 10  # B
+step_words = Struct("11q").pack
 
-# Many steps of one layer, whose states are [H], [H], [T, H] and [H].
+# Many steps of one layer, whose states are [B, H], [B, H], [T, B, H] and [B, H].
 LAYER = 1  # its number
 STEPS = 2  # T
 STATES = 3  # (array) BEFORE, CELL_BEFORE, AFTER, CELL_AFTER
-PRODUCTS = 7  # (array) [T, G]
-advance_words = Struct("8q").pack
+PRODUCTS = 7  # (array) [T, B, G]
+STEP_ROWS = 8  # B
+advance_words = Struct("9q").pack
 
 # Tokens that are drawn and read: these words, and then a record for each token.
 TABLE, TABLE_ROW = 1, 2  # (array) the first layer's input products of every token [V, G]; bytes of a row

@@ -1,9 +1,12 @@
-"""The kernels: time steps of stacked recurrent layers and their read-out, for one row. numba compiles this module.
+"""The kernels: time steps of stacked recurrent layers and their read-out. numba compiles this module.
 
 An address is an int64; `word` and `load` read what is there. H: hidden units, F: inputs, V: outputs. A layer's weights
 are packed in blocks of 16 units: [H / 16, F + H, gates, 16], and those of a layer with one gate, as those of the
 read-out, in blocks of 64 columns: [H / 64, F + H, 4, 16] (`packing` makes them). The last block is filled with zeros.
 What is not a weight, such as biases and states, is as numpy has it.
+
+A block of weights is read once for all rows, which it is multiplied with in tiles of at most TILE rows. A row's result
+does not depend on the others: its sums are added up in the same order, by the same code.
 
 The logistic function is sigmoid(x) = tanh(x / 2) / 2 + 1 / 2, and the inner half is in the weights, as in
 `seqshell.layers.cells`, whose equations these are.
@@ -16,7 +19,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from seqshell.kernels.lanes import add_product, clamp, first_lanes, load, root, splat, store, total, word
+from seqshell.kernels.lanes import TILE, add_products, clamp, first_lanes, load, room, root, splat, store, total, word
 from seqshell.kernels.layout import (
     ADDS_INPUTS,
     AFTER,
@@ -48,9 +51,11 @@ from seqshell.kernels.layout import (
     READ_WEIGHTS,
     RECORD,
     RELU,
+    ROWS,
     SIGMOID,
     SIZE,
     STATES,
+    STEP_ROWS,
     STEPS,
     TANH,
     WEIGHTS,
@@ -63,6 +68,11 @@ single = np.float32
 def kernel(function: Any) -> Any:
     """A function that becomes part of the kernels that call it."""
     return njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
+def shared(function: Any) -> Any:
+    """A function of its own, which the kernels call: it is compiled once."""
+    return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
 @kernel
@@ -91,40 +101,70 @@ def logistic(x):
 
 
 @kernel
-def lstm(first, inputs, num_inputs, packed_inputs, weights, size, before, cell_before, after, cell_after):
-    """One step of an LSTM layer. first: the biases or input products [4, H], gates i, f, o, g."""
-    for unit in range(0, size, 16):
-        left = size - unit
-        here = 4 * unit
-        row = 4 * size
-        start = first + here
-        sums = (load(start, left), load(start + row, left), load(start + 2 * row, left), load(start + 3 * row, left))
-        sums = add_product(sums, inputs, weights, num_inputs)
-        weights += packed_inputs * 256
-        sums = add_product(sums, before, weights, size)
-        weights += size * 256
-        cell = logistic(sums[1]) * load(cell_before + here, left) + logistic(sums[0]) * tanh(sums[3])
-        store(cell_after + here, cell, left)
-        store(after + here, logistic(sums[2]) * tanh(cell), left)
+def next_rows(left):
+    """How many of the rows that are left are multiplied at once; those of a block of weights differ by one at most."""
+    return left // ((left + TILE - 1) // TILE)
 
 
 @kernel
-def gru(first, inputs, num_inputs, packed_inputs, weights, size, before, after, candidate_bias):
-    """One step of a GRU layer. first: the biases or input products [3, H], gates r, z, n."""
+def lstm(rows, first, first_row, inputs, input_row, num_inputs, packed_inputs, weights, size, state, new, row):
+    """One step of an LSTM layer. first: the biases or input products [4, H], gates i, f, o, g.
+
+    state, new: the addresses of hidden state and cell. first_row, input_row, row: bytes between the rows.
+    """
+    sums = room()
+    gate = 4 * size
     for unit in range(0, size, 16):
-        left = size - unit
-        here = 4 * unit
-        row = 4 * size
-        start = first + here
-        sums = (load(start, left), load(start + row, left), load(start + 2 * row, left))
-        sums = add_product(sums, inputs, weights, num_inputs)
-        weights += packed_inputs * 192
-        given = sums[2]
-        sums = add_product((sums[0], sums[1], load(candidate_bias + here, left)), before, weights, size)
-        weights += size * 192
-        candidate = tanh(given + logistic(sums[0]) * sums[2])
-        old = load(before + here, left)
-        store(after + here, candidate + logistic(sums[1]) * (old - candidate), left)
+        left, here = size - unit, 4 * unit
+        done = 0
+        while done < rows:
+            number = next_rows(rows - done)
+            for each in range(number):
+                start, place = first + (done + each) * first_row + here, sums + 256 * each
+                store(place, load(start, left), 16)
+                store(place + 64, load(start + gate, left), 16)
+                store(place + 128, load(start + 2 * gate, left), 16)
+                store(place + 192, load(start + 3 * gate, left), 16)
+            add_products(4, number, sums, inputs + done * input_row, input_row, num_inputs, weights)
+            add_products(4, number, sums, state[0] + done * row, row, size, weights + packed_inputs * 256)
+            for each in range(number):
+                at, place = (done + each) * row + here, sums + 256 * each
+                added = logistic(load(place, 16)) * tanh(load(place + 192, 16))
+                cell = logistic(load(place + 64, 16)) * load(state[1] + at, left) + added
+                store(new[1] + at, cell, left)
+                store(new[0] + at, logistic(load(place + 128, 16)) * tanh(cell), left)
+            done += number
+        weights += (packed_inputs + size) * 256
+
+
+@kernel
+def gru(rows, first, first_row, inputs, input_row, num_inputs, packed_inputs, weights, size, before, after, row, bias):
+    """One step of a GRU layer. first: the biases or input products [3, H], gates r, z, n; bias: of the candidate."""
+    sums = room()
+    gate = 4 * size
+    for unit in range(0, size, 16):
+        left, here = size - unit, 4 * unit
+        done = 0
+        while done < rows:
+            number = next_rows(rows - done)
+            for each in range(number):
+                start, place = first + (done + each) * first_row + here, sums + 256 * each
+                store(place, load(start, left), 16)
+                store(place + 64, load(start + gate, left), 16)
+                store(place + 128, load(start + 2 * gate, left), 16)
+            add_products(3, number, sums, inputs + done * input_row, input_row, num_inputs, weights)
+            for each in range(number):
+                place = sums + 256 * each
+                store(place + 192, load(place + 128, 16), 16)  # what the inputs give to the candidate
+                store(place + 128, load(bias + here, left), 16)
+            add_products(3, number, sums, before + done * row, row, size, weights + packed_inputs * 192)
+            for each in range(number):
+                at, place = (done + each) * row + here, sums + 256 * each
+                candidate = tanh(load(place + 192, 16) + logistic(load(place, 16)) * load(place + 128, 16))
+                old = load(before + at, left)
+                store(after + at, candidate + logistic(load(place + 64, 16)) * (old - candidate), left)
+            done += number
+        weights += (packed_inputs + size) * 192
 
 
 @kernel
@@ -139,30 +179,46 @@ def activation(kind, x):
     return x
 
 
-@kernel
-def simple(kind, first, inputs, num_inputs, packed_inputs, weights, size, before, num_before, after):
+@shared
+def simple(
+    kind,
+    rows,
+    first,
+    first_row,
+    inputs,
+    input_row,
+    num_inputs,
+    packed_inputs,
+    weights,
+    size,
+    before,
+    num_before,
+    row,
+    after,
+    after_row,
+):
     """after = activation(first + [inputs, before] @ weights); a layer with one gate, or the read-out."""
+    sums = room()
     for unit in range(0, size, 64):
-        left = size - unit
-        start = first + 4 * unit
-        sums = (
-            load(start, left),
-            load(start + 64, left - 16),
-            load(start + 128, left - 32),
-            load(start + 192, left - 48),
-        )
-        sums = add_product(sums, inputs, weights, num_inputs)
-        weights += packed_inputs * 256
-        sums = add_product(sums, before, weights, num_before)
-        weights += num_before * 256
-        start = after + 4 * unit
-        store(start, activation(kind, sums[0]), left)
-        store(start + 64, activation(kind, sums[1]), left - 16)
-        store(start + 128, activation(kind, sums[2]), left - 32)
-        store(start + 192, activation(kind, sums[3]), left - 48)
+        left, here = size - unit, 4 * unit
+        done = 0
+        while done < rows:
+            number = next_rows(rows - done)
+            for each in range(number):
+                start, place = first + (done + each) * first_row + here, sums + 256 * each
+                for lanes in range(0, 64, 16):
+                    store(place + 4 * lanes, load(start + 4 * lanes, left - lanes), 16)
+            add_products(4, number, sums, inputs + done * input_row, input_row, num_inputs, weights)
+            add_products(4, number, sums, before + done * row, row, num_before, weights + packed_inputs * 256)
+            for each in range(number):
+                start, place = after + (done + each) * after_row + here, sums + 256 * each
+                for lanes in range(0, 64, 16):
+                    store(start + 4 * lanes, activation(kind, load(place + 4 * lanes, 16)), left - lanes)
+            done += number
+        weights += (packed_inputs + num_before) * 256
 
 
-@kernel
+@shared
 def layer_output(size, hidden, inputs, outputs, gain, bias, adds_inputs):
     """outputs = LayerNorm(hidden), or hidden if there is no gain; plus the inputs if they are added."""
     mean = splat(single(0.0))
@@ -188,20 +244,57 @@ def layer_output(size, hidden, inputs, outputs, gain, bias, adds_inputs):
         store(outputs + here, value, left)
 
 
-@kernel
-def layer_step(record, size, first, inputs, before, cell_before, after, cell_after):
+@shared
+def layer_step(record, rows, size, first, first_row, inputs, input_row, state, new, row):
     """One step of the layer of a record. inputs: 0 if their product is in `first`."""
     kind = word(record + KIND * WORD)
     weights = word(record + WEIGHTS * WORD)
     packed_inputs = word(record + NUM_INPUTS * WORD)
     num_inputs = packed_inputs if inputs != 0 else 0
+    before, after = state[0], new[0]
     if kind == LSTM:
-        lstm(first, inputs, num_inputs, packed_inputs, weights, size, before, cell_before, after, cell_after)
+        lstm(rows, first, first_row, inputs, input_row, num_inputs, packed_inputs, weights, size, state, new, row)
     elif kind == GRU:
         bias = word(record + CANDIDATE_BIAS * WORD)
-        gru(first, inputs, num_inputs, packed_inputs, weights, size, before, after, bias)
+        gru(
+            rows,
+            first,
+            first_row,
+            inputs,
+            input_row,
+            num_inputs,
+            packed_inputs,
+            weights,
+            size,
+            before,
+            after,
+            row,
+            bias,
+        )
     else:
-        simple(kind, first, inputs, num_inputs, packed_inputs, weights, size, before, size, after)
+        simple(
+            kind,
+            rows,
+            first,
+            first_row,
+            inputs,
+            input_row,
+            num_inputs,
+            packed_inputs,
+            weights,
+            size,
+            before,
+            size,
+            row,
+            after,
+            row,
+        )
+
+
+@kernel
+def num_gates(kind):
+    """The number of gates of a layer."""
+    return 4 if kind == LSTM else 3 if kind == GRU else 1
 
 
 @kernel
@@ -211,62 +304,69 @@ def array(call, model, place):
     return word(found + word(model + ARRAY * WORD)) if found != 0 else found
 
 
-@kernel
-def model_step(model, first, inputs, before, cell_before, after, cell_after, outputs, logits):
+@shared
+def model_step(model, rows, first, inputs, state, new, outputs, logits):
     """One step of all layers and of the read-out, with the addresses of what `layout` names."""
-    size = word(model + SIZE * WORD)
+    size, depth = word(model + SIZE * WORD), word(model + DEPTH * WORD)
+    row = 4 * size * depth
     record = model + LAYERS * WORD
-    for layer in range(word(model + DEPTH * WORD)):
+    first_row, input_row = 0, 4 * size
+    if depth > 0:
+        first_row, input_row = 4 * size * num_gates(word(record + KIND * WORD)), 4 * word(record + NUM_INPUTS * WORD)
+    for layer in range(depth):
         if layer > 0:
-            first = word(record + BIAS * WORD)
-        layer_step(record, size, first, inputs, before, cell_before, after, cell_after)
+            first, first_row = word(record + BIAS * WORD), 0
+        layer_step(record, rows, size, first, first_row, inputs, input_row, state, new, row)
         if outputs != 0:
-            gain, bias = word(record + GAIN * WORD), word(record + NORM_BIAS * WORD)
-            layer_output(size, after, inputs, outputs, gain, bias, word(record + ADDS_INPUTS * WORD))
+            gain, bias, adds = (
+                word(record + GAIN * WORD),
+                word(record + NORM_BIAS * WORD),
+                word(record + ADDS_INPUTS * WORD),
+            )
+            for each in range(rows):
+                place = each * row
+                layer_output(size, new[0] + place, inputs + each * input_row, outputs + place, gain, bias, adds)
             inputs = outputs
             outputs += 4 * size
         else:
-            inputs = after
-        before += 4 * size
-        cell_before += 4 * size
-        after += 4 * size
-        cell_after += 4 * size
+            inputs = new[0]
+        input_row = row
+        state = (state[0] + 4 * size, state[1] + 4 * size)
+        new = (new[0] + 4 * size, new[1] + 4 * size)
         record += RECORD * WORD
     if logits != 0:
-        bias, weights = word(model + READ_BIAS * WORD), word(model + READ_WEIGHTS * WORD)
-        simple(LINEAR, bias, inputs, size, size, weights, word(model + NUM_OUTPUTS * WORD), inputs, 0, logits)
+        bias, weights, number = (
+            word(model + READ_BIAS * WORD),
+            word(model + READ_WEIGHTS * WORD),
+            word(model + NUM_OUTPUTS * WORD),
+        )
+        simple(LINEAR, rows, bias, 0, inputs, input_row, size, size, weights, number, inputs, 0, 0, logits, 4 * number)
 
 
 @kernel
 def step(call):
-    """One step of all layers and of the read-out. call: the address of the words from MODEL to LOGITS."""
+    """One step of all layers and of the read-out. call: the address of the words from MODEL to ROWS."""
     model = word(call + MODEL * WORD)
     first = array(call, model, FIRST) + word(call + OFFSET * WORD)
     inputs = array(call, model, INPUTS)
-    before = array(call, model, BEFORE)
-    cell_before = array(call, model, CELL_BEFORE)
-    after = array(call, model, AFTER)
-    cell_after = array(call, model, CELL_AFTER)
+    state = (array(call, model, BEFORE), array(call, model, CELL_BEFORE))
+    new = (array(call, model, AFTER), array(call, model, CELL_AFTER))
     outputs, logits = array(call, model, OUTPUTS), array(call, model, LOGITS)
-    model_step(model, first, inputs, before, cell_before, after, cell_after, outputs, logits)
+    model_step(model, word(call + ROWS * WORD), first, inputs, state, new, outputs, logits)
 
 
 @kernel
 def advance(call):
-    """Many steps of one layer, whose input products are known. call: the address of words from MODEL to PRODUCTS."""
+    """Many steps of one layer, whose input products are known. call: the address of words from MODEL to STEP_ROWS."""
     model = word(call + MODEL * WORD)
-    size = word(model + SIZE * WORD)
+    size, rows = word(model + SIZE * WORD), word(call + STEP_ROWS * WORD)
     record = model + (LAYERS + RECORD * word(call + LAYER * WORD)) * WORD
-    kind = word(record + KIND * WORD)
-    row = 4 * size * (4 if kind == LSTM else 3 if kind == GRU else 1)
+    first_row = 4 * size * num_gates(word(record + KIND * WORD))
     first = array(call, model, PRODUCTS)
-    before = array(call, model, STATES)
-    cell_before = array(call, model, STATES + 1)
-    after = array(call, model, STATES + 2)
-    cell_after = array(call, model, STATES + 3)
+    state = (array(call, model, STATES), array(call, model, STATES + 1))
+    new = (array(call, model, STATES + 2), array(call, model, STATES + 3))
     for _ in range(word(call + STEPS * WORD)):
-        layer_step(record, size, first, 0, before, cell_before, after, cell_after)
-        first += row
-        before = after
-        cell_before = cell_after
-        after += 4 * size
+        layer_step(record, rows, size, first, first_row, 0, 0, state, new, 4 * size)
+        first += rows * first_row
+        state = new
+        new = (new[0] + 4 * size * rows, new[1])

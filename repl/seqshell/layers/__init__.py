@@ -15,6 +15,7 @@ units.
     Encoder, read_encoder                             nn.RNN, nn.LSTM or nn.GRU per layer, in one direction or both
     Attention, read_attention                         written in the architecture
     Linear, read_linear                               nn.Linear
+    CompiledLinear(linear)                            the same, compiled, as CompiledStack
     LayerNorm, read_norms                             nn.LayerNorm
     TanhLayer, ReluLayer, SigmoidLayer, LinearLayer,
     LSTMLayer, GRULayer, read_layer: one time step    modules.CELLS: one layer each; modules.initialise
@@ -69,10 +70,11 @@ from seqshell.layers.states import LSTMState, top_hidden
 from seqshell.layers.weights import packed, take
 
 if TYPE_CHECKING:
-    from seqshell.layers.compiled import CompiledStack
+    from seqshell.layers.compiled import CompiledLinear, CompiledStack
 
 __all__ = [
     "Attention",
+    "CompiledLinear",
     "CompiledStack",
     "Encoded",
     "Encoder",
@@ -104,9 +106,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """CompiledStack, whose module cannot be imported without compiled kernels."""
-    if name == "CompiledStack":
-        from seqshell.layers.compiled import CompiledStack
+    """CompiledStack and CompiledLinear, whose module cannot be imported without compiled kernels."""
+    if name in ("CompiledStack", "CompiledLinear"):
+        from importlib import import_module
 
-        return CompiledStack
+        return getattr(import_module("seqshell.layers.compiled"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

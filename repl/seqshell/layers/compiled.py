@@ -56,9 +56,10 @@ MOST_OUTPUTS = 512  # of a model that draws blocks; numpy sorts more logits fast
 
 
 class CompiledStack(OutputStack):
-    """An OutputStack that computes the steps of a single row, read-out included, in one compiled call.
+    """An OutputStack that computes a step of all rows, read-out included, in one compiled call.
 
-    Several rows, and layers of other classes than those of this package, are left to numpy; `backend` is then "numpy".
+    Feeding several rows is left to numpy, and all of it with layers of other classes than those of this package;
+    `backend` is then "numpy".
     """
 
     backend = "compiled"
@@ -72,13 +73,11 @@ class CompiledStack(OutputStack):
             self._block = 0
             return
         self._kept: list[Floats] = []  # the arrays whose addresses the kernels have
-        self._layer_outputs: tuple[int, int] | None = None  # of a step, [L, H]; None: they are the hidden states
-        if isinstance(stack, ResidualStack) and (stack.norms or stack.residual):
-            self._layer_outputs = self._shape[1:]
+        # Whether a layer passes on something else than its hidden state.
+        self._has_layer_outputs = isinstance(stack, ResidualStack) and bool(stack.norms or stack.residual)
+        self._linear = None if readout is None else CompiledLinear(readout)
         self._words = self._model_words()
-        self._readout_words = self._words.copy()  # a model without layers
-        self._readout_words[layout.DEPTH] = 0
-        self._model, self._readout_model = self._words.ctypes.data, self._readout_words.ctypes.data
+        self._model = self._words.ctypes.data
         self._number_of = {id(layer): number for number, layer in enumerate(stack.layers)}
         table = stack.table_for(1)
         self._table = None if table is None else np.ascontiguousarray(table, np.float32)
@@ -91,39 +90,44 @@ class CompiledStack(OutputStack):
             self._block = 0
 
     def step(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
-        """As OutputStack.step."""
-        if len(inputs) != 1 or self.backend == "numpy":
+        """As OutputStack.step. Each row's results are those of the row alone, to the last bit."""
+        if self.backend == "numpy":
             return super().step(inputs, state, extra)
-        first, offset = self._table, 0
-        if first is None or extra is not None:
-            first = self._first_products(inputs[0], extra)
+        rows, offset = len(inputs), 0
+        if self._table is not None and rows == 1 and 0 <= (token := inputs.item()) < len(self._table):
+            first, offset = self._table, token * self._table.strides[0]
         else:
-            token = inputs.item()
-            if not 0 <= token < len(first):
-                return super().step(inputs, state, extra)
-            offset = token * first.strides[0]
-        parts = parts_of(state) if state is self._last else self._checked(state)
-        new = [np.empty(self._shape, np.float32) for _ in parts]
-        outputs = None if self._layer_outputs is None else np.empty(self._layer_outputs, np.float32)
-        logits = None if self.readout is None else np.empty((1, self.readout.weight.shape[1]), np.float32)
+            first = self._first_products(inputs)
+        if extra is not None:
+            extra = np.ascontiguousarray(extra, np.float32)
+            if extra.shape != (rows, len(self.stack.extra_weight)):
+                raise ValueError(f"the extra inputs are {extra.shape}, not {(rows, len(self.stack.extra_weight))}")
+        parts = parts_of(state) if state is self._last else self._checked(state, rows)
+        shape = (rows, *self._shape[1:])
+        if parts[0].shape != shape:
+            raise ValueError(f"the state has {len(parts[0]):,} rows, not {rows:,}")
+        new = [np.empty(shape, np.float32) for _ in parts]
+        outputs = np.empty(shape, np.float32) if self._has_layer_outputs else None
+        logits = None if self.readout is None else np.empty((rows, self.readout.weight.shape[1]), np.float32)
         COMPILED.step(
             step_words(
                 self._model,
                 id(first),
                 offset,
-                0,
+                0 if extra is None else id(extra),
                 id(parts[0]),
                 id(parts[-1]),
                 id(new[0]),
                 id(new[-1]),
                 0 if outputs is None else id(outputs),
                 0 if logits is None else id(logits),
+                rows,
             )
         )
         self._last = state = state_of(new)
         if logits is not None:
             return logits, state
-        return (new[0][:, -1] if outputs is None else outputs[-1:]), state
+        return (new[0] if outputs is None else outputs)[:, -1], state
 
     def draw_block(
         self,
@@ -144,7 +148,7 @@ class CompiledStack(OutputStack):
         given = np.ascontiguousarray(outputs, np.float32)
         number = min(self._block, len(numbers))
         chances, tokens = np.array(numbers, np.float64), np.full(number, -1, np.int64)
-        layer_outputs = None if self._layer_outputs is None else np.empty(self._layer_outputs, np.float32)
+        layer_outputs = np.empty(self._shape, np.float32) if self._has_layer_outputs else None
         new = [[np.empty(self._shape, np.float32) for _ in parts] for _ in range(number)]
         logits = [np.empty(outputs.shape, np.float32) for _ in range(number)]
         records: list[int] = []
@@ -191,13 +195,10 @@ class CompiledStack(OutputStack):
         return self.read_out(hidden), state
 
     def read_out(self, hidden: Floats) -> Floats:
-        """hidden: [..., H]. Returns [..., O]; those of a single row equal those of a step in every bit."""
-        if self.readout is None or self.backend == "numpy" or hidden.shape[:-1] != (1,):
+        """hidden: [..., H]. Returns [..., O]; those of [B, H] equal those of a step in every bit."""
+        if self.backend == "numpy" or self._linear is None:
             return super().read_out(hidden)
-        hidden = np.ascontiguousarray(hidden, np.float32)
-        logits = np.empty((1, self.readout.weight.shape[1]), np.float32)
-        COMPILED.step(step_words(self._readout_model, 0, 0, id(hidden), 0, 0, 0, 0, 0, id(logits)))
-        return logits
+        return self._linear(hidden)
 
     def _run(self, layer: Layer, products: Floats, before: Parts) -> tuple[Floats, Parts, list[Floats]]:
         """Run a layer over its input products [T, G]. As RecurrentStack.read_layers expects it."""
@@ -210,19 +211,20 @@ class CompiledStack(OutputStack):
         after = [hidden, *cell]
         arrays = id(before[0]), id(before[-1]), id(hidden), id(after[-1])
         number = self._number_of[id(layer)]
-        COMPILED.advance(advance_words(self._model, number, len(products), *arrays, id(products)))
+        COMPILED.advance(advance_words(self._model, number, len(products), *arrays, id(products), 1))
         return hidden, [part[-1] for part in after], []
 
-    def _first_products(self, inputs: NDArray[Any], extra: Floats | None) -> Floats:
-        """The first layer's input products [G]. inputs: [] or [F]; extra: [1, X]."""
-        products = self.stack.input_products(inputs, self._table, None if extra is None else extra[0])
+    def _first_products(self, inputs: NDArray[Any]) -> Floats:
+        """The first layer's input products [B, G], without those of extra inputs. inputs: [B] or [B, F]."""
+        products = self.stack.separate_products(inputs) if self._table is None else self._table[inputs]
         return np.ascontiguousarray(products, np.float32)
 
-    def _checked(self, state: State) -> Parts:
+    def _checked(self, state: State, rows: int = 1) -> Parts:
         """The parts of a state as the kernels read them. Raises ValueError if they have another shape."""
         parts = [np.ascontiguousarray(part, np.float32) for part in parts_of(state)]
-        if any(part.shape != self._shape for part in parts) or len(parts) != self.layers[0].num_parts:
-            raise ValueError(f"the state is not {self.layers[0].num_parts} x {self._shape}")
+        shape = (rows, *self._shape[1:])
+        if any(part.shape != shape for part in parts) or len(parts) != self.layers[0].num_parts:
+            raise ValueError(f"the state is not {self.layers[0].num_parts} x {shape}")
         return parts
 
     def _model_words(self) -> NDArray[np.int64]:
@@ -230,12 +232,9 @@ class CompiledStack(OutputStack):
         words = np.zeros(layout.LAYERS + layout.RECORD * len(self.layers), np.int64)
         words[layout.DEPTH], words[layout.SIZE] = self._shape[1:]
         words[layout.ARRAY] = layout.array_offset()
-        if self.readout is not None:
-            outputs = self.readout.weight.shape[1]
-            bias = np.zeros(outputs, np.float32) if self.readout.bias is None else self.readout.bias
-            words[layout.READ_WEIGHTS] = self._address(blocks(self.readout.weight))
-            words[layout.READ_BIAS] = self._address(bias)
-            words[layout.NUM_OUTPUTS] = outputs
+        if self._linear is not None:
+            places = [layout.READ_WEIGHTS, layout.READ_BIAS, layout.NUM_OUTPUTS]
+            words[places] = self._linear.words[places]
         for number, layer in enumerate(self.layers):
             record = words[layout.LAYERS + layout.RECORD * number :]
             self._describe(layer, number, record)
@@ -244,11 +243,11 @@ class CompiledStack(OutputStack):
     def _describe(self, layer: Any, number: int, record: NDArray[np.int64]) -> None:
         """Write a layer's record."""
         size = layer.hidden_size
-        weights = (layer.input_weight, layer.hidden_weight) if number else (layer.hidden_weight,)
+        inputs = layer.input_weight if number else self.stack.extra_weight
         record[layout.KIND] = KINDS[type(layer)]
-        record[layout.WEIGHTS] = self._address(blocks(*weights, gates=len(layer.bias) // size))
+        record[layout.WEIGHTS] = self._address(blocks(inputs, layer.hidden_weight, gates=len(layer.bias) // size))
         record[layout.BIAS] = self._address(layer.bias)
-        record[layout.NUM_INPUTS] = len(layer.input_weight) if number else 0
+        record[layout.NUM_INPUTS] = len(inputs)
         if isinstance(layer, GRULayer):
             record[layout.CANDIDATE_BIAS] = self._address(layer.candidate_bias)
         if isinstance(self.stack, ResidualStack):
@@ -262,6 +261,31 @@ class CompiledStack(OutputStack):
         array = np.ascontiguousarray(array, np.float32)
         self._kept.append(array)
         return array.ctypes.data
+
+
+class CompiledLinear(Linear):
+    """A Linear layer whose products with rows [B, I] are one compiled call; each row's are those of the row alone."""
+
+    def __init__(self, layer: Linear) -> None:
+        super().__init__(layer.weight.T, layer.bias)
+        size, outputs = self.weight.shape
+        self._packed = blocks(self.weight)
+        self._first = (
+            np.zeros(outputs, np.float32) if self.bias is None else np.ascontiguousarray(self.bias, np.float32)
+        )
+        self.words = np.zeros(layout.LAYERS, np.int64)  # a model without layers
+        self.words[[layout.SIZE, layout.ARRAY, layout.NUM_OUTPUTS]] = size, layout.array_offset(), outputs
+        self.words[[layout.READ_WEIGHTS, layout.READ_BIAS]] = self._packed.ctypes.data, self._first.ctypes.data
+        self._model = self.words.ctypes.data
+
+    def __call__(self, inputs: Floats) -> Floats:
+        """As Linear."""
+        if inputs.ndim != 2 or inputs.shape[1] != len(self.weight):
+            return super().__call__(inputs)
+        inputs = np.ascontiguousarray(inputs, np.float32)
+        outputs = np.empty((len(inputs), self.weight.shape[1]), np.float32)
+        COMPILED.step(step_words(self._model, 0, 0, id(inputs), 0, 0, 0, 0, 0, id(outputs), len(inputs)))
+        return outputs
 
 
 def _codes(rules: Sequence[Rule], excluded: Sequence[int], size: int) -> NDArray[np.float64] | None:

@@ -42,7 +42,7 @@ class RecurrentStack:
         self._known: dict[int, Floats] | None = {} if fits else None  # products [G] by token, for calls without a table
         # The input weights for the token's vector, and for the extra inputs.
         size = len(first.input_weight) if vectors is None else vectors.shape[1]
-        self._token_weight, self._extra_weight = np.split(first.input_weight, [size])
+        self._token_weight, self.extra_weight = np.split(first.input_weight, [size])
         if self._table_rows == 0:
             self.table_for(0)
 
@@ -69,7 +69,7 @@ class RecurrentStack:
         elif self._known is not None:
             products = self._known_products(inputs)
         if products is not None and extra is not None:
-            products = products + matmul(extra, self._extra_weight)
+            products = products + matmul(extra, self.extra_weight)
         elif products is None and self._vectors is not None:
             inputs = self._vectors[inputs]
             if extra is not None:
@@ -163,8 +163,14 @@ class RecurrentStack:
             products = (inputs if self._vectors is None else self._vectors[inputs]) @ self._token_weight
             products += self.layers[0].bias
         if extra is not None:
-            products += extra.dot(self._extra_weight)
+            products += extra.dot(self.extra_weight)
         return products
+
+    def separate_products(self, inputs: NDArray[Any]) -> Floats:
+        """The first layer's input products [B, G] of ids [B] or values [B, F], none of which depends on the others."""
+        if self._known is not None:
+            return self._known_products(inputs)
+        return np.stack([self.input_products(each, None, None) for each in inputs])
 
     def _known_products(self, ids: NDArray[Any]) -> Floats:
         """The first layer's input products of ids [B] or of one id.

@@ -1,0 +1,27 @@
+"""The encoder-decoders with compiled steps over the target. Cannot be imported without compiled kernels.
+
+Recurrent layers and read-out are compiled; the encoder and the attention are those of `decoders`.
+"""
+
+from __future__ import annotations
+
+from seqshell.layers import CompiledLinear, CompiledStack, Linear
+from seqshell_seq2seq import decoders
+
+
+class _Compiled:
+    """What both decoders compile."""
+
+    stack_class = CompiledStack
+
+    def stepped(self, layer: Linear) -> Linear:
+        """The same layer, compiled."""
+        return CompiledLinear(layer)
+
+
+class Seq2SeqDecoder(_Compiled, decoders.Seq2SeqDecoder):
+    """Decoder of seq2seq. State: LSTMState or [B, L, H]; with feed_context a ContextState."""
+
+
+class AttentionSeq2SeqDecoder(_Compiled, decoders.AttentionSeq2SeqDecoder):
+    """Decoder of attention_seq2seq. State: AttentionState; with input feeding a FeedingState."""
