@@ -5,14 +5,16 @@ Recurrent layers and read-out are compiled; the encoder and the attention are th
 
 from __future__ import annotations
 
-from seqshell.layers import CompiledLinear, CompiledStack, Linear
+from typing import ClassVar
+
+from seqshell.layers import CompiledLinear, CompiledStack, Linear, OutputStack
 from seqshell_seq2seq import decoders
 
 
 class _Compiled:
     """What both decoders compile."""
 
-    stack_class = CompiledStack
+    stack_class: ClassVar[type[OutputStack]] = CompiledStack
 
     def stepped(self, layer: Linear) -> Linear:
         """The same layer, compiled."""
