@@ -76,9 +76,20 @@ def test_info_tells_the_backend_and_why_it_is_numpy(in_numpy, in_compiled_code, 
     assert told(in_numpy) == ("numpy", "numpy: NUMBA_DISABLE_JIT is set")
 
 
+LANGUAGE = {"vocab_size": 9, "embed_size": 3}
+PAIRS = {"source_vocab_size": 9, "target_vocab_size": 9, "embed_size": 3, "encoder_size": 5}
+
+
 @pytest.mark.usefixtures("compiled")
-def test_a_compiled_decoder_meets_the_contract(registry):
-    sizes = {"vocab_size": 9, "embed_size": 3, "hidden_size": 18, "num_layers": 2}
-    checks = check_architecture(registry.architectures["lstm"], sizes)
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("lstm", LANGUAGE),
+        ("seq2seq", PAIRS | {"cell": "gru", "feed_context": True, "tied": True}),
+        ("attention_seq2seq", PAIRS | {"input_feeding": True, "placement": "before"}),
+    ],
+)
+def test_a_compiled_decoder_meets_the_contract(registry, name, settings):
+    checks = check_architecture(registry.architectures[name], {**settings, "hidden_size": 18, "num_layers": 2})
     assert failed(checks) == []
-    assert any("compiled_decoders:LSTMDecoder" in check.rule for check in checks)
+    assert any("compiled_decoders:" in check.rule for check in checks)
