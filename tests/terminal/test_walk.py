@@ -36,7 +36,7 @@ WALKS = {
             "/regen": r".*▌? +stopped at 5 tokens · Enter continues, /regen tries again, /undo goes back",
             "/continue": r".+",
             "/top": r"token +model +with sampler( \S+ +\S+%.*){9}",
-            "/score ab": r"ab token +prob +nats +rank +most likely 1  a .* 2  b .* perplexity [\d.]+",
+            "/score ab": r"ab token +prob +surprisal +rank +most likely 1  a .* 2  b .* perplexity [\d.]+",
             "/state": r"position +21 branch +main.2 state +1 x 8 float32.* seed +1 retry +1",
             "/text": r"abcghb gabc.*",
             "/branch b": r".*\| position 21 · b · /checkout main.2 goes back",

@@ -218,7 +218,7 @@ def test_the_chart_has_a_bar_for_each_lag_and_the_half_life():
     assert event.as_json()["gradient_by_lag"][1]["norms"] == (5e-3, 5e-3, None)
     heat, _, grid = event.as_page().blocks
     assert (heat.rows, heat.values) == (("1: recurrent.hidden[0]", "2: cell[0]"), [[4.0, 2.0, 0.0], [4.0, 4.0, 4.0]])
-    assert grid.rows[0] == ("1: recurrent.hidden[0]", "rnn", 1, 1.0, 1e-2, 1e-4, "0.234")
+    assert grid.rows[0] == ("1: recurrent.hidden[0]", "rnn", 1, 1.0, 1e-2, 1e-4, "0.2341")
 
 
 def test_the_terminal_draws_as_many_panels_beside_each_other_as_fit():
