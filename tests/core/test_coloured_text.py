@@ -39,6 +39,9 @@ def test_its_json_has_the_scale_and_the_value_of_each_token_and_its_rows_the_tok
         "max": 0.5,
         "tokens": [{"text": "a", "value": None}, {"text": "b", "value": 0.5}],
     }
+    halves = ColouredText(("", "é"), (0.0, 1.0), 0.0, 1.0, pieces=(b"\xc3", b"\xa9"))
+    assert [token["bytes"] for token in halves.as_json()["tokens"]] == [[0xC3], [0xA9]]
+    assert halves.as_rows()[1:] == [("", 0.0), ("é", 1.0)]
     assert SURPRISAL.as_rows() == [("text", "value"), ("a", 1.0), ("b", None)]
     assert ColouredText((), (), 0.0, 0.0).as_rows() == [("text", "value")]
     assert UNIT.text == "ab\n\nc"

@@ -36,6 +36,8 @@ class UnitText:
     ) -> None:
         self.texts: list[str] = []
         self.values: list[float] = []
+        self.pieces: list[bytes] = []
+        self._piece_of = session.model.tokenizer.piece
         self._unit = unit
         self._title = " · ".join(filter(None, (f"{unit} of {session.model.name}", name)))
         self._parts = chunks(session, ids, record)
@@ -44,6 +46,7 @@ class UnitText:
         """Read one part of the text after the other."""
         for part in self._parts:
             self.texts += part.texts
+            self.pieces += map(self._piece_of, part.ids)
             self.values += map(float, real(self._at_unit(part.arrays[self._unit.leaf])))
             yield
 
@@ -62,7 +65,8 @@ class UnitText:
         """The text, coloured by the values so far."""
         finite = [value for value in self.values if math.isfinite(value)] or [0.0]
         ends = min(finite), max(finite)
-        return ColouredText(tuple(self.texts), tuple(self.values), *ends, self._title, str(self._unit))
+        texts, values, pieces = tuple(self.texts), tuple(self.values), tuple(self.pieces)
+        return ColouredText(texts, values, *ends, self._title, str(self._unit), pieces)
 
 
 def session_colours(session: Session, unit: Unit) -> TokenColours:

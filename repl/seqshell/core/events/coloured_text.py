@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.colours import share_of
-from seqshell.core.events.base import Event, Rows, rows_of
+from seqshell.core.events.base import Event, Rows
 from seqshell.core.text_output import short
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ class ColouredText(Event):
     """Tokens, which make up the text, each with its value; None: without a colour.
 
     minimum, maximum: the ends of the scale, which are finite. It is two-sided, with its middle at 0, if the minimum is
-    below 0; see `core.colours.share_of`. unit: what the values are, such as `cell[1,147]` or `nats`.
+    below 0; see `core.colours.share_of`. unit: what the values are, such as `cell[1,147]` or `nats`. pieces: the bytes
+    of each token, of which `tokens` may show only a part; empty if they are not known.
     """
 
     tokens: tuple[str, ...]
@@ -29,6 +30,7 @@ class ColouredText(Event):
     maximum: float
     title: str = ""
     unit: str = ""
+    pieces: tuple[bytes, ...] = ()
 
     @property
     def text(self) -> str:
@@ -50,14 +52,18 @@ class ColouredText(Event):
         return min(9, math.floor(10 * ((share + 1) / 2 if self.minimum < 0 else share)))
 
     def as_json(self) -> Mapping[str, Any]:
-        """Title, unit and scale, then the tokens. An infinite value is null."""
-        tokens = [{"text": text, "value": value} for text, value in zip(self.tokens, self.values, strict=True)]
+        """Title, unit and scale, then the tokens, with their bytes if these are known. An infinite value is null."""
+        tokens: list[dict[str, Any]] = [
+            {"text": text, "value": value} for text, value in zip(self.tokens, self.values, strict=True)
+        ]
+        for token, piece in zip(tokens, self.pieces, strict=False):
+            token["bytes"] = list(piece)
         ends = {"min": self.minimum, "max": self.maximum}
         return {"title": self.title, "unit": self.unit, **ends, "tokens": tokens}
 
     def as_rows(self) -> Rows:
         """One row for each token."""
-        return rows_of(self.as_json()["tokens"]) or [("text", "value")]
+        return [("text", "value"), *zip(self.tokens, self.values, strict=True)]
 
     def as_text(self) -> str:
         """The text, with a line of digits under each line, and the legend."""

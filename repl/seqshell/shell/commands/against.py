@@ -187,6 +187,7 @@ def _scored(shell: Shell, one: Side, other: Side, text: str, unit: str) -> Itera
     whole = [fixed(in_unit(total, unit)) for total in sums]
     title = f"{one.name} {whole[0]} {unit}, {other.name} {whole[1]} {unit}; positive: {one.name} is less surprised"
     size = max(map(abs, values), default=1.0) or 1.0
-    texts = tuple(piece.decode("utf-8", "replace") for piece, _, _ in parts)
-    yield ColouredText(texts, tuple(values), -size, size, title, unit)
+    pieces = tuple(piece for piece, _, _ in parts)
+    texts = tuple(piece.decode("utf-8", "replace") for piece in pieces)
+    yield ColouredText(texts, tuple(values), -size, size, title, unit, pieces)
     yield Data({**in_both("surprisal_a", sums[0]), **in_both("surprisal_b", sums[1])})
