@@ -27,13 +27,13 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "training": {"batch_size": 48, "sequence_length": 128},
     },
     "character LSTM": {
-        "data": ("text", 90, 60_000),
+        "data": ("text", 90, 20_000),
         "architecture": "lstm",
         "model": {"embed_size": 128, "hidden_size": 512, "num_layers": 2},
         "training": {"batch_size": 48, "sequence_length": 128},
     },
     "word GRU, 3,000 words": {
-        "data": ("text", 3000, 40_000),
+        "data": ("text", 3000, 20_000),
         "tokenizer": {"name": "whitespace"},
         "training": {"batch_size": 48, "sequence_length": 128},
     },

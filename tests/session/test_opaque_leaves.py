@@ -216,9 +216,17 @@ def on_device(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(TorchDecoder, "__init__", made)
 
 
-@pytest.mark.parametrize("name", ["lstm", "seq2seq", "attention_seq2seq", "classifier"])
-def test_modules_on_a_device_pass_the_check(on_device: None, registry: Registry, name: str) -> None:
-    assert not failed(check_architecture(replace(registry.architectures[name], decoder=None)))
+TRANSLATOR = {"embed_size": 3, "encoder_size": 5, "hidden_size": 6}  # as an example, without its choices
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [("lstm", None), ("seq2seq", TRANSLATOR), ("attention_seq2seq", TRANSLATOR), ("classifier", None)],
+)
+def test_modules_on_a_device_pass_the_check(
+    on_device: None, registry: Registry, name: str, config: dict[str, int] | None
+) -> None:
+    assert not failed(check_architecture(replace(registry.architectures[name], decoder=None), config))
 
 
 def test_a_module_on_a_device_answers_as_on_the_cpu(registry: Registry) -> None:
