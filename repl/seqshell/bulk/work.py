@@ -46,7 +46,7 @@ class Work:
 
     @property
     def ready(self) -> dict[str, Any]:
-        """What the user is told, and what must be equal wherever the job is done: the model and its backend."""
+        """Notices for the user, and what must be equal in all processes: the model's fingerprint and its backend."""
         model = self._shell.session.model
         return {"notices": self._notices, "model": model.fingerprint, "backend": model.backend}
 

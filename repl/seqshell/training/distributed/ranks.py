@@ -91,9 +91,9 @@ class Ranks(Group):
 
     def agree(self, stop: int, is_due: bool = False) -> tuple[int, bool]:
         stop = max(int(stop), self.watch.orphaned)
-        wishes = torch.tensor([stop, is_due and self.is_writer], dtype=torch.int64)
-        self._reduce(wishes, dist.ReduceOp.MAX)
-        number, due = wishes.tolist()
+        requests = torch.tensor([stop, is_due and self.is_writer], dtype=torch.int64)
+        self._reduce(requests, dist.ReduceOp.MAX)
+        number, due = requests.tolist()
         self.stop = max(self.stop, number)
         return self.stop, bool(due)
 
