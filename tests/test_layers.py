@@ -50,6 +50,7 @@ TORCH = (
     "seqshell.models.torch_decoder",
     "seqshell.models.decoder_comparison",
     "seqshell.testing.module_rules",
+    "seqshell.testing.precision_rules",
     "seqshell.testing.training_rules",
 )
 

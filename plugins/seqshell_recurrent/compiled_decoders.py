@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 from numpy.typing import NDArray
 
@@ -13,9 +14,17 @@ from seqshell_recurrent import cell_decoders, decoders
 
 
 class _DrawsBlocks:
-    """A decoder that draws tokens itself; see seqshell.Decoder."""
+    """A decoder that draws tokens itself, and has weights in other precisions; see seqshell.Decoder."""
 
+    backend: str
     stack: OutputStack
+
+    def in_precision(self, precision: str) -> Self:
+        """As Decoder.in_precision."""
+        assert isinstance(self.stack, CompiledStack)
+        other = copy.copy(self)
+        other.stack = self.stack.in_precision(precision)
+        return other
 
     def draw_block(
         self,

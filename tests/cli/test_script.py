@@ -301,13 +301,18 @@ def test_the_named_fields_of_commands_are_the_whole_result():
     both_units = ["surprisal_nats", "surprisal_bits", "entropy_nats", "entropy_bits"]
     assert list(score["tokens"][0]) == ["text", "logprob", "rank", "id", "bytes", *both_units]
     assert branches["branches"] == [{"name": "main", "pos": 3, "current": True}]
-    assert {"model", "task", "architecture", "owner", "parameters", "vocabulary", "fingerprint", "backend"} == set(
-        info
-    ) - {
-        "type",
-        "line",
-        "op",
+    described = {
+        "model",
+        "task",
+        "architecture",
+        "owner",
+        "parameters",
+        "vocabulary",
+        "fingerprint",
+        "backend",
+        "weights",
     }
+    assert described == set(info) - {"type", "line", "op"}
     assert list(models) == ["type", "line", "op", "models"]
 
 

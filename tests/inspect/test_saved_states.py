@@ -217,5 +217,6 @@ def test_the_header_is_json_that_names_the_model(odd, path):
         "path": None,
         "fingerprint": "odd",
         "backend": "numpy",
+        "weights": "float32",
     }
     assert (header["kind"], header["position"], header["text"]) == ("state", 4, "abcd")

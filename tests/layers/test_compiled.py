@@ -44,11 +44,11 @@ def stacks(cell, size, *, depth=2, norm=False, residual=False, one_hot=False, **
     return OutputStack(stack, readout), CompiledStack(stack, readout)
 
 
-def same(found, expected):
+def same(found, expected, close=3e-6):
     """Outputs and states are the same but for rounding."""
     for value, right in zip((found[0], *leaves(found[1])), (expected[0], *leaves(expected[1])), strict=True):
         assert value.dtype == np.float32
-        np.testing.assert_allclose(value, right, rtol=0, atol=3e-6)
+        np.testing.assert_allclose(value, right, rtol=0, atol=close)
 
 
 @pytest.mark.usefixtures("compiled")
@@ -65,6 +65,45 @@ def test_steps_and_feeds_equal_those_of_numpy_for_every_layer_and_size(cell, siz
     assert compiled.last_outputs(state).tobytes() == logits.tobytes()
     same(compiled.feed(IDS, compiled.initial_state()), (right, expected))
     same(compiled.read(IDS, compiled.initial_state()), plain.read(IDS, plain.initial_state()))
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize(  # inputs of int8 may be integers of 15 bits
+    ("precision", "step", "close"), [("bf16", 2**-8, 3e-6), ("int8", 1 / 254, 3e-4)]
+)
+@pytest.mark.parametrize("size", [1, 17, 65])
+@pytest.mark.parametrize("cell", CELLS)
+def test_kernels_read_weights_that_are_rounded_to_the_nearest_and_numpy_has_the_same(
+    cell, size, precision, step, close
+):
+    _, exact = stacks(cell, size, depth=3, norm=size == 17)
+    compiled = exact.in_precision(precision)
+    for layer, right in zip(compiled.layers[1:], exact.layers[1:], strict=True):
+        for found, weight in ((layer.input_weight, right.input_weight), (layer.hidden_weight, right.hidden_weight)):
+            scale = np.abs(weight) if precision == "bf16" else np.abs(weight).max(axis=0)
+            error = np.abs(found.astype(np.float64) - weight)
+            assert (error <= step * scale * 1.0001).all()
+            assert size == 1 or error.max() > 0
+    rounded = OutputStack(compiled.stack, compiled.readout)
+    state = expected = compiled.initial_state()
+    for column in IDS.T:
+        (logits, state), (right, expected) = compiled.step(column, state), rounded.step(column, expected)
+        same((logits, state), (right, expected), close)
+    same(compiled.feed(IDS, compiled.initial_state()), (right, expected), close)
+    several = np.repeat(IDS[:, :3], 3, axis=0)
+    for row in compiled.step(several[:, 0], compiled.initial_state(3))[0]:
+        assert row.tobytes() == compiled.step(IDS[:, 0], compiled.initial_state())[0].tobytes()
+    same((compiled.last_outputs(state), state), (logits, state), close)
+
+
+@pytest.mark.usefixtures("compiled")
+def test_precisions_without_a_kernel_are_refused():
+    _, compiled = stacks(GRULayer, 4)
+    assert compiled.in_precision("int8").in_precision("float32").step(IDS[:, 0], compiled.initial_state())[
+        0
+    ].tobytes() == (compiled.step(IDS[:, 0], compiled.initial_state())[0].tobytes())
+    with pytest.raises(ValueError, match="no kernel reads these layers in int4"):
+        compiled.in_precision("int4")
 
 
 @pytest.mark.usefixtures("compiled")

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from seqshell import Session
-from seqshell.core.events import Data, Tables
+from seqshell.core.errors import CheckpointError, UsageError
+from seqshell.core.events import Data, Notice, Tables
 from seqshell.models.opening import open_model
+from seqshell.shell.shell import Shell
 from seqshell.testing import run
 from seqshell.testing.contract import check_architecture, failed
 
@@ -93,3 +95,53 @@ def test_a_compiled_decoder_meets_the_contract(registry, name, settings):
     checks = check_architecture(registry.architectures[name], {**settings, "hidden_size": 18, "num_layers": 2})
     assert failed(checks) == []
     assert any("compiled_decoders:" in check.rule for check in checks)
+    assert any("with weights in bf16 or int8" in check.rule for check in checks) == (name == "lstm")
+
+
+def lines_of(shell, line):
+    """The notices of a line, and /info in JSON."""
+    notices = [event.text for event in shell.handle(line) if isinstance(event, Notice)]
+    (data,) = (event.as_json() for event in shell.handle("/info") if isinstance(event, Data))
+    return notices, data
+
+
+@pytest.mark.usefixtures("compiled")
+def test_weights_are_chosen_measured_shown_and_remembered(registry, tmp_path):
+    shell = Shell(registry)
+    (notice,), data = lines_of(shell, "/load shakespeare weights=int8")
+    assert (shell.workspace.current, data["weights"]) == ("shakespeare-int8", "int8")
+    error = data["logit_error"]
+    assert 0 < error["mean"] < 0.05
+    assert error["mean"] < error["largest"] < 0.5
+    assert notice.startswith(f"weights in int8: the logits differ by {error['mean']:.2g} on average and ")
+    assert notice.endswith(f"{error['changed'] / 2.56:.1f} % of 256 tokens another one is the most likely")
+    shell.session.feed("ROMEO:\nBut soft")
+    shell.session.save(tmp_path / "played.safetensors")
+    kept, number = shell.session.here.outputs, len(shell.workspace.sessions)
+    assert lines_of(shell, "/load shakespeare weights=int8")[1]["weights"] == "int8"
+    assert len(shell.workspace.sessions) == number
+    with pytest.raises(UsageError, match="weights cannot be 'int4'; they are float32, bf16, int8"):
+        list(shell.handle("/load shakespeare weights=int4"))
+
+    again = Shell(registry)
+    again.workspace.restore(tmp_path / "played.safetensors")
+    assert again.session.model.weights == "int8"
+    assert again.session.here.outputs.tobytes() == kept.tobytes()
+    other = Shell(registry)
+    other.workspace.restore(tmp_path / "played.safetensors", "bf16")
+    assert other.settings.take_problems() == (
+        "played.safetensors was saved with weights in int8, and these are in bf16: "
+        "the logits differ more than in the last bits",
+    )
+
+
+def test_without_compiled_steps_weights_are_refused_with_the_reason(registry, in_numpy):
+    with pytest.raises(CheckpointError) as caught:
+        open_model("shakespeare", registry, "int8")
+    assert caught.value.message == (
+        "shakespeare.safetensors: its weights cannot be in int8, which only compiled steps read: "
+        "NUMBA_DISABLE_JIT is set"
+    )
+    assert caught.value.hint == "without weights=int8 it opens in float32"
+    with pytest.raises(CheckpointError, match="the architecture classifier has none"):
+        open_model("names", registry, "bf16")

@@ -37,11 +37,18 @@ def test_each_argument_of_a_command_that_can_be_listed_is_completed(shell):
     for name in shell.registry.commands:
         command = shell.registry.commands[name]
         usage = re.sub(r"\[-[^]]*\]|--\w+", "", command.usage)
-        if literal := set(re.findall(r"(?<!\.)\b[a-z]+\b", usage)):
+        if literal := set(re.findall(r"(?<!\.)\b[a-z]+\b(?!=)", usage)):
             before = "/set max_tokens " if name == "set" else f"/{name} "
             assert literal <= {text.removeprefix(before) for text in texts(shell, before)}, f"/{name} {usage}"
         if LISTED.intersection(re.findall(r"\b[A-Z]+\b", usage)) - INVENTED.get(f"/{name}", set()):
             assert command.complete or "FILE" in usage, f"/{name} {usage}"
+
+
+def test_the_precision_of_weights_is_completed_after_a_model(shell):
+    assert texts(shell, "/load shakespeare weights=") == [
+        f"/load shakespeare weights={precision}" for precision in ("float32", "bf16", "int8")
+    ]
+    assert texts(shell, "/load weights=") == []
 
 
 def test_the_values_of_a_setting_are_all_of_them_or_the_default_and_the_neutral_one():

@@ -130,6 +130,7 @@ def test_info_reads_the_parts_from_the_file(tmp_path):
             "vocabulary": 10,
             "fingerprint": shell.session.model.fingerprint,
             "backend": "numpy",
+            "weights": "float32",
         }
     )
     lines = [" ".join(line.split()) for line in text.as_text().split("\n")]

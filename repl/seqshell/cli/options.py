@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from seqshell.core.errors import UsageError
+from seqshell.core.model import PRECISIONS
 
 if TYPE_CHECKING:
     from seqshell.shell.startup import Options
@@ -169,6 +170,12 @@ def shell_parser() -> ArgumentParser:
     )
     parser.add_argument("scripts", nargs="*", metavar="SCRIPT", help="file of lines to run; - is stdin")
     parser.add_argument("-m", dest="model", metavar="NAME|PATH", help="model to open; default: shakespeare")
+    parser.add_argument(
+        "--weights",
+        choices=PRECISIONS,
+        metavar="PRECISION",
+        help="of the model's weights: float32, or bf16 or int8, which are faster and less exact",
+    )
     parser.add_argument("-c", action=_HelpOnly, metavar="LINE", help="run this line; may be repeated")
     parser.add_argument(
         "--prompt",
@@ -237,6 +244,7 @@ def build_options(arguments: Namespace, lines: Sequence[str], *, interactive: bo
 
     return Options(
         model=arguments.model,
+        weights=arguments.weights,
         lines=tuple(lines),
         scripts=tuple(arguments.scripts),
         interactive=interactive,

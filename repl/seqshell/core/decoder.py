@@ -21,6 +21,9 @@ class Decoder(Protocol):
     Optional: backend, a word that says what computes the outputs; "numpy" without one. A saved session remembers it,
     because another backend may give other last bits.
 
+    Optional method: in_precision(precision) -> the decoder with its weights in "bf16" or "int8", in steps as in every
+    other method. Without one, there are only weights in float32. Users choose, and see how far the outputs are off.
+
     Optional method: state_outputs(state) -> the outputs [B, V] of the step that returned the state, or None if they
     depend on more than the state, such as the last input. It lets the next token follow an edit of the state.
 

@@ -191,6 +191,29 @@ class Series:
     fill: str = "short"
 
 
+PRECISIONS = ("float32", "bf16", "int8")  # of the weights of a decoder
+
+
+@dataclass(frozen=True)
+class LogitError:
+    """How far the logits are from those with weights in float32, on a text of so many tokens that the model writes.
+
+    largest, mean: absolute differences. changed: after how many tokens the most likely one is another.
+    """
+
+    largest: float
+    mean: float
+    changed: int
+    tokens: int
+
+    def __str__(self) -> str:
+        share = f"{self.changed / self.tokens:.1%}".replace("%", " %")
+        return (
+            f"the logits differ by {self.mean:.2g} on average and {self.largest:.2g} at most from those in float32; "
+            f"after {share} of {self.tokens} tokens another one is the most likely"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """An opened checkpoint: a decoder, its tokenizer and the file's metadata. All sessions on a model share it.
@@ -200,6 +223,7 @@ class Model:
     then has its own tokenizer. causal, grows: those of the architecture.
     header: the metadata of the checkpoint (architecture, owner, config, defaults, examples, provenance).
     fingerprint: a hex digest of weights, config and tokenizer, by which a saved session refers to its model.
+    weights: the precision of the decoder's, one of PRECISIONS. logit_error: what it costs; None for float32.
     """
 
     name: str
@@ -216,6 +240,8 @@ class Model:
     labels: tuple[str, ...] = ()
     series: Series | None = None
     grows: Literal["", "axis"] = ""
+    weights: str = "float32"
+    logit_error: LogitError | None = None
 
     @property
     def backend(self) -> str:

@@ -73,21 +73,24 @@ def object_code() -> bytes:
     for name in [name for name in os.environ if name.startswith("NUMBA_")]:
         del os.environ[name]  # settings such as NUMBA_DISABLE_JIT
     from llvmlite import binding
-    from numba import types
+    from numba import config, types
 
     from seqshell.kernels import draws, steps
 
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     module = binding.parse_assembly("")
-    for name in Kernels._fields:
-        kernel = getattr(draws if name == "block" else steps, name)
-        kernel.compile((types.int64,))
-        (result,) = kernel.overloads.values()
-        entry = ENTRY.format(prefix=PREFIX, name=name, inner=result.fndesc.llvm_func_name)
-        module.link_in(binding.parse_assembly(result.library.get_llvm_str() + entry))
+    level, config.OPT = config.OPT, type(config.OPT)(0)  # numba would optimise each function in each that calls it
+    try:
+        for name in Kernels._fields:
+            kernel = getattr(draws if name == "block" else steps, name)
+            kernel.compile((types.int64,))
+            (result,) = kernel.overloads.values()
+            entry = ENTRY.format(prefix=PREFIX, name=name, inner=result.fndesc.llvm_func_name)
+            module.link_in(binding.parse_assembly(result.library.get_llvm_str() + entry))
+    finally:
+        config.OPT = level
     module.verify()
-    _check_symbols(module)
     machine = binding.Target.from_default_triple().create_target_machine(
         cpu=binding.get_host_cpu_name(),
         features=binding.get_host_cpu_features().flatten(),
@@ -95,8 +98,23 @@ def object_code() -> bytes:
         codemodel="jitdefault",
         jit=True,
     )
+    _optimise(module, machine)
+    _check_symbols(module)
     code: bytes = machine.emit_object(module)
     return code
+
+
+def _optimise(module: Any, machine: Any) -> None:
+    """Optimise all kernels at once, for a target machine."""
+    from llvmlite import binding
+
+    for function in module.functions:
+        if not function.is_declaration and not function.name.startswith(PREFIX):
+            function.linkage = binding.Linkage.internal  # so that what is inlined everywhere is left out
+    options = binding.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = options.slp_vectorization = True
+    builder = binding.create_pass_builder(machine, options)
+    builder.getModulePassManager().run(module, builder)
 
 
 def _check_symbols(module: Any) -> None:

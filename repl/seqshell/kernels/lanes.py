@@ -79,7 +79,7 @@ def splat(context: Any, number: Any) -> Any:
     """A vector of one number."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return _splat(builder, args[0], FLOATS)
+        return splatted(builder, args[0], FLOATS)
 
     return vector(types.float32), lower
 
@@ -96,7 +96,7 @@ def load(context: Any, address: Any, number: Any) -> Any:
                 full = builder.load(pointer, align=4)
                 first = builder.block
             with otherwise:
-                read = _declare(builder, "llvm.masked.load.v16f32.p0", FLOATS, [pointer.type, INT32, MASK, FLOATS])
+                read = declared(builder, "llvm.masked.load.v16f32.p0", FLOATS, [pointer.type, INT32, MASK, FLOATS])
                 zeros = ir.Constant(FLOATS, [0.0] * LANES)
                 partial = builder.call(read, [pointer, ir.Constant(INT32, 4), _mask(builder, args[1]), zeros])
                 second = builder.block
@@ -119,7 +119,7 @@ def store(context: Any, address: Any, value: Any, number: Any) -> Any:
             with then:
                 builder.store(args[1], pointer, align=4)
             with otherwise:
-                write = _declare(
+                write = declared(
                     builder, "llvm.masked.store.v16f32.p0", ir.VoidType(), [FLOATS, pointer.type, INT32, MASK]
                 )
                 builder.call(write, [args[1], pointer, ir.Constant(INT32, 4), _mask(builder, args[2])])
@@ -158,7 +158,7 @@ def root(context: Any, value: Any) -> Any:
     """The square root of each lane."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.call(_declare(builder, "llvm.sqrt.v16f32", FLOATS, [FLOATS]), args)
+        return builder.call(declared(builder, "llvm.sqrt.v16f32", FLOATS, [FLOATS]), args)
 
     return vector(vector), lower
 
@@ -168,7 +168,7 @@ def clamp(context: Any, value: Any, low: Any, high: Any) -> Any:
     """Each lane between `low` and `high`; what is not a number stays so."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        value, low, high = args[0], _splat(builder, args[1], FLOATS), _splat(builder, args[2], FLOATS)
+        value, low, high = args[0], splatted(builder, args[1], FLOATS), splatted(builder, args[2], FLOATS)
         value = builder.select(builder.fcmp_ordered("<", value, low), low, value)
         return builder.select(builder.fcmp_ordered(">", value, high), high, value)
 
@@ -242,7 +242,7 @@ def _tile_product(function: Any, rows: int, width: int, sums: Any, weights: Any,
         builder.load(builder.gep(weights, [builder.add(offset, ir.Constant(INT, lane))]), align=CACHE_LINE)
         for lane in range(width)
     ]
-    ones = [_splat(builder, builder.load(builder.gep(each, [index]), align=4), FLOATS) for each in given]
+    ones = [splatted(builder, builder.load(builder.gep(each, [index]), align=4), FLOATS) for each in given]
     after = [
         builder.fadd(builder.fmul(ones[place // width], block[place % width], flags=FUSED), value, flags=FUSED)
         for place, value in enumerate(values)
@@ -259,7 +259,7 @@ def _tile_product(function: Any, rows: int, width: int, sums: Any, weights: Any,
     return start
 
 
-def _splat(builder: Any, number: Any, kind: Any) -> Any:
+def splatted(builder: Any, number: Any, kind: Any) -> Any:
     undefined = ir.Constant(kind, ir.Undefined)
     first = builder.insert_element(undefined, number, ir.Constant(INT32, 0))
     return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(INT32, LANES), [0] * LANES))
@@ -267,8 +267,8 @@ def _splat(builder: Any, number: Any, kind: Any) -> Any:
 
 def _mask(builder: Any, number: Any) -> Any:
     """True in the first `number` lanes."""
-    return builder.icmp_signed("<", LANE_NUMBERS, _splat(builder, number, INTS))
+    return builder.icmp_signed("<", LANE_NUMBERS, splatted(builder, number, INTS))
 
 
-def _declare(builder: Any, name: str, result: Any, arguments: Sequence[Any]) -> Any:
+def declared(builder: Any, name: str, result: Any, arguments: Sequence[Any]) -> Any:
     return builder.module.declare_intrinsic(name, (), ir.FunctionType(result, arguments))

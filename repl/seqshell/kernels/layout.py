@@ -14,11 +14,15 @@ WORD = 8  # bytes
 # Kinds of layers.
 TANH, RELU, SIGMOID, LINEAR, LSTM, GRU = range(6)
 
+# Precisions of weights.
+PRECISIONS = FLOAT32, BF16, INT8 = range(3)
+
 # A model: these words, and then a record for each layer.
 DEPTH = 0  # layers
 SIZE = 1  # H
 ARRAY = 2  # bytes from a numpy array's id to the address of its data
 READ_WEIGHTS, READ_BIAS, NUM_OUTPUTS = 3, 4, 5  # addresses of the read-out; V
+PRECISION = 6  # of all weights
 LAYERS = 8  # where the records begin
 
 # A layer's record.

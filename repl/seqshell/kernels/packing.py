@@ -17,19 +17,19 @@ Floats = NDArray[np.float32]
 
 def packed(matrix: NDArray[Any]) -> Floats:
     """A float32 copy in C order that starts on a cache line."""
-    copy = _aligned(matrix.shape)
+    copy = aligned(matrix.shape)
     copy[...] = matrix
     return copy
 
 
-def blocks(*weights: Floats, gates: int = 1) -> Floats:
+def blocks(*weights: NDArray[Any], gates: int = 1, kind: type[np.generic] = np.float32) -> NDArray[Any]:
     """weights: [I, gates * H] each, one below the other. Returns [H / 16, sum of I, gates, 16], for one gate
-    [H / 64, sum of I, 1, 64]; the rest is zeros.
+    [H / 64, sum of I, 1, 64]; the rest is zeros. kind: of the numbers.
     """
     rows, size = sum(map(len, weights)), weights[0].shape[1] // gates
     width = UNITS if gates > 1 else COLUMNS
     number, rest = divmod(size, width)
-    made = _aligned((number + (rest > 0), rows, gates, width))
+    made = aligned((number + (rest > 0), rows, gates, width), kind)
     if rest:
         made[-1] = 0
     start = 0
@@ -43,9 +43,9 @@ def blocks(*weights: Floats, gates: int = 1) -> Floats:
     return made
 
 
-def _aligned(shape: tuple[int, ...]) -> Floats:
-    """Room for float32 that starts on a cache line."""
-    size = 4 * math.prod(shape)
+def aligned(shape: tuple[int, ...], kind: type[np.generic] = np.float32) -> NDArray[Any]:
+    """Room for numbers that starts on a cache line."""
+    size = np.dtype(kind).itemsize * math.prod(shape)
     buffer = np.empty(size + CACHE_LINE, np.uint8)
     start = -buffer.ctypes.data % CACHE_LINE
-    return buffer[start : start + size].view(np.float32).reshape(shape)
+    return buffer[start : start + size].view(kind).reshape(shape)

@@ -25,15 +25,18 @@ from seqshell.kernels.layout import (
     AFTER,
     ARRAY,
     BEFORE,
+    BF16,
     BIAS,
     CANDIDATE_BIAS,
     CELL_AFTER,
     CELL_BEFORE,
     DEPTH,
     FIRST,
+    FLOAT32,
     GAIN,
     GRU,
     INPUTS,
+    INT8,
     KIND,
     LAYER,
     LAYERS,
@@ -46,6 +49,7 @@ from seqshell.kernels.layout import (
     NUM_OUTPUTS,
     OFFSET,
     OUTPUTS,
+    PRECISION,
     PRODUCTS,
     READ_BIAS,
     READ_WEIGHTS,
@@ -61,6 +65,7 @@ from seqshell.kernels.layout import (
     WEIGHTS,
     WORD,
 )
+from seqshell.kernels.narrow import add_narrow_product, prepare, room_for
 
 single = np.float32
 
@@ -101,19 +106,55 @@ def logistic(x):
 
 
 @kernel
+def block_bytes(weights, number, width):
+    """The bytes of a block of weights [number, width, 16]. weights: their precision and address."""
+    words = number
+    if weights[0] == BF16:
+        words = (number + 1) // 2
+    elif weights[0] == INT8 and number > 0:
+        words = (number + 3) // 4 + 2
+    return words * width * 64
+
+
+@kernel
+def readable(weights, place, inputs, number):
+    """The address of inputs as the products with such weights read them. place: room for them."""
+    if weights[0] != FLOAT32 and number > 0:
+        prepare(weights[0], place, inputs, number)
+        inputs = place
+    return inputs
+
+
+@kernel
+def add(width, precision, rows, sums, inputs, row, number, weights):
+    """As add_products, with weights in a precision."""
+    if precision == FLOAT32:
+        add_products(width, rows, sums, inputs, row, number, weights)
+    elif number > 0:
+        add_narrow_product(width, precision, sums, inputs, number, weights)
+
+
+@kernel
 def next_rows(left):
     """How many of the rows that are left are multiplied at once; those of a block of weights differ by one at most."""
     return left // ((left + TILE - 1) // TILE)
 
 
 @kernel
-def lstm(rows, first, first_row, inputs, input_row, num_inputs, packed_inputs, weights, size, state, new, row):
+def lstm(weights, rows, first, first_row, given, size, state, new, row):
     """One step of an LSTM layer. first: the biases or input products [4, H], gates i, f, o, g.
 
-    state, new: the addresses of hidden state and cell. first_row, input_row, row: bytes between the rows.
+    weights: their precision and address. given: the address of the inputs, bytes between their rows, their number, and
+    the number that there are weights for. state, new: the addresses of hidden state and cell. first_row, row: bytes
+    between the rows. There is one row, unless the weights are in FLOAT32.
     """
-    sums = room()
-    gate = 4 * size
+    sums, gate, split = room(), 4 * size, block_bytes(weights, given[3], 4)
+    precision, block = weights
+    step = split + block_bytes(weights, size, 4)
+    inputs, hidden = (
+        readable(weights, room_for(given[2]), given[0], given[2]),
+        readable(weights, room_for(size), state[0], size),
+    )
     for unit in range(0, size, 16):
         left, here = size - unit, 4 * unit
         done = 0
@@ -125,8 +166,8 @@ def lstm(rows, first, first_row, inputs, input_row, num_inputs, packed_inputs, w
                 store(place + 64, load(start + gate, left), 16)
                 store(place + 128, load(start + 2 * gate, left), 16)
                 store(place + 192, load(start + 3 * gate, left), 16)
-            add_products(4, number, sums, inputs + done * input_row, input_row, num_inputs, weights)
-            add_products(4, number, sums, state[0] + done * row, row, size, weights + packed_inputs * 256)
+            add(4, precision, number, sums, inputs + done * given[1], given[1], given[2], block)
+            add(4, precision, number, sums, hidden + done * row, row, size, block + split)
             for each in range(number):
                 at, place = (done + each) * row + here, sums + 256 * each
                 added = logistic(load(place, 16)) * tanh(load(place + 192, 16))
@@ -134,14 +175,19 @@ def lstm(rows, first, first_row, inputs, input_row, num_inputs, packed_inputs, w
                 store(new[1] + at, cell, left)
                 store(new[0] + at, logistic(load(place + 128, 16)) * tanh(cell), left)
             done += number
-        weights += (packed_inputs + size) * 256
+        block += step
 
 
 @kernel
-def gru(rows, first, first_row, inputs, input_row, num_inputs, packed_inputs, weights, size, before, after, row, bias):
+def gru(weights, rows, first, first_row, given, size, before, after, row, bias):
     """One step of a GRU layer. first: the biases or input products [3, H], gates r, z, n; bias: of the candidate."""
-    sums = room()
-    gate = 4 * size
+    sums, gate, split = room(), 4 * size, block_bytes(weights, given[3], 3)
+    precision, block = weights
+    step = split + block_bytes(weights, size, 3)
+    inputs, hidden = (
+        readable(weights, room_for(given[2]), given[0], given[2]),
+        readable(weights, room_for(size), before, size),
+    )
     for unit in range(0, size, 16):
         left, here = size - unit, 4 * unit
         done = 0
@@ -152,19 +198,19 @@ def gru(rows, first, first_row, inputs, input_row, num_inputs, packed_inputs, we
                 store(place, load(start, left), 16)
                 store(place + 64, load(start + gate, left), 16)
                 store(place + 128, load(start + 2 * gate, left), 16)
-            add_products(3, number, sums, inputs + done * input_row, input_row, num_inputs, weights)
+            add(3, precision, number, sums, inputs + done * given[1], given[1], given[2], block)
             for each in range(number):
                 place = sums + 256 * each
                 store(place + 192, load(place + 128, 16), 16)  # what the inputs give to the candidate
                 store(place + 128, load(bias + here, left), 16)
-            add_products(3, number, sums, before + done * row, row, size, weights + packed_inputs * 192)
+            add(3, precision, number, sums, hidden + done * row, row, size, block + split)
             for each in range(number):
                 at, place = (done + each) * row + here, sums + 256 * each
                 candidate = tanh(load(place + 192, 16) + logistic(load(place, 16)) * load(place + 128, 16))
                 old = load(before + at, left)
                 store(after + at, candidate + logistic(load(place + 64, 16)) * (old - candidate), left)
             done += number
-        weights += (packed_inputs + size) * 192
+        block += step
 
 
 @kernel
@@ -180,25 +226,15 @@ def activation(kind, x):
 
 
 @shared
-def simple(
-    kind,
-    rows,
-    first,
-    first_row,
-    inputs,
-    input_row,
-    num_inputs,
-    packed_inputs,
-    weights,
-    size,
-    before,
-    num_before,
-    row,
-    after,
-    after_row,
-):
+def simple(kind, weights, rows, first, first_row, given, size, before, num_before, row, after, after_row):
     """after = activation(first + [inputs, before] @ weights); a layer with one gate, or the read-out."""
-    sums = room()
+    sums, split = room(), block_bytes(weights, given[3], 4)
+    precision, block = weights
+    step = split + block_bytes(weights, num_before, 4)
+    inputs, hidden = (
+        readable(weights, room_for(given[2]), given[0], given[2]),
+        readable(weights, room_for(num_before), before, num_before),
+    )
     for unit in range(0, size, 64):
         left, here = size - unit, 4 * unit
         done = 0
@@ -208,14 +244,14 @@ def simple(
                 start, place = first + (done + each) * first_row + here, sums + 256 * each
                 for lanes in range(0, 64, 16):
                     store(place + 4 * lanes, load(start + 4 * lanes, left - lanes), 16)
-            add_products(4, number, sums, inputs + done * input_row, input_row, num_inputs, weights)
-            add_products(4, number, sums, before + done * row, row, num_before, weights + packed_inputs * 256)
+            add(4, precision, number, sums, inputs + done * given[1], given[1], given[2], block)
+            add(4, precision, number, sums, hidden + done * row, row, num_before, block + split)
             for each in range(number):
                 start, place = after + (done + each) * after_row + here, sums + 256 * each
                 for lanes in range(0, 64, 16):
                     store(start + 4 * lanes, activation(kind, load(place + 4 * lanes, 16)), left - lanes)
             done += number
-        weights += (packed_inputs + num_before) * 256
+        block += step
 
 
 @shared
@@ -245,50 +281,22 @@ def layer_output(size, hidden, inputs, outputs, gain, bias, adds_inputs):
 
 
 @shared
-def layer_step(record, rows, size, first, first_row, inputs, input_row, state, new, row):
+def layer_step(precision, record, rows, size, first, first_row, inputs, input_row, state, new, row):
     """One step of the layer of a record. inputs: 0 if their product is in `first`."""
-    kind = word(record + KIND * WORD)
-    weights = word(record + WEIGHTS * WORD)
-    packed_inputs = word(record + NUM_INPUTS * WORD)
-    num_inputs = packed_inputs if inputs != 0 else 0
-    before, after = state[0], new[0]
-    if kind == LSTM:
-        lstm(rows, first, first_row, inputs, input_row, num_inputs, packed_inputs, weights, size, state, new, row)
-    elif kind == GRU:
-        bias = word(record + CANDIDATE_BIAS * WORD)
-        gru(
-            rows,
-            first,
-            first_row,
-            inputs,
-            input_row,
-            num_inputs,
-            packed_inputs,
-            weights,
-            size,
-            before,
-            after,
-            row,
-            bias,
-        )
-    else:
-        simple(
-            kind,
-            rows,
-            first,
-            first_row,
-            inputs,
-            input_row,
-            num_inputs,
-            packed_inputs,
-            weights,
-            size,
-            before,
-            size,
-            row,
-            after,
-            row,
-        )
+    kind, packed_inputs = word(record + KIND * WORD), word(record + NUM_INPUTS * WORD)
+    weights = precision, word(record + WEIGHTS * WORD)
+    number = rows if precision == FLOAT32 else 1
+    for done in range(0, rows, number):
+        given = inputs + done * input_row, input_row, packed_inputs if inputs != 0 else 0, packed_inputs
+        start, skipped = first + done * first_row, done * row
+        before, after = (state[0] + skipped, state[1] + skipped), (new[0] + skipped, new[1] + skipped)
+        if kind == LSTM:
+            lstm(weights, number, start, first_row, given, size, before, after, row)
+        elif kind == GRU:
+            bias = word(record + CANDIDATE_BIAS * WORD)
+            gru(weights, number, start, first_row, given, size, before[0], after[0], row, bias)
+        else:
+            simple(kind, weights, number, start, first_row, given, size, before[0], size, row, after[0], row)
 
 
 @kernel
@@ -307,7 +315,7 @@ def array(call, model, place):
 @shared
 def model_step(model, rows, first, inputs, state, new, outputs, logits):
     """One step of all layers and of the read-out, with the addresses of what `layout` names."""
-    size, depth = word(model + SIZE * WORD), word(model + DEPTH * WORD)
+    size, depth, precision = word(model + SIZE * WORD), word(model + DEPTH * WORD), word(model + PRECISION * WORD)
     row = 4 * size * depth
     record = model + LAYERS * WORD
     first_row, input_row = 0, 4 * size
@@ -316,7 +324,7 @@ def model_step(model, rows, first, inputs, state, new, outputs, logits):
     for layer in range(depth):
         if layer > 0:
             first, first_row = word(record + BIAS * WORD), 0
-        layer_step(record, rows, size, first, first_row, inputs, input_row, state, new, row)
+        layer_step(precision, record, rows, size, first, first_row, inputs, input_row, state, new, row)
         if outputs != 0:
             gain, bias, adds = (
                 word(record + GAIN * WORD),
@@ -335,12 +343,13 @@ def model_step(model, rows, first, inputs, state, new, outputs, logits):
         new = (new[0] + 4 * size, new[1] + 4 * size)
         record += RECORD * WORD
     if logits != 0:
-        bias, weights, number = (
-            word(model + READ_BIAS * WORD),
-            word(model + READ_WEIGHTS * WORD),
-            word(model + NUM_OUTPUTS * WORD),
-        )
-        simple(LINEAR, rows, bias, 0, inputs, input_row, size, size, weights, number, inputs, 0, 0, logits, 4 * number)
+        bias, outputs = word(model + READ_BIAS * WORD), word(model + NUM_OUTPUTS * WORD)
+        weights = precision, word(model + READ_WEIGHTS * WORD)
+        number = rows if precision == FLOAT32 else 1
+        for done in range(0, rows, number):
+            given = inputs + done * input_row, input_row, size, size
+            after = logits + done * 4 * outputs
+            simple(LINEAR, weights, number, bias, 0, given, outputs, inputs, 0, 0, after, 4 * outputs)
 
 
 @kernel
@@ -360,13 +369,14 @@ def advance(call):
     """Many steps of one layer, whose input products are known. call: the address of words from MODEL to STEP_ROWS."""
     model = word(call + MODEL * WORD)
     size, rows = word(model + SIZE * WORD), word(call + STEP_ROWS * WORD)
+    precision = word(model + PRECISION * WORD)
     record = model + (LAYERS + RECORD * word(call + LAYER * WORD)) * WORD
     first_row = 4 * size * num_gates(word(record + KIND * WORD))
     first = array(call, model, PRODUCTS)
     state = (array(call, model, STATES), array(call, model, STATES + 1))
     new = (array(call, model, STATES + 2), array(call, model, STATES + 3))
     for _ in range(word(call + STEPS * WORD)):
-        layer_step(record, rows, size, first, first_row, 0, 0, state, new, 4 * size)
+        layer_step(precision, record, rows, size, first, first_row, 0, 0, state, new, 4 * size)
         first += rows * first_row
         state = new
         new = (new[0] + 4 * size * rows, new[1])

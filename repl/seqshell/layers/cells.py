@@ -17,9 +17,10 @@ that one tanh over [..., G] computes all gates of a step.
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 
@@ -63,8 +64,7 @@ class _Fused(ABC):
 
     def __init__(self, weight_ih: Floats, weight_hh: Floats, bias: Floats) -> None:
         """weight_ih: [G, F], weight_hh: [G, H], bias: [G]."""
-        self._weight = packed(np.concatenate((weight_ih, weight_hh), axis=1).T)  # [F + H, G]
-        self.input_weight, self.hidden_weight = np.split(self._weight, [weight_ih.shape[1]])
+        self._set_weight(np.concatenate((weight_ih, weight_hh), axis=1).T, weight_ih.shape[1])
         self.bias = bias
         self.hidden_size = weight_hh.shape[1]
 
@@ -82,6 +82,17 @@ class _Fused(ABC):
             gates = matmul(np.concatenate((inputs, before[0]), axis=-1), self._weight)
         gates += self.bias
         self._finish(gates, before, after)
+
+    def with_weights(self, input_weight: Floats, hidden_weight: Floats) -> Self:
+        """A copy with other weights, [F, G] and [H, G]."""
+        other = copy.copy(self)
+        other._set_weight(np.concatenate((input_weight, hidden_weight)), len(input_weight))
+        return other
+
+    def _set_weight(self, weight: Floats, num_inputs: int) -> None:
+        """weight: [F + H, G]."""
+        self._weight = packed(weight)
+        self.input_weight, self.hidden_weight = np.split(self._weight, [num_inputs])
 
     @abstractmethod
     def _finish(self, gates: Floats, before: Parts, after: Parts) -> None:
@@ -207,6 +218,12 @@ class GRULayer:
         np.subtract(old, candidate, hidden)  # h = n + z * (h - n)
         hidden *= logistic[..., size:]
         hidden += candidate
+
+    def with_weights(self, input_weight: Floats, hidden_weight: Floats) -> Self:
+        """A copy with other weights, [F, 3H] and [H, 3H]."""
+        other = copy.copy(self)
+        other.input_weight, other.hidden_weight = packed(input_weight), packed(hidden_weight)
+        return other
 
     def step(self, inputs: Floats, before: Parts, after: Parts) -> None:
         products = matmul(inputs, self.input_weight)

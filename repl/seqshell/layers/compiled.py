@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.shortlist import Divide, KeepBest, KeepMass, KeepNear, Rule
+from seqshell.core.shortlist import Rule
 from seqshell.core.state import State
 from seqshell.kernels import layout
 from seqshell.kernels.layout import advance_words, step_words
 from seqshell.kernels.loading import kernels
-from seqshell.kernels.packing import blocks
+from seqshell.kernels.rounding import blocks_in, rounded
 from seqshell.layers.cells import (
     GRULayer,
     Layer,
@@ -29,6 +29,8 @@ from seqshell.layers.linear import Linear
 from seqshell.layers.output_stack import OutputStack
 from seqshell.layers.recurrent import CHUNK, RecurrentStack, parts_of, state_of
 from seqshell.layers.residual import ResidualStack
+from seqshell.layers.rounded import rounded_stack
+from seqshell.layers.rule_codes import rule_codes
 from seqshell.layers.weights import Floats
 
 KINDS: Mapping[type[Any], int] = MappingProxyType(
@@ -41,16 +43,9 @@ KINDS: Mapping[type[Any], int] = MappingProxyType(
         GRULayer: layout.GRU,
     }
 )
+PRECISIONS: Mapping[str, int] = MappingProxyType({"float32": layout.FLOAT32, "bf16": layout.BF16, "int8": layout.INT8})
 STACKS = RecurrentStack, ResidualStack
 COMPILED = kernels()
-RULE_KINDS: Mapping[type[Any], int] = MappingProxyType(
-    {
-        Divide: layout.DIVIDE,
-        KeepBest: layout.KEEP_BEST,
-        KeepNear: layout.KEEP_NEAR,
-        KeepMass: layout.KEEP_MASS,
-    }
-)
 BLOCK_BYTES = 1 << 26  # of weights that are read for one block, in two milliseconds: a larger model has shorter blocks
 MOST_OUTPUTS = 512  # of a model that draws blocks; numpy sorts more logits faster
 
@@ -60,34 +55,48 @@ class CompiledStack(OutputStack):
 
     Feeding several rows is left to numpy, and all of it with layers of other classes than those of this package;
     `backend` is then "numpy".
+
+    precision: of the weights, float32, bf16 or int8; those that numpy multiplies are rounded alike. Weights of inputs
+    whose products do not depend on the state, as those of tokens, stay in float32.
     """
 
     backend = "compiled"
 
-    def __init__(self, stack: RecurrentStack, readout: Linear | None = None) -> None:
+    def __init__(self, stack: RecurrentStack, readout: Linear | None = None, *, precision: str = "float32") -> None:
         super().__init__(stack, readout)
+        self.precision = precision
         self._last: State | None = None  # the state that the last step returned, whose arrays are known to fit
         self._shape = (1, len(stack.layers), stack.layers[0].hidden_size)
         if type(stack) not in STACKS or any(type(layer) not in KINDS for layer in stack.layers):
             self.backend = "numpy"
             self._block = 0
             return
-        self._kept: list[Floats] = []  # the arrays whose addresses the kernels have
+        self._exact = stack, readout
+        self._kept: list[NDArray[Any]] = []  # the arrays whose addresses the kernels have
         # Whether a layer passes on something else than its hidden state.
         self._has_layer_outputs = isinstance(stack, ResidualStack) and bool(stack.norms or stack.residual)
-        self._linear = None if readout is None else CompiledLinear(readout)
+        self._linear = None if readout is None else CompiledLinear(readout, precision=precision)
         self._words = self._model_words()
+        self.stack, self.readout = rounded_stack(stack, precision), self._linear
+        self.layers = self.stack.layers
         self._model = self._words.ctypes.data
-        self._number_of = {id(layer): number for number, layer in enumerate(stack.layers)}
+        self._number_of = {id(layer): number for number, layer in enumerate(self.layers)}
         table = stack.table_for(1)
         self._table = None if table is None else np.ascontiguousarray(table, np.float32)
         num_outputs = 0 if readout is None else readout.weight.shape[1]
         self._scratch = np.empty(3 * num_outputs, np.float64)
         self._coded: tuple[Any, Any] = ((), ())
-        self._codes = _codes((), (), 0)
+        self._codes = rule_codes((), (), 0)
         self._block = BLOCK_BYTES // sum(array.nbytes for array in self._kept)  # the number of tokens
         if self._table is None or len(self._table) != num_outputs or num_outputs > MOST_OUTPUTS:
             self._block = 0
+
+    def in_precision(self, precision: str) -> CompiledStack:
+        """The same stack with its weights in another precision. Raises ValueError if there is no kernel for them."""
+        if precision not in PRECISIONS or self.backend == "numpy":
+            raise ValueError(f"no kernel reads these layers in {precision}")
+        stack, readout = self._exact
+        return CompiledStack(stack, readout, precision=precision)
 
     def step(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
         """As OutputStack.step. Each row's results are those of the row alone, to the last bit."""
@@ -141,7 +150,7 @@ class CompiledStack(OutputStack):
         if self.backend == "numpy" or self._table is None or self._block < 2:
             return None
         if (rules, excluded) != self._coded:
-            self._coded, self._codes = (rules, excluded), _codes(rules, excluded, len(self._table))
+            self._coded, self._codes = (rules, excluded), rule_codes(rules, excluded, len(self._table))
         if self._codes is None:
             return None
         parts = parts_of(state) if state is self._last else self._checked(state)
@@ -231,7 +240,7 @@ class CompiledStack(OutputStack):
         """The block of words that describes the model to the kernels."""
         words = np.zeros(layout.LAYERS + layout.RECORD * len(self.layers), np.int64)
         words[layout.DEPTH], words[layout.SIZE] = self._shape[1:]
-        words[layout.ARRAY] = layout.array_offset()
+        words[layout.ARRAY], words[layout.PRECISION] = layout.array_offset(), PRECISIONS[self.precision]
         if self._linear is not None:
             places = [layout.READ_WEIGHTS, layout.READ_BIAS, layout.NUM_OUTPUTS]
             words[places] = self._linear.words[places]
@@ -245,7 +254,9 @@ class CompiledStack(OutputStack):
         size = layer.hidden_size
         inputs = layer.input_weight if number else self.stack.extra_weight
         record[layout.KIND] = KINDS[type(layer)]
-        record[layout.WEIGHTS] = self._address(blocks(inputs, layer.hidden_weight, gates=len(layer.bias) // size))
+        record[layout.WEIGHTS] = self._kept_at(
+            blocks_in(self.precision, inputs, layer.hidden_weight, gates=len(layer.bias) // size)
+        )
         record[layout.BIAS] = self._address(layer.bias)
         record[layout.NUM_INPUTS] = len(inputs)
         if isinstance(layer, GRULayer):
@@ -257,8 +268,11 @@ class CompiledStack(OutputStack):
                 record[layout.GAIN], record[layout.NORM_BIAS] = self._address(norm.gain), self._address(norm.bias)
 
     def _address(self, array: Floats) -> int:
+        """The address of an array's data in float32, kept as long as this stack."""
+        return self._kept_at(np.ascontiguousarray(array, np.float32))
+
+    def _kept_at(self, array: NDArray[Any]) -> int:
         """The address of an array's data, kept as long as this stack."""
-        array = np.ascontiguousarray(array, np.float32)
         self._kept.append(array)
         return array.ctypes.data
 
@@ -266,15 +280,16 @@ class CompiledStack(OutputStack):
 class CompiledLinear(Linear):
     """A Linear layer whose products with rows [B, I] are one compiled call; each row's are those of the row alone."""
 
-    def __init__(self, layer: Linear) -> None:
-        super().__init__(layer.weight.T, layer.bias)
+    def __init__(self, layer: Linear, *, precision: str = "float32") -> None:
+        super().__init__(rounded(layer.weight, precision).T, layer.bias)
         size, outputs = self.weight.shape
-        self._packed = blocks(self.weight)
+        self._packed = blocks_in(precision, layer.weight)
         self._first = (
             np.zeros(outputs, np.float32) if self.bias is None else np.ascontiguousarray(self.bias, np.float32)
         )
         self.words = np.zeros(layout.LAYERS, np.int64)  # a model without layers
         self.words[[layout.SIZE, layout.ARRAY, layout.NUM_OUTPUTS]] = size, layout.array_offset(), outputs
+        self.words[layout.PRECISION] = PRECISIONS[precision]
         self.words[[layout.READ_WEIGHTS, layout.READ_BIAS]] = self._packed.ctypes.data, self._first.ctypes.data
         self._model = self.words.ctypes.data
 
@@ -286,13 +301,3 @@ class CompiledLinear(Linear):
         outputs = np.empty((len(inputs), self.weight.shape[1]), np.float32)
         COMPILED.step(step_words(self._model, 0, 0, id(inputs), 0, 0, 0, 0, 0, id(outputs), len(inputs)))
         return outputs
-
-
-def _codes(rules: Sequence[Rule], excluded: Sequence[int], size: int) -> NDArray[np.float64] | None:
-    """The rules as the kernels read them, [R, 2]; None if there is no kernel for one of them. size: V."""
-    rows: list[tuple[int, Any]] = [(layout.EXCLUDE, token) for token in excluded]
-    rows += [(RULE_KINDS.get(type(rule), -1), next(iter(vars(rule).values()), None)) for rule in rules]
-    is_known = all(kind >= 0 and isinstance(value, int | float) for kind, value in rows)
-    if not is_known or not all(0 <= token < size for token in excluded):
-        return None
-    return np.array(rows, np.float64).reshape(-1, 2)

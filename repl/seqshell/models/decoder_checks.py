@@ -57,6 +57,16 @@ class WatchedDecoder:
         method = own_method(self._decoder, "draw_block", *DRAW_BLOCK)
         return None if method is None else method(outputs, *options)
 
+    def in_precision(self, precision: str) -> Decoder:
+        """As the decoder's in_precision; itself if it has none."""
+        method = own_method(self._decoder, "in_precision", "precision")
+        return self._decoder if method is None else method(precision)
+
+    @property
+    def has_precisions(self) -> bool:
+        """Whether the decoder has a method in_precision."""
+        return own_method(self._decoder, "in_precision", "precision") is not None
+
     @property
     def draws_blocks(self) -> bool:
         """Whether the decoder has a method draw_block."""

@@ -13,11 +13,12 @@ from seqshell.models import file
 from seqshell.models.building import build_decoder, read_config
 from seqshell.models.decoder_checks import check_step
 from seqshell.models.ownership import find_architecture, versions_apart
+from seqshell.models.precision import in_precision
 from seqshell.models.task_parts.parts import parts_of
 
 
-def open_model(word: str | Path, registry: Registry) -> Model:
-    """Open the checkpoint with this name or path.
+def open_model(word: str | Path, registry: Registry, precision: str = "float32") -> Model:
+    """Open the checkpoint with this name or path, with its weights in a precision: float32, bf16 or int8.
 
     Raises CheckpointError with what is wrong with the file, or which plugin it needs.
     """
@@ -30,6 +31,7 @@ def open_model(word: str | Path, registry: Registry) -> Model:
         contents = parts_of(architecture.task).read(header, config, registry)
         decoder = build_decoder(architecture, config, weights, in_torch=bool(header.get("runs_in_torch")))
         check_step(decoder, architecture, contents)
+        decoder, error_of_logits = in_precision(decoder, precision, architecture)
     except CheckpointError as error:
         raise CheckpointError(
             f"{path.name}: {error.message}{versions_apart(header, registry)}", hint=error.hint
@@ -49,6 +51,8 @@ def open_model(word: str | Path, registry: Registry) -> Model:
         labels=contents.labels,
         series=contents.series,
         grows=architecture.grows,
+        weights=precision,
+        logit_error=error_of_logits,
     )
 
 

@@ -39,7 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import CheckpointError
-from seqshell.core.model import Model
+from seqshell.core.model import PRECISIONS, Model
 from seqshell.core.sampling import Sampler
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import as_array, named_leaves
@@ -72,7 +72,7 @@ RUN_COLUMNS: Mapping[str, type[Any]] = MappingProxyType(
 class SavedModel:
     """The model that a saved session needs. settings: the shell's, as `Session.save` was given them; None: unknown.
 
-    backend: what computed its outputs; empty: unknown.
+    backend: what computed its outputs; empty: unknown. weights: their precision.
     """
 
     name: str
@@ -80,6 +80,7 @@ class SavedModel:
     fingerprint: str
     settings: Mapping[str, Any] | None = None
     backend: str = ""
+    weights: str = PRECISIONS[0]
 
 
 def saved_model(path: Path, kind: str = "session") -> SavedModel:
@@ -94,12 +95,18 @@ def saved_model(path: Path, kind: str = "session") -> SavedModel:
     settings = header.get("settings")
     kept = settings if isinstance(settings, dict) else None
     known = backend if isinstance(backend, str) else ""
-    return SavedModel(name, place if isinstance(place, str) else None, fingerprint, kept, known)
+    weights = next((each for each in PRECISIONS if each == named.get("weights")), PRECISIONS[0])
+    return SavedModel(name, place if isinstance(place, str) else None, fingerprint, kept, known, weights)
 
 
 def other_backend(saved: SavedModel, model: Model, path: Path) -> list[str]:
     """A message if the model's outputs were computed otherwise than now. In earlier versions nothing was compiled."""
     before = saved.backend or ("numpy" if model.backend == "compiled" else model.backend)
+    if saved.weights != model.weights:
+        return [
+            f"{path.name} was saved with weights in {saved.weights}, and these are in {model.weights}: "
+            "the logits differ more than in the last bits"
+        ]
     if before == model.backend:
         return []
     return [f"{path.name} was saved with {before} steps, and these are {model.backend}: the last bits may differ"]
@@ -108,7 +115,13 @@ def other_backend(saved: SavedModel, model: Model, path: Path) -> list[str]:
 def model_header(model: Model) -> dict[str, str | None]:
     """What `saved_model` reads of a model."""
     path = str(model.path.resolve()) if model.path else None
-    return {"name": model.name, "path": path, "fingerprint": model.fingerprint, "backend": model.backend}
+    return {
+        "name": model.name,
+        "path": path,
+        "fingerprint": model.fingerprint,
+        "backend": model.backend,
+        "weights": model.weights,
+    }
 
 
 def write(

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
     from seqshell.session import Session
 
 
-def open(name: str | Path, *, registry: Registry | None = None, seed: int = 0) -> Session:
+def open(name: str | Path, *, registry: Registry | None = None, seed: int = 0, weights: str = "float32") -> Session:
     """Open a session on a checkpoint, by name or path; without torch if the architecture has a decoder.
 
+    weights: their precision, float32, bf16 or int8; `session.model.logit_error` says what it costs.
     A sampler or strategy of the checkpoint that is not available is left out, with a RuntimeWarning.
     """
     registry, problems = registry or load_registry(), list[str]()
-    session = start_session(open_model(name, registry), registry, seed=seed, report=problems.append)
+    session = start_session(open_model(name, registry, weights), registry, seed=seed, report=problems.append)
     for problem in problems:
         warnings.warn(problem, RuntimeWarning, stacklevel=2)
     return session

@@ -91,9 +91,9 @@ class Shell(Sealed):
         """The task of the current model, or None if no model is open."""
         return self.workspace.task
 
-    def open(self, name: str | Path) -> Session:
-        """Open a model by name or path and make it current. Raises CheckpointError if it is missing or invalid."""
-        return self.workspace.open(name)
+    def open(self, name: str | Path, weights: str | None = None) -> Session:
+        """Open a model and make it current, as Workspace.open. CheckpointError if it is missing or invalid."""
+        return self.workspace.open(name, weights)
 
     def end(self, reason: str = "quit") -> Mapping[str, str]:
         """Leave.

@@ -21,12 +21,13 @@ DEFAULT_MODEL = task_spec(Task.GENERATE).default_model
 class Options:
     """The command line of the shell itself. lines: each -c and --prompt. scripts: files, `-` being stdin.
 
-    settings: each --set.
+    settings: each --set. weights: the precision of the model's.
     interactive: a person types at a terminal, from the start or, with -i (go_on), after the scripts. json: "", "lines"
     or "stream".
     """
 
     model: str | None = None
+    weights: str | None = None
     lines: tuple[str, ...] = ()
     scripts: tuple[str, ...] = ()
     interactive: bool = False
@@ -56,6 +57,7 @@ def build_shell(
     from seqshell.core.events import Notice
     from seqshell.host import Policy
     from seqshell.host.builtin import load_registry
+    from seqshell.shell.commands.models import weights_notice
     from seqshell.shell.setting_specs import settings_of_config
     from seqshell.shell.settings import Settings
     from seqshell.shell.shell import Shell
@@ -84,11 +86,13 @@ def build_shell(
     shell.notices += map(Notice, registry.notices)
     shell.notices += [Notice(text, "warning") for text in dict.fromkeys(warnings)]
     if options.model is not None or options.restore is None:
-        shell.open(options.model or DEFAULT_MODEL)
+        shell.open(options.model or DEFAULT_MODEL, options.weights)
     if options.restore is not None:
-        session = shell.workspace.restore(options.restore)
+        session = shell.workspace.restore(options.restore, options.weights)
         if options.seed is not None:
             session.set_seed(options.seed)
+    if shell.session.model.logit_error is not None:
+        shell.notices.append(weights_notice(shell))
     return shell
 
 

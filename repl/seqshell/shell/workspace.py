@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Answer, Event, Translation
-from seqshell.core.model import Task
+from seqshell.core.model import PRECISIONS, Task
 from seqshell.core.text_output import brief
 
 if TYPE_CHECKING:
     from seqshell.core.model import Model
     from seqshell.host import Registry
     from seqshell.session import Session
+    from seqshell.session.saving import SavedModel
     from seqshell.shell.settings import Settings
 
 Place = tuple[str | None, int, str]
@@ -58,20 +59,22 @@ class Workspace:
         """The name of the current model, and the position and the branch of its session."""
         return (self.current, self.session.position, self.session.branch) if self.current else (None, 0, "")
 
-    def open(self, name: str | Path) -> Session:
+    def open(self, name: str | Path, weights: str | None = None) -> Session:
         """Open a model by name or path and make it current. A model that is already open keeps its session; the name of
-        an open model is its name here.
+        an open model is its name here. weights: their precision; None: that of an open model, or else float32.
 
         Raises CheckpointError if the file is missing or invalid; nothing has changed then.
         """
         from seqshell.core import paths
         from seqshell.models import opening
 
-        if name in self.sessions:
+        if name in self.sessions and weights in (None, self.sessions[str(name)].model.weights):
             return self.use(str(name))
         path = paths.find_checkpoint(name, self._registry.checkpoint_folders)
-        opened = self._name_of(path)
-        return self.use(opened) if opened is not None else self.add(opening.open_model(path.resolve(), self._registry))
+        opened = self._name_of(path, weights)
+        if opened is not None:
+            return self.use(opened)
+        return self.add(opening.open_model(path.resolve(), self._registry, weights or PRECISIONS[0]))
 
     def open_in_background(self, name: str, task: Task) -> str:
         """Open a model by name or path without making it current, and return its name among the open models.
@@ -106,12 +109,14 @@ class Workspace:
             report=self._settings.report,
         )
         self._settings.prepare(session, background=background)
-        self._keep(self._free_name(model.name), session, background=background)
+        self._keep(self._new_name(model), session, background=background)
         self._notify("seqshell_model_loaded", session=session)
         return session
 
-    def restore(self, name: str | Path) -> Session:
+    def restore(self, name: str | Path, weights: str | None = None) -> Session:
         """Open a saved session with its model and make it current. It replaces the session on the same model.
+
+        weights: their precision, unless the model is open; None: that of the session, if it can be had.
 
         Raises CheckpointError if either is missing, or if the model is not the one the session was saved with; nothing
         has changed then.
@@ -128,7 +133,7 @@ class Workspace:
         )
         needed = saved.path or saved.name
         try:
-            model = replaced[1].model if replaced else opening.open_model(needed, self._registry)
+            model = replaced[1].model if replaced else self._model_of(saved, needed, weights)
         except CheckpointError as error:
             raise CheckpointError(
                 f"{path.name} needs the model {brief(needed)}: {error.message}",
@@ -146,7 +151,7 @@ class Workspace:
         self.own_files.add(path.resolve())
         if replaced:
             self._end(replaced[1], "closed")
-        self._keep(replaced[0] if replaced else self._free_name(model.name), session)
+        self._keep(replaced[0] if replaced else self._new_name(model), session)
         restore_settings(self._settings, saved.settings)  # those that the model must allow: it is current now
         return session
 
@@ -204,17 +209,33 @@ class Workspace:
             raise UsageError(f"{name!r} is not open; open: {', '.join(self.sessions) or 'none'}", code="not_open")
         return self.sessions[name]
 
-    def _free_name(self, name: str) -> str:
+    def _model_of(self, saved: SavedModel, needed: str, weights: str | None) -> Model:
+        """Open the model of a saved session."""
+        from seqshell.models import opening
+
+        wanted = weights or saved.weights
+        try:
+            return opening.open_model(needed, self._registry, wanted)
+        except CheckpointError:
+            if weights or wanted == PRECISIONS[0]:
+                raise
+            return opening.open_model(needed, self._registry)  # the session says that it had other weights
+
+    def _new_name(self, model: Model) -> str:
+        name = model.name if model.weights == PRECISIONS[0] else f"{model.name}-{model.weights}"
         number, free = 1, name
         while free in self.sessions:
             number += 1
             free = f"{name}-{number}"
         return free
 
-    def _name_of(self, path: Path) -> str | None:
-        """The name of the open model that was read from a file; None if there is none."""
-        opened = ((name, session.model.path) for name, session in self.sessions.items())
-        return next((name for name, of in opened if of is not None and of.resolve() == path.resolve()), None)
+    def _name_of(self, path: Path, weights: str | None = None) -> str | None:
+        """The name of the open model that was read from a file, with these weights; None if there is none."""
+        for name, session in self.sessions.items():
+            of = session.model.path
+            if of is not None and of.resolve() == path.resolve() and weights in (None, session.model.weights):
+                return name
+        return None
 
     def _keep(self, name: str, session: Session, *, background: bool = False) -> None:
         self.sessions[name] = session

@@ -164,6 +164,9 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[Rule]:
         if model.own[name].draws_blocks:
             rule = f"{title}: its draw_block draws the tokens of single steps, with the same outputs and states"
             yield Rule(rule, partial(_of_own, name, blocks))
+        if model.own[name].has_precisions:
+            rule = f"{title}: with weights in bf16 or int8 its outputs are as near the module's as rounding explains"
+            yield Rule(rule, partial(_in_precisions, architecture, name))
         if attempt(partial(_has_opaque, model.own[name])):
             rule = f"{title}: opaque leaves give their rows, and are the same after to_numpy and from_numpy"
             yield Rule(rule, partial(_of_own, name, opaque_leaves))
@@ -277,6 +280,12 @@ def _of_own(name: str, holds: Callable[[Decoder, Example], str], model: Built, e
 
 def _of_module(holds: Callable[[Any, Example], str], model: Built, example: Example) -> str:
     return holds(model.module, example)
+
+
+def _in_precisions(architecture: Architecture, name: str, model: Built, example: Example) -> str:
+    from seqshell.testing.precision_rules import in_precisions
+
+    return in_precisions(architecture, model.own[name], model.module, example)
 
 
 def _equals(name: str, holds: Callable[[Decoder, Decoder, Example], str], model: Built, example: Example) -> str:

@@ -52,6 +52,8 @@ def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
             "vocabulary": model.tokenizer.size,
             "fingerprint": model.fingerprint,
             "backend": model.backend,
+            "weights": model.weights,
+            **({"logit_error": vars(model.logit_error)} if model.logit_error is not None else {}),
             **({"runs_in_torch": reason} if (reason := model.header.get("runs_in_torch")) else {}),
         }
     )
@@ -69,6 +71,7 @@ def _described(model: Model, architecture: Architecture | None, owner: str, unit
         "source": source_file(architecture) if architecture else "",
         "runs in torch": model.header.get("runs_in_torch", ""),
         "backend": _backend(model, architecture),
+        "weights": f"{model.weights}: {model.logit_error}" if model.logit_error is not None else "",
         "settings": _written(model.header.get("config", {})),
         "source tokens": _vocabulary(model.source_tokenizer) if model.source_tokenizer else "",
         "tokenizer": _vocabulary(model.tokenizer) if model.series is None else "",

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqshell.core import paths
-from seqshell.core.errors import CheckpointError
+from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Data, Event, ModelOpened, Moved, Notice, Table
+from seqshell.core.model import PRECISIONS
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.text_output import quoted
 from seqshell.models.summary import about, about_file, title
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.history import moved_to
@@ -18,6 +20,9 @@ from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 if TYPE_CHECKING:
     from seqshell.session import Session
     from seqshell.shell.shell import Shell
+
+
+WEIGHTS = dict(zip(PRECISIONS, ("exact", "2 bytes each", "1 byte each"), strict=True))
 
 
 def known_models(folders: Iterable[Path], sessions: Mapping[str, Session]) -> Iterator[dict[str, str | bool | None]]:
@@ -84,23 +89,50 @@ def loadable_names(shell: Shell, text: str) -> Mapping[str, str]:
     return {name: about_file(path) for name, path in found.items()}
 
 
-@command("load", usage="NAME|PATH", complete=loadable_names, purpose="models")
+def _words_of_load(shell: Shell, text: str) -> Mapping[str, str]:
+    """What can be loaded, and after its name the precisions of weights."""
+    if " " in text:
+        return {f"weights={precision}": about for precision, about in WEIGHTS.items()}
+    return loadable_names(shell, text)
+
+
+@command("load", usage="NAME|PATH [weights=bf16|int8]", complete=_words_of_load, purpose="models")
 def load(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Open a model, or a saved session with its model; each open model keeps its own state.
 
     A model that is already open continues where it is. A name with a slash or the ending .safetensors is a path.
+    Weights in bf16 (2 bytes) or int8 (1 byte) are faster to read than float32 and less exact. A note and /info say how
+    far the logits are off. Only models with compiled steps have them.
 
         >>> /load names
         >>> Yamamoto
     """
-    word = arguments.text.strip()
+    word, weights = _word_and_weights(arguments.text.strip())
     if not word:
         words(arguments, load, 1)
     if _means_session(shell, word):
-        yield from restored(shell, word)
+        yield from restored(shell, word, weights)
     else:
-        shell.open(word)
+        shell.open(word, weights)
         yield opened(shell)
+    if weights and shell.session.model.logit_error is not None:
+        yield weights_notice(shell)
+
+
+def _word_and_weights(text: str) -> tuple[str, str | None]:
+    """A name or path, and the precision after it."""
+    word, _, last = text.rpartition(" ")
+    if not last.startswith("weights="):
+        return text, None
+    weights = last.removeprefix("weights=")
+    if weights not in PRECISIONS:
+        raise UsageError(f"weights cannot be {quoted(weights)}; they are {', '.join(PRECISIONS)}")
+    return word.strip(), weights
+
+
+def weights_notice(shell: Shell) -> Notice:
+    """What the precision of the current model's weights costs."""
+    return Notice(f"weights in {shell.session.model.weights}: {shell.session.model.logit_error}")
 
 
 def _means_session(shell: Shell, word: str) -> bool:
@@ -133,10 +165,10 @@ def opened(shell: Shell) -> ModelOpened:
     )
 
 
-def restored(shell: Shell, word: str) -> Iterator[Event]:
+def restored(shell: Shell, word: str, weights: str | None = None) -> Iterator[Event]:
     """Restore a saved session by name or path."""
     was = shell.session.position if shell.workspace.current else 0
-    session = shell.workspace.restore(word)
+    session = shell.workspace.restore(word, weights)
     yield moved_to(session, Moved(session.position, was, session.branch))
 
 
