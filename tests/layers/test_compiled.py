@@ -104,6 +104,10 @@ def test_precisions_without_a_kernel_are_refused():
     ].tobytes() == (compiled.step(IDS[:, 0], compiled.initial_state())[0].tobytes())
     with pytest.raises(ValueError, match="no kernel reads these layers in int4"):
         compiled.in_precision("int4")
+    compiled.readout.weight[1, 2] = np.nan
+    for precision in ("bf16", "int8"):
+        with pytest.raises(ValueError, match="weights that are not finite"):
+            compiled.in_precision(precision)
 
 
 @pytest.mark.usefixtures("compiled")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
+from itertools import product
 from math import tanh
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from seqshell.core.errors import UsageError, reason_of
 from seqshell.kernels import cache, layout
 from seqshell.kernels.cache import NotCompiled
 from seqshell.kernels.loading import PREFIX, Kernels, load
-from seqshell.kernels.packing import packed
+from seqshell.kernels.rounding import PRECISIONS, blocks_in
 
 # A kernel's argument is an int64; numba's own convention adds a result and an error, neither of which is used.
 ENTRY = """
@@ -125,11 +126,11 @@ def _check_symbols(module: Any) -> None:
 
 
 def try_out(kernels: Kernels) -> None:
-    """Run a step of each kind of layer, with three units. Raises RuntimeError if a result is wrong."""
-    size, weights = 3, packed(np.full(3 * 64, 0.1, np.float32))
-    old, first = np.ones((1, size), np.float32), np.full(4 * size, 0.2, np.float32)
+    """Run a step of each kind of layer in each precision, with three units. Raises RuntimeError if it is wrong."""
+    size = 3
+    old, first = np.ones((1, size), np.float32), np.full(4 * size, 0.125, np.float32)
     bias, gate = np.zeros(size, np.float32), tanh(0.5) / 2 + 0.5  # 0.5: what each gate computes before its function
-    candidate = tanh(0.2 + gate * 0.3)
+    candidate = tanh(0.125 + gate * 0.375)
     expected = {
         layout.TANH: tanh(0.5),
         layout.RELU: 0.5,
@@ -138,16 +139,18 @@ def try_out(kernels: Kernels) -> None:
         layout.LSTM: gate * tanh(gate + gate * tanh(0.5)),
         layout.GRU: candidate + gate * (1 - candidate),
     }
-    for kind, value in expected.items():
+    for (kind, value), (precision, number) in product(expected.items(), PRECISIONS.items()):
+        gates = {layout.LSTM: 4, layout.GRU: 3}.get(kind, 1)
+        weights = blocks_in(precision, np.full((size, gates * size), 0.125, np.float32), gates=gates)
         model = np.zeros(layout.LAYERS + layout.RECORD, np.int64)
         model[[layout.DEPTH, layout.SIZE, layout.ARRAY]] = 1, size, layout.array_offset()
-        record = model[layout.LAYERS :]
+        model[layout.PRECISION], record = number, model[layout.LAYERS :]
         record[[layout.KIND, layout.WEIGHTS, layout.CANDIDATE_BIAS]] = kind, weights.ctypes.data, bias.ctypes.data
         new, cell = np.zeros((1, size), np.float32), np.zeros((1, size), np.float32)
         arrays = id(old), id(old), id(new), id(cell)
         kernels.step(layout.step_words(model.ctypes.data, id(first), 0, 0, *arrays, 0, 0, 1))
-        if not np.allclose(new, value, rtol=0, atol=1e-6):
-            raise RuntimeError(f"the kernel of kind {kind} gives {new[0, 0]}, not {value}")
+        if not np.allclose(new, value, rtol=0, atol=1e-6 if precision != "int8" else 1e-4):
+            raise RuntimeError(f"the kernel of kind {kind} in {precision} gives {new[0, 0]}, not {value}")
 
 
 if __name__ == "__main__":

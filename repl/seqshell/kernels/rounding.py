@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.kernels import layout
 from seqshell.kernels.packing import Floats, aligned, blocks
 
+PRECISIONS: Mapping[str, int] = MappingProxyType({"float32": layout.FLOAT32, "bf16": layout.BF16, "int8": layout.INT8})
 MOST = 127  # of an int8; -128 is not used
 
 
 def upper_halves(matrix: Floats) -> NDArray[np.uint16]:
     """The upper 16 bits of float32, rounded to the nearest, ties to even."""
+    _require_finite(matrix)
     bits = np.ascontiguousarray(matrix, np.float32).view(np.uint32).astype(np.uint64)
     return ((bits + 0x7FFF + (bits >> 16 & 1)) >> 16).astype(np.uint16)
 
 
 def to_int8(matrix: Floats) -> tuple[NDArray[np.int8], Floats]:
     """Integers from -127 to 127 [I, G] and the scale of each column [G], whose products are closest to the matrix."""
+    _require_finite(matrix)
     largest: Floats = np.abs(matrix).max(axis=0, initial=0)
     scales = np.maximum(largest / np.float32(MOST), np.finfo(np.float32).tiny)
     return np.rint(matrix / scales).astype(np.int8), scales
+
+
+def _require_finite(matrix: Floats) -> None:
+    """Raise ValueError for infinite numbers and NaN: one would spoil the others of its column."""
+    if not np.isfinite(matrix).all():
+        raise ValueError("weights that are not finite have no other precision than float32")
 
 
 def rounded(matrix: Floats, precision: str) -> Floats:

@@ -14,7 +14,7 @@ from seqshell.core.state import State
 from seqshell.kernels import layout
 from seqshell.kernels.layout import advance_words, step_words
 from seqshell.kernels.loading import kernels
-from seqshell.kernels.rounding import blocks_in, rounded
+from seqshell.kernels.rounding import PRECISIONS, blocks_in, rounded
 from seqshell.layers.cells import (
     GRULayer,
     Layer,
@@ -43,7 +43,6 @@ KINDS: Mapping[type[Any], int] = MappingProxyType(
         GRULayer: layout.GRU,
     }
 )
-PRECISIONS: Mapping[str, int] = MappingProxyType({"float32": layout.FLOAT32, "bf16": layout.BF16, "int8": layout.INT8})
 STACKS = RecurrentStack, ResidualStack
 COMPILED = kernels()
 BLOCK_BYTES = 1 << 26  # of weights that are read for one block, in two milliseconds: a larger model has shorter blocks
