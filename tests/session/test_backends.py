@@ -123,6 +123,15 @@ def test_weights_are_chosen_measured_shown_and_remembered(registry, tmp_path):
     with pytest.raises(UsageError, match="weights cannot be 'int4'; they are float32, bf16, int8"):
         list(shell.handle("/load shakespeare weights=int4"))
 
+    list(shell.handle("/load shakespeare weights=float32"))
+    list(shell.handle(f"/record {tmp_path / 'both.seq'}"))
+    list(shell.handle("/record off"))
+    script = (tmp_path / "both.seq").read_text("utf-8").splitlines()
+    assert [line for line in script if line.startswith("/load")] == [
+        "/load shakespeare weights=int8",
+        "/load shakespeare weights=float32",
+    ]
+
     again = Shell(registry)
     again.workspace.restore(tmp_path / "played.safetensors")
     assert again.session.model.weights == "int8"

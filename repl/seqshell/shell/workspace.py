@@ -116,7 +116,8 @@ class Workspace:
     def restore(self, name: str | Path, weights: str | None = None) -> Session:
         """Open a saved session with its model and make it current. It replaces the session on the same model.
 
-        weights: their precision, unless the model is open; None: that of the session, if it can be had.
+        weights: their precision, unless the model is open in another one alone; None: that of the session, if it can be
+        had.
 
         Raises CheckpointError if either is missing, or if the model is not the one the session was saved with; nothing
         has changed then.
@@ -128,16 +129,18 @@ class Workspace:
 
         path = paths.find_checkpoint(name, kind="sessions")
         saved = Session.saved_model(path)
-        replaced = next(
-            (item for item in self.sessions.items() if item[1].model.fingerprint == saved.fingerprint), None
-        )
+        same = [item for item in self.sessions.items() if item[1].model.fingerprint == saved.fingerprint]
+        wanted = weights or saved.weights
+        replaced = next((item for item in same if item[1].model.weights == wanted), next(iter(same), None))
         needed = saved.path or saved.name
         try:
             model = replaced[1].model if replaced else self._model_of(saved, needed, weights)
         except CheckpointError as error:
             raise CheckpointError(
                 f"{path.name} needs the model {brief(needed)}: {error.message}",
-                hint=f"if it is elsewhere, start with -m FILE --restore {name}, or /load FILE and then /restore {name}",
+                hint=error.hint
+                if weights
+                else f"if it is elsewhere, start with -m FILE --restore {name}, or /load FILE and then /restore {name}",
             ) from None
         session = Session.restore(
             path,

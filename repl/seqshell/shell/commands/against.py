@@ -133,7 +133,11 @@ def _with_model(shell: Shell, plan: GenerationPlan, name: str) -> tuple[Side, Si
         raise CheckpointError(f"{error.message}{separator} the branches are {branches}", hint=error.hint) from None
     model = shell.workspace.sessions[opened].model
     one = Side.of(session, plan, session.model.name)
-    if model.fingerprint == session.model.fingerprint:  # bit for bit what this one has read, interventions included
+    same = model.fingerprint, model.weights
+    if same == (
+        session.model.fingerprint,
+        session.model.weights,
+    ):  # bit for bit what this one has read, interventions included
         return one, replace(one, name=opened)
     if session.behaviour.cursor.timeline.given(session.here.node) is not None:
         raise UsageError(f"the text here begins with a state of {session.model.name}, which {opened} does not have")

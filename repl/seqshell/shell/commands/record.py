@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Event, Notice
+from seqshell.core.model import PRECISIONS
 from seqshell.core.named_files import opened, output_file, reason, shown_name
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.setting_origins import BUILT_IN, CHECKPOINT
@@ -83,7 +84,9 @@ def _beginning(shell: Shell, path: Path) -> Iterator[str]:
     for name, session in sorted(workspace.sessions.items(), key=lambda item: item[1] is current):
         if session.model.path is None and session is not current:
             continue  # a script cannot load it
-        yield f"/load {_loadable(session.model, shell)}"
+        alike = [each for each in workspace.sessions.values() if each.model.path == session.model.path]
+        is_plain = session.model.weights == PRECISIONS[0] and len(alike) == 1
+        yield f"/load {_loadable(session.model, shell)}{'' if is_plain else f' weights={session.model.weights}'}"
         yield from decoding_lines(session)
         if len(session.behaviour.cursor.timeline) > 1 or session.retry or len(session.branches()) > 1:
             end = paths.ENDING if session is current else f".{name}{paths.ENDING}"
