@@ -2,6 +2,8 @@
 
     layout       the words that a kernel is called with
     lanes        vectors of 16 numbers for numba
+    narrow       products with weights in bf16 and int8
+    rounding     makes those weights
     scalars      single numbers for numba
     steps        the kernels of time steps
     draws        the kernels that draw tokens between steps
