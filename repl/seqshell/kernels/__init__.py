@@ -5,7 +5,8 @@
     narrow       products with weights in bf16 and int8
     rounding     makes those weights
     scalars      single numbers for numba
-    steps        the kernels of time steps
+    cells        the kernels of one step of a layer
+    steps        the kernels of time steps of all layers and the read-out
     draws        the kernels that draw tokens between steps
     compile      makes the object code; `python -m seqshell.kernels.compile` runs it
     cache        the file of the object code

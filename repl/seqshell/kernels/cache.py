@@ -14,7 +14,7 @@ from seqshell.core.atomic_write import replacing
 from seqshell.core.errors import UsageError
 
 MAGIC = b"seqshell kernels 1\n"
-SOURCES = ("layout", "lanes", "narrow", "steps", "scalars", "draws", "compile")
+SOURCES = ("layout", "lanes", "narrow", "cells", "steps", "scalars", "draws", "compile")
 ENDING, FAILED = ".o", ".failed"
 MOST = 20  # files; the oldest are removed
 DISABLED = "NUMBA_DISABLE_JIT"  # numba's variable: do not compile

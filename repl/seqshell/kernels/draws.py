@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seqshell.kernels.cells import kernel
 from seqshell.kernels.lanes import word
 from seqshell.kernels.layout import (
     BLOCK_OUTPUTS,
@@ -34,7 +35,7 @@ from seqshell.kernels.layout import (
     WORD,
 )
 from seqshell.kernels.scalars import float32_at, float64_at, power_of_two, put_float64, put_int64
-from seqshell.kernels.steps import array, kernel, model_step
+from seqshell.kernels.steps import array, model_step
 
 MARGIN = 1e-9  # as in seqshell.core.shortlist
 ALIKE = 1e-12  # relative; weights that differ by less may be equal in numpy

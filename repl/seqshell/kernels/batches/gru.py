@@ -49,8 +49,8 @@ from seqshell.kernels.batches.words import (
     WEIGHTS,
     WORD,
 )
+from seqshell.kernels.cells import tanh
 from seqshell.kernels.lanes import load, splat, store
-from seqshell.kernels.steps import tanh
 
 
 @inlined

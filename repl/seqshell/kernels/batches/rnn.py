@@ -47,8 +47,8 @@ from seqshell.kernels.batches.words import (
     WEIGHTS,
     WORD,
 )
+from seqshell.kernels.cells import tanh
 from seqshell.kernels.lanes import clamp, load, splat
-from seqshell.kernels.steps import tanh
 
 
 @inlined

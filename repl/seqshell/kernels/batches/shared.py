@@ -10,8 +10,8 @@ import numpy as np
 from seqshell.kernels.batches.numbers import inlined, load_half, store_half
 from seqshell.kernels.batches.products import ROWS, product3, product3_half, product4, product4_half
 from seqshell.kernels.batches.words import BATCH, SCRATCH, SHARES, WORD
+from seqshell.kernels.cells import tanh
 from seqshell.kernels.lanes import LANES, load, splat, store, word
-from seqshell.kernels.steps import tanh
 
 single = np.float32
 SHARE = 2048  # bytes of a share's scratch
