@@ -248,7 +248,7 @@ def test_a_forecast_follows_it():
     session.observe([4.0])
     before = session.forecast(1).values.tolist()
     session.return_to(position)
-    assert session.intervene((clamp(2, 1.5),)).is_stale  # the model cannot tell the outputs of a state
+    assert session.intervene((clamp(2, 1.5),)).is_stale  # the model cannot compute the outputs of a state
     session.observe([4.0])
     assert session.forecast(1).values.tolist() != before
 

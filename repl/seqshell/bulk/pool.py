@@ -86,7 +86,7 @@ class Worker:
         try:
             code = self._process.wait(1)
         except subprocess.TimeoutExpired:
-            return "without a word"
+            return "without an exit code"
         return _ending(code)
 
     @property

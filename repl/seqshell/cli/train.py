@@ -149,7 +149,7 @@ def _train(arguments: Namespace, group: Group | None = None) -> int:
 
 
 def _noting_steps(events: Iterator[Event], signal: FirstSignal) -> Iterator[Event]:
-    """The events of a training. Tells the signal handler when the first step begins."""
+    """The events of a training. Informs the signal handler when the first step begins."""
     for event in events:
         signal.has_steps = signal.has_steps or isinstance(event, Progress)
         yield event

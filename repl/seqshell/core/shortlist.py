@@ -26,7 +26,7 @@ FEW = 512  # up to this number of logits, all are sorted; of more, only those th
 class Shortlist:
     """The logits [V] of the next token, which it may overwrite, and which of them are left.
 
-    largest: of those that are left. certain: False if a rule cannot tell what its sampler would keep.
+    largest: of those that are left. certain: False if a rule does not know what its sampler would keep.
     """
 
     _rising: Floats | None = None  # those that are left, sorted

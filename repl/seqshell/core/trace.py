@@ -19,7 +19,7 @@ class Trace:
     surprisal: of each token in nats [T], by the outputs before it; None if the outputs are no logits of tokens.
 
     arrays: by name, [T, ...]: each leaf of the state after each token, by its address (`hidden`, or `0` where it has no
-    name), and what else the decoder tells, such as gates. Of a leaf that grows, what each token added to it.
+    name), and what else the decoder traces, such as gates. Of a leaf that grows, what each token added to it.
     """
 
     start: int

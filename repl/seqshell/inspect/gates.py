@@ -24,7 +24,7 @@ from seqshell.session.given import StateRecord
 from seqshell.session.state_record import leaf_names
 
 LEFT, RIGHT = 0.1, 0.9
-NO_GATES = {"hidden", "cell", "candidate"}  # what a decoder's trace tells besides its gates
+NO_GATES = {"hidden", "cell", "candidate"}  # what a decoder's trace has besides its gates
 KEEPING = ("forget", "update")  # the gates that are the share of a unit that a step keeps
 
 
@@ -48,7 +48,7 @@ class _Use:
 class GateUse:
     """The use of all gates in a text, which `steps` reads from the state here, or from that of a record.
 
-    A gate is what the decoder's trace tells besides the leaves of the state if its values are 0 to 1. UsageError, after
+    A gate is what the decoder's trace has besides the leaves of the state if its values are 0 to 1. UsageError, after
     the first part of the text, if there is none.
     """
 

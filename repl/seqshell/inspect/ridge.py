@@ -25,7 +25,7 @@ def accuracies(
     """
     training = features[parts == 0].astype(np.float64)
     mean, deviation = training.mean(0), training.std(0)
-    deviation[deviation <= 1e-9 * np.maximum(1.0, np.abs(mean))] = np.inf  # what does not change tells nothing
+    deviation[deviation <= 1e-9 * np.maximum(1.0, np.abs(mean))] = np.inf  # what does not change predicts nothing
     classes = [int(labels.max()) + 1 for labels in labellings]
     targets = [np.eye(number)[labels] for number, labels in zip(classes, labellings, strict=True)]
     priors = [target[parts == 0].mean(0) for target in targets]

@@ -69,7 +69,7 @@ def is_empty() -> bool:
 
 
 def _numba_version() -> bytes:
-    """What tells one version of numba from another, without importing it."""
+    """What identifies the version of numba, without importing it."""
     found = importlib.util.find_spec("numba")
     assert found is not None
     try:

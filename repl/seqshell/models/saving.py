@@ -132,7 +132,7 @@ def _weights(module: Any, dtype: str) -> dict[str, NDArray[Any]]:
 
 
 def _compared(architecture: Architecture, config: Any, module: Any, inputs: Inputs | None) -> tuple[str, str]:
-    """Return why the module must be used instead of the architecture's decoders, and what to tell the user.
+    """Return why the module must be used instead of the architecture's decoders, and a note for the user.
 
     Both are empty if the decoders give the module's outputs.
     """

@@ -152,7 +152,7 @@ class CheckedDecoder:
             return features(self._decoder, state)
 
     def state_outputs(self, state: State) -> NDArray[Any] | None:
-        """The outputs [B, V] that belong to a state; None if the decoder cannot tell them. PluginError if it fails."""
+        """The outputs [B, V] that belong to a state; None if it cannot compute them. PluginError if it fails."""
         if self._tells_outputs is None:
             return None
         with self._guard, np.errstate(all="ignore"):
@@ -168,7 +168,7 @@ class CheckedDecoder:
         return own_method(self._decoder, "state_outputs", "state")
 
     def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays] | None:
-        """inputs: [B, T]. Returns outputs [B, T, V], state and, by name, each leaf and what else the decoder tells,
+        """inputs: [B, T]. Returns outputs [B, T, V], state and, by name, each leaf and what else the decoder traces,
         [B, T, ...] each; None if it has no trace. PluginError if the model fails.
         """
         method = own_method(self._decoder, "trace", "inputs", "state")

@@ -42,7 +42,7 @@ class Given:
 class StateRecord:
     """A state of arrays [1, ...], the outputs [1, V] for the next token, where it is from, and a translation's source.
 
-    is_stale: the outputs are those before an edit of the state, because the decoder cannot tell the new ones.
+    is_stale: the outputs are those before an edit of the state, because the decoder cannot compute the new ones.
     """
 
     state: State = field(repr=False)

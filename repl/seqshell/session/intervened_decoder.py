@@ -19,7 +19,7 @@ from seqshell.session.interventions import Interventions, clamps_of, intervened,
 class IntervenedDecoder(CheckedDecoder):
     """A model and interventions: every state that it returns is what they make of the model's, and the outputs follow.
 
-    Where the model cannot tell the outputs of a state, they are those of its own step, and the effect shows later.
+    Where the model cannot compute the outputs of a state, they are those of its own step, and the effect shows later.
     """
 
     reads_padded = False
@@ -67,7 +67,7 @@ class IntervenedDecoder(CheckedDecoder):
         return np.stack(steps, 1), state, {name: np.concatenate([t[name] for t in traces], 1) for name in traces[0]}
 
     def followed(self, outputs: NDArray[Any], was: State, state: State) -> tuple[NDArray[Any], State]:
-        """The outputs of a state, if it is not what it was and the model can tell them; else those that were given."""
+        """The outputs of a state that has changed, if the model can compute them; else those that were given."""
         found = None if state is was else self.state_outputs(state)
         return (outputs if found is None else found), state
 

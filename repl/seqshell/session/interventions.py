@@ -54,7 +54,7 @@ Interventions: TypeAlias = tuple[Intervention, ...]
 class Change:
     """What is other from a node on, at which no token was read: the state, the outputs [1, V] and the interventions.
 
-    is_stale: the state changed, but not the outputs, because the model cannot tell them.
+    is_stale: the state changed, but not the outputs, because the model cannot compute them.
     """
 
     state: State = field(repr=False)

@@ -40,7 +40,7 @@ def initial_record(cursor: Cursor, name: str) -> StateRecord:
 
 
 def changed(cursor: Cursor, record: StateRecord, state: State, name: str) -> StateRecord:
-    """The record with another state of the same model; its outputs follow if the decoder can tell them.
+    """The record with another state of the same model; its outputs follow if the decoder can compute them.
 
     name: where the state is from. UsageError if the state does not fit the model, or if the model cannot go on from it.
     """

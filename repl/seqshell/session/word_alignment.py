@@ -113,7 +113,7 @@ def _word_at(text: str, place: Span, words: Sequence[Span], *, whole: bool) -> S
 
 
 def _aligned(text: str, ids: Sequence[int], tokenizer: Tokenizer) -> list[Span] | None:
-    """Where each token begins and ends in the text, if the tokenizer can tell it for these ids."""
+    """Where each token begins and ends in the text, if the tokenizer knows it for these ids."""
     aligned = getattr(tokenizer, "aligned", None)
     try:
         found = aligned(text) if aligned is not None else []

@@ -189,14 +189,14 @@ class Shell(Sealed):
     # Inside
 
     def _run(self, text: str, op: str, work: Events) -> Events:
-        """Execute the work of one line as one turn, and tell the listeners."""
+        """Execute the work of one line as one turn, and notify the listeners."""
         self._num_lines += 1
         line = Line(text, op, self._num_lines, outer=self.line)
         self.line, self.interrupted = line, False
         before, kept = self.workspace.place, Kept(self.workspace, self.registry)
         if self.workspace.current:
             self.session.begin_turn(text)
-        told, listened = self.hooks.line_begins(), self.hooks.listens("seqshell_token")
+        turn, listened = self.hooks.line_begins(), self.hooks.listens("seqshell_token")
         ended: Event | None = None
         over = False
         try:
@@ -213,7 +213,7 @@ class Shell(Sealed):
                     continue
                 kept.is_shown = kept.is_shown or isinstance(event, LineFinished)
                 if not is_inner:
-                    told.add(self._heard(event))
+                    turn.add(self._heard(event))
                 yield event
                 if isinstance(event, Answer) and event.unknown and not event.is_of_file and not is_inner:
                     yield self._heard(Notice(unknown_note(event.unknown)))
@@ -223,7 +223,7 @@ class Shell(Sealed):
             work.close()
             session = self.workspace.sessions.get(self.answering or "")
             kept.check_process(session)
-            yield from told.end(session, text)
+            yield from turn.end(session, text)
             ended = self._finish(line, before)
             yield from self.take_notices()
             yield ended

@@ -183,7 +183,7 @@ class Workspace:
             self._settings.attach(self.sessions[self.current] if self.current else None)
 
     def end(self, reason: str) -> None:
-        """Tell the plugins that all sessions end."""
+        """Announce to the plugins that all sessions end."""
         for session in self.sessions.values():
             self._end(session, reason)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
 
 SMALLEST = 0.1  # end of a unit's scale
-ENOUGH = 100  # values of a unit that tell its range; before that, the other units of its layer do
+ENOUGH = 100  # values of a unit that show its range; with fewer, those of its layer's other units do
 
 
 class AnswerUnit:

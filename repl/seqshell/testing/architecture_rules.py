@@ -139,9 +139,9 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[Rule]:
         yield Rule(
             "module: its hidden_states and logits together are its forward", partial(_of_module, module_rules.halves)
         )
-    told = "its state_outputs equal the outputs of the call that returned the state"
+    agree = "its state_outputs equal the outputs of the call that returned the state"
     if own_method(model.module, "state_outputs", "state"):
-        yield Rule(f"module: {told}", partial(_of_wrapped, outputs_of_states))
+        yield Rule(f"module: {agree}", partial(_of_wrapped, outputs_of_states))
     same_trace = "its trace has the outputs, states and gates of single steps"
     if architecture.causal and own_method(model.module, "trace", "inputs", "state"):
         yield Rule(f"module: {same_trace}", partial(_of_wrapped, traced))
@@ -158,7 +158,7 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[Rule]:
         same = f"equal the module's within {EQUAL:g}"
         yield Rule(f"{title}: its outputs {same}", partial(_equals, name, equals), architecture.causal)
         if model.own[name].tells_outputs:
-            yield Rule(f"{title}: {told}", partial(_of_own, name, outputs_of_states))
+            yield Rule(f"{title}: {agree}", partial(_of_own, name, outputs_of_states))
         if architecture.causal and model.own[name].traces:
             yield Rule(f"{title}: {same_trace}", partial(_of_own, name, traced))
         if model.own[name].draws_blocks:

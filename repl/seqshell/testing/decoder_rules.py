@@ -214,13 +214,13 @@ def equal_features(own: Decoder, module: Decoder, example: Example) -> str:
 
 
 def outputs_of_states(decoder: Any, example: Example) -> str:
-    """Compare the outputs that a decoder tells of states with those of the calls that returned them."""
+    """Compare the outputs that a decoder computes from states with those of the calls that returned them."""
     for batch in sorted({1, example.batch}):
         part = example.rows(slice(batch))
         outputs, state = decoder.feed(part.inputs, part.start(decoder))
         for column in part.columns:
-            told = decoder.state_outputs(state)
-            if told is not None and (seen := difference("state_outputs", told, outputs, EQUAL)):
+            found = decoder.state_outputs(state)
+            if found is not None and (seen := difference("state_outputs", found, outputs, EQUAL)):
                 return seen
             outputs, state = decoder.step(column, state)
     return ""

@@ -43,7 +43,7 @@ class ValueDecoder:
         return self._decoder.feed(self._normalised(inputs), state)
 
     def state_outputs(self, state: State) -> NDArray[Any] | None:
-        """The outputs that belong to a state; None if the decoder cannot tell them."""
+        """The outputs that belong to a state; None if the decoder cannot compute them."""
         method = own_method(self._decoder, "state_outputs", "state")
         return None if method is None else method(state)
 

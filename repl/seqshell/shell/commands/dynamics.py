@@ -93,7 +93,7 @@ def gates(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     0.9 (Karpathy et al. 2015). The half-life of a unit is ln 0.5 / ln m tokens, for the mean m of its forget or update
     gate. A TEXT is read from the state here.
 
-    The gates are what the decoder's trace tells besides the state, if it has values from 0 to 1.
+    The gates are what the decoder's trace has besides the state, if it has values from 0 to 1.
 
         >>> ROMEO:
         >>> /gates

@@ -89,7 +89,7 @@ def neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     purpose="looking",
 )
 def find_neuron(shell: Shell, arguments: Arguments) -> Iterator[Event]:
-    """Rank the units of the state by how well they tell where a pattern matches; the state does not change.
+    """Rank the units of the state by how well they predict where a pattern matches; the state does not change.
 
     PATTERN is a regular expression of Python, verbatim. A token is inside if it has a character of a match, or of the
     first group: ("[^"]*)" leaves the closing mark out. The text is that of FILE, read from the state here, or of this

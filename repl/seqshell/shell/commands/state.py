@@ -15,7 +15,7 @@ from seqshell.shell.commands.history import moved_to
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file, written
 from seqshell.shell.commands.state_words import ACTIONS, state_words
 
-STALE = "the model cannot tell its outputs from its state alone: the edit shows from the next token on"
+STALE = "the model cannot compute its outputs from its state alone: the edit shows from the next token on"
 
 if TYPE_CHECKING:
     from seqshell.session.given import StateRecord

@@ -49,7 +49,7 @@ def trace(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     The text is read from the state here, which stays where it is; /reset before it reads the text from the beginning.
     Position is the number of tokens before a token, and the surprisal is in the unit of /set unit.
 
-    The NAMES of arrays are the leaves of the state, each as it is after the token, logits, and what the model tells
+    The NAMES of arrays are the leaves of the state, each as it is after the token, logits, and what the model traces
     besides: input, forget, output and candidate of an LSTM; reset, update and candidate of a GRU; hidden and cell. In a
     table, each number is a column, such as hidden[0,3]. A file of any length needs little memory. Ctrl-C leaves the
     file as it was.

@@ -30,7 +30,7 @@ AS_FOUND = FileFormat()  # UTF-8 or UTF-16, and names if the first row has them
 
 @dataclass(frozen=True)
 class PairFormat:
-    """How a file of pairs is written. source, target: its columns; "": as their names tell, else the first two."""
+    """How a file of pairs is written. source, target: its columns; "": inferred from the names, else the first two."""
 
     file: FileFormat = AS_FOUND
     source: str = ""

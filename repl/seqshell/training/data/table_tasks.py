@@ -22,7 +22,7 @@ MOST_NUMBERS = 50  # different numbers that may be labels
 FILLED = 0.5  # share of the rows that have a text; a column with less is a remark
 SHOWN = 8  # columns that a message describes
 AS_TEXT = "--set task=generate learns the file as plain text"
-_NO_RANK = (True, 1000)  # of a name that tells nothing
+_NO_RANK = (True, 1000)  # of a name that says nothing
 _LICENCE = re.compile(r"CC[- ]?BY|CC0|Attribution", re.IGNORECASE)
 
 
@@ -66,7 +66,7 @@ def understand_table(table: TableFile, given: Mapping[str, Any], task: str = "")
 
 
 def text_column(table: TableFile, recorded: str = "") -> str:
-    """The column of texts to classify: as in training, else as its name and its cells tell.
+    """The column of texts to classify: as in training, else inferred from its name and its cells.
 
     Raises RecipeError if several may be it, or none.
     """
@@ -187,7 +187,7 @@ def _classes(table: TableFile, columns: Sequence[Content], text: str = "", label
 
 
 def _pairs(table: TableFile, columns: Sequence[Content], source: str = "", target: str = "") -> Understanding:
-    """Pairs of texts. source, target: their columns; "": as the names tell, else the first two."""
+    """Pairs of texts. source, target: their columns; "": inferred from the names, else the first two."""
     source, target = pair_columns(table, source, target)
     table.place(source, "data.source_column")
     table.place(target, "data.target_column")
@@ -202,7 +202,7 @@ def _pairs(table: TableFile, columns: Sequence[Content], source: str = "", targe
 
 
 def pair_columns(table: TableFile, source: str = "", target: str = "") -> tuple[str, str]:
-    """The columns of source and target: as the user says, else as their names tell, else the first two.
+    """The columns of source and target: as the user says, else inferred from their names, else the first two.
 
     Raises RecipeError for a single column.
     """

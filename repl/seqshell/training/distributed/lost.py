@@ -1,4 +1,4 @@
-"""What happened to a process that cannot be reached any more, and which process tells the user."""
+"""What happened to a process that cannot be reached any more, and which process reports it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from seqshell.core.errors import SeqshellError
 PATIENCE = 3.0  # seconds in which a process that has failed says so, or is seen to have ended
 TURN = 1.0  # seconds in which the writer may speak first
 PAUSE = 0.02
-TOLD = "told"
+REPORTED = "reported"
 
 
 class RankLost(SeqshellError):
-    """A process of the training that has ended without a word."""
+    """A process of the training that has ended without an error message."""
 
     code = "rank"
 
 
 class EndedElsewhere(SeqshellError):
-    """Another process has failed, and tells the user why."""
+    """Another process has failed, and reports why."""
 
     code = "rank"
 
@@ -60,10 +60,10 @@ class Watch:
         return 0 if os.getppid() == self._parent else int(getattr(signal, "SIGHUP", signal.SIGTERM))
 
     def reason(self) -> SeqshellError:
-        """Why another process cannot be reached: EndedElsewhere if one has said so itself, else RankLost."""
+        """Why another process cannot be reached: EndedElsewhere if one has reported it, else RankLost."""
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
-            if self._is_told():
+            if self._is_reported():
                 return EndedElsewhere()
             if lost := [rank for rank, pid in self._here.items() if not _lives(pid)]:
                 return RankLost(f"rank {' and '.join(map(str, lost))} has ended")
@@ -71,20 +71,20 @@ class Watch:
         return RankLost("the connection to the other processes is lost")
 
     def may_tell(self) -> bool:
-        """Whether this process should tell the user why the training has failed; True for one of them, once."""
+        """Whether this process should report why the training has failed; True for one of them, once."""
         end = time.monotonic() + (TURN if self.rank else 0)
         while time.monotonic() < end:
-            if self._is_told():
+            if self._is_reported():
                 return False
             time.sleep(PAUSE)
         try:
-            return bool(self._store.add(TOLD, 1) == 1)
+            return bool(self._store.add(REPORTED, 1) == 1)
         except RuntimeError:  # torchrun has ended, and its store with it
             return self.rank == 0
 
-    def _is_told(self) -> bool:
+    def _is_reported(self) -> bool:
         with contextlib.suppress(RuntimeError):
-            return bool(self._store.check([TOLD]))
+            return bool(self._store.check([REPORTED]))
         return False
 
 

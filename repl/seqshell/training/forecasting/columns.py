@@ -74,7 +74,7 @@ class SeriesColumns:
 
 
 def find_series_columns(table: TableFile, settings: DataSettings, columns_key: str = "data.columns") -> SeriesColumns:
-    """What the columns of a table are: as the settings say, else as their cells and names tell.
+    """What the columns of a table are: as the settings say, else inferred from their cells and names.
 
     columns_key: the recipe key or option that selects columns, for messages. `values` is empty if no column has
     numbers. Raises RecipeError, with row and column, for columns that are missing, dates that can be read in two ways,
@@ -127,7 +127,7 @@ def _named(thing: str, names: Sequence[str]) -> str:
 
 
 def _keys(others: Mapping[str, Sequence[str]], time: Sequence[str], num_rows: int) -> Iterator[tuple[str, ...]]:
-    """Columns that may tell several series apart: single ones before pairs, words before whole numbers."""
+    """Columns that may identify several series: single ones before pairs, words before whole numbers."""
     distinct = {name: set(column) for name, column in others.items() if name not in time}
     few = {
         name: values
