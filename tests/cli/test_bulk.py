@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,19 @@ def test_an_output_goes_on_after_its_last_complete_line(translator, monkeypatch)
     _, counts = bulk(job, "a.txt", resume=True)
     assert (counts.resumed, counts.lines) == (done, 24 - done)
     assert Path("out").read_bytes() == whole
+
+
+def test_one_run_at_a_time_writes_an_output(tmp_path):
+    second = Output("out")
+    with closing(Output("out")) as first:
+        first.begin({})
+        with pytest.raises(UsageError, match=r"^out is being written by another process$"):
+            second.begin({})
+        first.finish()
+    assert os.listdir() == ["out"]
+    second.begin({})
+    second.close()
+    assert sorted(os.listdir()) == ["out", "out.bulk"]
 
 
 # Processes

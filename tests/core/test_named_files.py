@@ -89,6 +89,9 @@ def test_a_place_to_write_is_checked_before_the_work(folder):
     (folder / "a").write_text("")
     assert output_file("a") == Path("a")
     assert output_file("b") == Path("b")
+    assert output_file("./-") == Path("-")
+    with pytest.raises(UsageError, match=r"^cannot write to -: name a file "):
+        output_file("-")
     for name, message in {
         ".": "cannot write .: it is a folder",
         "/dev/null": "cannot write /dev/null: it is not a regular file",

@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, BinaryIO
+
+from filelock import FileLock, Timeout
 
 from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import UsageError
@@ -31,6 +34,7 @@ class Output:
         self.path = output_file(name)
         self.num_lines = 0
         self._plan = self.path.with_name(self.path.name + ".bulk")
+        self._lock = FileLock(self.path.with_name(self.path.name + ".bulk.lock"), timeout=0)
         self._file: BinaryIO | None = None
 
     @property
@@ -57,14 +61,17 @@ class Output:
     def begin(self, about: Mapping[str, Any]) -> None:
         """Create the file, or continue the unfinished one. about: what is done, by the keys of ABOUT.
 
-        UsageError if the unfinished one is of other work.
+        UsageError if the unfinished one is of other work, or if another process writes it.
         """
         try:
+            self._lock.acquire()
             if self.is_unfinished:
                 self._continue(about)
                 return
             write_atomically(self._plan, json.dumps(about).encode() + b"\n")
             self._file = open(self.path, "wb")  # noqa: SIM115  # `close` closes it
+        except Timeout:
+            raise UsageError(f"{shown_name(self.path)} is being written by another process") from None
         except OSError as error:
             raise UsageError(f"cannot write {shown_name(self.path)}: {reason(error)}") from None
 
@@ -105,6 +112,10 @@ class Output:
         """Let go of the file, finished or not."""
         if self._file is not None:
             self._file.close()
+        if self._lock.is_locked:
+            self._lock.release()
+            with suppress(OSError):  # on Windows, while another process has it open
+                os.unlink(self._lock.lock_file)
 
 
 def _complete_lines(file: BinaryIO) -> tuple[int, int]:

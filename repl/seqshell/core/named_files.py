@@ -43,8 +43,10 @@ def named_path(name: str | Path, folder: Path = Path(), error: Raised = UsageErr
 def output_file(name: str | Path, error: Raised = UsageError) -> Path:
     """The path of a regular file to write, which may be there or not, in a folder that can be written.
 
-    To be asked before the work that makes the content. Raises `error` otherwise.
+    Call it before the work that makes the content. Raises `error` otherwise, and for "-", which elsewhere means stdout.
     """
+    if str(name) == "-":
+        raise error("cannot write to -: name a file (a file of that name is ./-)")
     path, shown = named_path(name, error=error), shown_name(name)
     if not path.parent.is_dir():
         raise error(f"cannot write {shown}: there is no folder {shown_name(path.parent)}")
