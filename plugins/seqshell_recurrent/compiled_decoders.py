@@ -19,6 +19,12 @@ class _DrawsBlocks:
     backend: str
     stack: OutputStack
 
+    @property
+    def rows_share_weights(self) -> bool:
+        """As of a Decoder."""
+        assert isinstance(self.stack, CompiledStack)
+        return self.stack.rows_share_weights
+
     def in_precision(self, precision: str) -> Self:
         """As Decoder.in_precision."""
         assert isinstance(self.stack, CompiledStack)

@@ -1,10 +1,13 @@
-"""A decoder that draws blocks of tokens leaves a session as one that is asked for each token."""
+"""A decoder that draws blocks of tokens, or several candidates together, leaves a session as one that is asked for each
+token of each candidate.
+"""
 
 import numpy as np
 import pytest
 import torch
 
-from seqshell import CharTokenizer, Finished, Model, PluginError, Session, Task, Token
+from seqshell import END, CharTokenizer, Finished, Model, PluginError, Session, Task, Token
+from seqshell.session import together
 from seqshell.session.checked_decoder import CheckedDecoder
 from seqshell.session.interventions import Clamp
 from seqshell_recurrent.config import LSTMConfig
@@ -125,6 +128,54 @@ def test_interventions_and_samplers_without_rules_are_asked_for_each_token(decod
     assert counting.blocks == 0
     assert counting.steps == before + 4
     assert opened.state.hidden[0, 0, 0] == 0.5
+
+
+class Ending:
+    """A sampler that ends an answer after a token."""
+
+    name = "ending"
+
+    def __init__(self, token):
+        self._token = token
+
+    def __call__(self, logits, context):
+        return END if context.tokens[-1] == self._token else logits
+
+
+@pytest.mark.parametrize(
+    ("chain", "options", "interrupt_after"),
+    [
+        (CHAINS[2], {"max_tokens": 20}, -1),
+        ((RepeatPenalty(1.5), Temperature(1.2)), {"max_tokens": 20, "stop": "ab"}, -1),
+        ((Ending(5), Temperature(1.2)), {"max_tokens": 20}, -1),
+        (CHAINS[1], {"max_tokens": 20}, 30),
+    ],
+    ids=str,
+)
+def test_candidates_that_are_drawn_together_are_those_one_by_one(
+    decoder, chain, options, interrupt_after, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(together, "MOST_ROWS", 3)
+    seen, steps = [], []
+    for share in (True, False):
+        decoder.stack.rows_share_weights = share
+        counting = Counting(decoder)
+        counting.rows_share_weights = decoder.rows_share_weights
+        opened = session(counting, chain)
+        ended(opened, **options)
+        before, found = counting.steps, []
+        for number, event in enumerate(opened.regenerate(5), 1):
+            found.append(event)
+            if number == interrupt_after:
+                opened.interrupt()
+        steps.append(counting.steps - before)
+        file = tmp_path / f"{share}.session"
+        opened.chain = ()
+        opened.save(file)
+        seen.append(([repr(event) for event in found], opened.ids(), repr(opened.branches()), file.read_bytes()))
+
+    assert seen[0] == seen[1]
+    assert 0 < steps[0] < sum(isinstance(event, Token) for event in found)
 
 
 class Faulty(Counting):

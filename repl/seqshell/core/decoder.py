@@ -21,6 +21,9 @@ class Decoder(Protocol):
     Optional: backend, a word that says what computes the outputs; "numpy" without one. A saved session remembers it,
     because another backend may give other last bits.
 
+    Optional: rows_share_weights, True if a step of several rows takes much less time than the rows one by one and gives
+    each row the bits of that row alone. Candidates of one answer are then drawn together.
+
     Optional method: in_precision(precision) -> the decoder with its weights in "bf16" or "int8", in steps as in every
     other method. Without one, there are only weights in float32. Users choose, and see how far the outputs are off.
 

@@ -201,7 +201,7 @@ class Request:
     """What a search must produce.
 
     num_best: the number of answers per row. prefix: ids that every answer starts with. excluded: ids that are never
-    chosen (PAD, BOS).
+    chosen (PAD, BOS). draws: one for each row, in place of `draw`; empty if the rows draw the same.
     keeps_states: True if each Hypothesis needs the states and outputs of its tokens; without them, a search of many
     rows saves memory. copying: copies words of the source of a single row. open: opens another model by name or path,
     as `/load` does, once; its decoder and tokenizer are those of a Model. SeqshellError if it cannot be opened.
@@ -217,6 +217,7 @@ class Request:
     keeps_states: bool = True
     copying: CopiesSource | None = None
     open: Callable[[str], Model] = _opens_nothing
+    draws: tuple[Draw, ...] = ()
 
 
 class Advanced(NamedTuple):  # as SampleContext

@@ -74,10 +74,11 @@ def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick
 
     The ids of request.prefix come first.
     """
-    state, outputs, draw = start.state, start.outputs, request.draw
+    state, outputs = start.state, start.outputs
     histories = [list(history[:]) for history in start.histories]  # copies, which grow with every token
     memories = [each or chain.first_memories() for each in start.memories]
     num_rows, step = len(histories), 0
+    draws = request.draws or (request.draw,) * num_rows
     answered = start.answered or (0,) * num_rows
     ended: set[int] = set()
     prefix, positions = request.prefix, start.positions
@@ -87,7 +88,7 @@ def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick
     while True:
         if blocks and step >= len(prefix):
             first, most = positions[0] + step, min(BLOCK, max(1, request.stop.max_tokens - step))
-            numbers += [draw.uniform(position) for position in range(first + len(numbers), first + most)]
+            numbers += [draws[0].uniform(position) for position in range(first + len(numbers), first + most)]
             found = decoder.draw_block(outputs, state, chain.rules, chain.excluded, numbers)  # type: ignore[attr-defined]
             blocks = found is not None
             block, outputs_after, states = found or ((), (), ())
@@ -113,7 +114,7 @@ def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick
                     generated, answer = start.generated[row] + step, answered[row] + step
                     tokens_left = request.stop.max_tokens - step
                     context = SampleContext(
-                        History(ids), generated, position, request.tokenizer, None, draw, answer, tokens_left
+                        History(ids), generated, position, request.tokenizer, None, draws[row], answer, tokens_left
                     )
                     attended = attention[row] if attention is not None else None
                     try:
@@ -122,7 +123,7 @@ def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick
                         ended.add(row)
                         continue
                 logits = left.logits() if remembers else None
-                token = pick(left, draw, position)
+                token = pick(left, draws[row], position)
                 if logits is not None:
                     memories[row] = chain.updated(memories[row], token, logits)
             ids.append(token)

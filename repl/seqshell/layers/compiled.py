@@ -46,6 +46,7 @@ KINDS: Mapping[type[Any], int] = MappingProxyType(
 STACKS = RecurrentStack, ResidualStack
 COMPILED = kernels()
 BLOCK_BYTES = 1 << 26  # of weights that are read for one block, in two milliseconds: a larger model has shorter blocks
+SHARED_BYTES = 1 << 22  # of weights that take longer to read than it takes to draw a token in Python
 MOST_OUTPUTS = 512  # of a model that draws blocks; numpy sorts more logits faster
 
 
@@ -60,6 +61,7 @@ class CompiledStack(OutputStack):
     """
 
     backend = "compiled"
+    rows_share_weights = False
 
     def __init__(self, stack: RecurrentStack, readout: Linear | None = None, *, precision: str = "float32") -> None:
         super().__init__(stack, readout)
@@ -86,7 +88,9 @@ class CompiledStack(OutputStack):
         self._scratch = np.empty(3 * num_outputs, np.float64)
         self._coded: tuple[Any, Any] = ((), ())
         self._codes = rule_codes((), (), 0)
-        self._block = BLOCK_BYTES // sum(array.nbytes for array in self._kept)  # the number of tokens
+        num_bytes = sum(array.nbytes for array in self._kept)
+        self._block = BLOCK_BYTES // num_bytes  # the number of tokens
+        self.rows_share_weights = precision == "float32" and num_bytes >= SHARED_BYTES
         if self._table is None or len(self._table) != num_outputs or num_outputs > MOST_OUTPUTS:
             self._block = 0
 

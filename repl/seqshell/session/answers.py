@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.events import Finished, Token
 from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.model import Model
-from seqshell.core.sampling import Request, Sampler, Stop, Strategy
+from seqshell.core.sampling import Draw, Request, Sampler, Stop, Strategy
 from seqshell.decoding.syntax import parse_strategy, with_setting
 from seqshell.session.answer_options import AnswerOptions
 from seqshell.session.branches import BranchState
@@ -18,6 +19,7 @@ from seqshell.session.cursor import Cursor
 from seqshell.session.generation import End, GenerationPlan, answer
 from seqshell.session.intervening import change_at
 from seqshell.session.navigation import Navigator, require_causal
+from seqshell.session.together import together
 
 Answer = Iterator[Token | Finished]
 Generate = Callable[[GenerationPlan, int, int | None, End], Answer]  # plan, turn, number of the candidate, end
@@ -157,15 +159,17 @@ class Answers:
         left.point, left.turn = point, turn
         first: BranchState | None = None
         end = End()
-        for number, plan in enumerate(plans, 1):
+        unused = (number for number in range(len(used) + len(plans)) if number not in used)
+        retries = list(islice(unused, len(plans)))
+        if not of_one_search and change is None:
+            plans = together(self.cursor, plans, [Draw(navigator.seed, retry) for retry in retries])
+        for number, (plan, retry) in enumerate(zip(plans, retries, strict=True), 1):
             if of_one_search and number == 1:
                 plan = replace(plan, num_best=len(plans))
             elif of_one_search:
                 if number > len(end.best):
                     break
                 plan = replace(plan, found=end.best[number - 1])
-            retry = next(retry for retry in range(len(used) + 1) if retry not in used)
-            used.add(retry)
             fork = timeline.depth(point)
             name = branches.free_name()
             branch = branches.add(BranchState(name, point, retry, parent, fork, point, turn, notes=notes))

@@ -33,7 +33,7 @@ class CheckedDecoder:
 
     allows_impossible: -inf is valid, for an impossible token, if at least one value of each row is finite; else every
     value must be finite. noun: what a value is called in error messages. reads_padded: rows of different lengths can be
-    read together.
+    read together. rows_share_weights: as of a Decoder.
     """
 
     reads_padded = True
@@ -48,6 +48,7 @@ class CheckedDecoder:
         self._draw_block = None if model.grows else own_method(decoder, "draw_block", *DRAW_BLOCK)
         self._allows_impossible = allows_impossible
         self._noun = noun
+        self.rows_share_weights = getattr(decoder, "rows_share_weights", False) is True
         self._guard = Guard(f"the model {model.name}", Owner(str(model.header.get("owner", ""))))
         self.shape = shape
 

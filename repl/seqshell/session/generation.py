@@ -24,6 +24,7 @@ from seqshell.core.sampling import (
     Batch,
     CopiesSource,
     Draw,
+    Hypotheses,
     Hypothesis,
     Request,
     Sampler,
@@ -52,6 +53,7 @@ class GenerationPlan:
 
     options: those that this answer was given; regenerate repeats them.
     num_best, prefix, copying, open: as in a Request. found: the answer itself, if a search has already found it.
+    row: the steps of a candidate that is drawn together with others.
     """
 
     strategy: Strategy
@@ -65,6 +67,7 @@ class GenerationPlan:
     found: Hypothesis | None = None
     copying: CopiesSource | None = None
     open: Callable[[str], Model] = Request.open
+    row: Callable[[Cursor], Iterator[Step]] | None = None
 
 
 class End:
@@ -189,17 +192,11 @@ def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Genera
     if plan.found is not None:
         yield from _hypothesis_steps(cursor, plan.found, cursor.memories(plan.samplers))
         return
-    here, strategy = cursor.here, plan.strategy
-    memories, context = cursor.memories(plan.samplers), cursor.context(draw)
-    start = Batch(
-        here.state, cursor.outputs()[None], (context.tokens,), (memories,), (context.position,), (context.generated,)
-    )
-    stop, tokenizer, copying = plan.stop, cursor.model.tokenizer, plan.copying
-    request = Request(
-        stop, plan.samplers, draw, plan.num_best, plan.prefix, tokenizer, plan.excluded, copying=copying, open=plan.open
-    )
-    decoder: Decoder = cursor.decoder if strategy.streams else InterruptibleDecoder(cursor)
-    with closing(guarded_search(strategy, decoder, start, request)) as steps:
+    if plan.row is not None:
+        yield from plan.row(cursor)
+        return
+    memories = cursor.memories(plan.samplers)
+    with closing(search(cursor, plan, (draw,))) as steps:
         for step in steps:
             if isinstance(step, Advanced):
                 tokens, state, outputs, rows = step
@@ -207,6 +204,32 @@ def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Genera
             else:
                 end.best = step.best
                 yield from _hypothesis_steps(cursor, step.best[0], memories)
+
+
+def search(
+    cursor: Cursor, plan: GenerationPlan, draws: tuple[Draw, ...]
+) -> Generator[Advanced | Hypotheses, None, None]:
+    """The search of the plan's strategy from here on, a row for each of the draws. Raises as `guarded_search`."""
+    rows, strategy, context = len(draws), plan.strategy, cursor.context(draws[0])
+    outputs, state = cursor.outputs()[None], cursor.here.state
+    if rows > 1:
+        outputs, state = np.repeat(outputs, rows, 0), map_leaves(lambda leaf: np.repeat(leaf, rows, 0), state)
+    memories, generated = (cursor.memories(plan.samplers),) * rows, (context.generated,) * rows
+    start = Batch(state, outputs, (context.tokens,) * rows, memories, (context.position,) * rows, generated)
+    request = Request(
+        plan.stop,
+        plan.samplers,
+        draws[0],
+        plan.num_best,
+        plan.prefix,
+        cursor.model.tokenizer,
+        plan.excluded,
+        copying=plan.copying,
+        open=plan.open,
+        draws=draws,
+    )
+    decoder: Decoder = cursor.decoder if strategy.streams else InterruptibleDecoder(cursor)
+    return guarded_search(strategy, decoder, start, request)
 
 
 def _hypothesis_steps(cursor: Cursor, found: Hypothesis, memories: Memories) -> Iterator[Step]:

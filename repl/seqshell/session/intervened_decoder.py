@@ -27,6 +27,7 @@ class IntervenedDecoder(CheckedDecoder):
 
     def __init__(self, plain: CheckedDecoder, active: Interventions) -> None:
         vars(self).update(vars(plain))  # the same model, with the same checks
+        self.rows_share_weights = False
         self.active = active
         self._steerings, self._clamps = steerings_of(active), clamps_of(active)
 
