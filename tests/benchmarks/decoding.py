@@ -32,6 +32,7 @@ from seqshell.decoding.syntax import parse_chain
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.kernels import compile
+from seqshell.kernels.packing import aligned
 from seqshell_recurrent.config import LSTMConfig
 from seqshell_recurrent.decoders import LSTMDecoder
 from seqshell_recurrent.language_models import LSTMLanguageModel
@@ -269,8 +270,9 @@ def speeds(contenders: dict[str, Contender], rounds: int, seconds: float, clock:
 
 
 def reading(size: int) -> Contender:
-    """Read as many bytes as a token needs: those of all weights but the first layer's table."""
-    block = np.ones(4 * size * size + 8 * size * size + V * size, np.float32)
+    """Read as many bytes as a token needs, those of all weights but the first layer's table, in memory like theirs."""
+    block = aligned((4 * size * size + 8 * size * size + V * size,))
+    block[:] = 1
     try:
         from numba import njit
     except ImportError:

