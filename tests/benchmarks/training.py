@@ -213,11 +213,10 @@ def profile(run: Run, rounds: int) -> None:
             return getattr(run.prepared.objective, name)
 
     update = own(run)
-    kept = {name: getattr(run_module, name) for name in ("clip_gradients", "update_average")}
+    kept = {name: getattr(run_module, name) for name in ("update_average",)}
     run.objective = Objective()  # type: ignore[assignment]
     run._backward = watched("backward", run._backward)  # type: ignore[method-assign]
     run.optimizer.step = watched("optimizer", run.optimizer.step)  # type: ignore[method-assign]
-    run_module.clip_gradients = watched("clipping", run_module.clip_gradients)
     run_module.update_average = watched("EMA", run_module.update_average)
     start = time.perf_counter()
     for _ in range(rounds):

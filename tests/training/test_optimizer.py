@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 import torch
@@ -12,13 +13,11 @@ from torch import nn
 
 from seqshell.training.optimizer import (
     choose_precision,
-    clip_gradients,
     find_device,
     learning_rate,
-    make_optimizer,
-    update_average,
 )
 from seqshell.training.recipes.settings import TrainingSettings
+from seqshell.training.weight_update import Optimizer, update_average
 
 SETTINGS = TrainingSettings(learning_rate=1.0, warmup_steps=10, final_fraction=0.1)
 
@@ -41,27 +40,53 @@ def test_a_constant_rate_stays_and_a_plateau_rate_is_scaled() -> None:
 
 
 def test_gradients_are_clipped_by_norm_or_value_or_not_at_all() -> None:
-    weight = nn.Parameter(torch.zeros(2))
+    def moved(kind: torch.dtype = torch.float32, **settings: float) -> list[float]:
+        """What a step at the rate 1 subtracts from two weights."""
+        weight = nn.Parameter(torch.zeros(2, dtype=kind))
+        weight.grad = torch.tensor([3.0, -4.0], dtype=kind)
+        chosen = replace(TrainingSettings(clip_norm=0, optimizer="sgd", momentum=0, weight_decay=0), **settings)
+        Optimizer([{"params": [weight], "lr": 1.0}], chosen).step()
+        return [round(abs(value), 4) for value in weight.tolist()]
 
-    def clipped(**settings: float) -> list[float]:
-        weight.grad = torch.tensor([3.0, -4.0])
-        clip_gradients([weight], replace(TrainingSettings(clip_norm=0), **settings))
-        return [round(value, 4) for value in weight.grad.tolist()]
-
-    assert clipped() == [3, -4]
-    assert clipped(clip_norm=1.0) == [0.6, -0.8]
-    assert clipped(clip_norm=10.0) == [3, -4]
-    assert clipped(clip_value=2.0) == [2, -2]
+    assert moved() == [3, 4]
+    assert moved(clip_norm=1.0) == [0.6, 0.8]
+    assert moved(clip_norm=10.0) == [3, 4]
+    assert moved(clip_value=2.0) == [2, 2]
+    assert moved(torch.complex64, clip_norm=1.0) == [0.6, 0.8]
 
 
-def test_the_optimizers_are_those_of_torch_with_the_settings_of_the_recipe() -> None:
-    weight = nn.Parameter(torch.zeros(1))
-    sgd = make_optimizer([weight], TrainingSettings(optimizer="sgd", momentum=0.5, weight_decay=0.3))
-    adam = make_optimizer([weight], TrainingSettings(optimizer="adam", beta1=0.8, beta2=0.95))
+@pytest.mark.parametrize("kind", ["sgd", "adam", "adamw"])
+@pytest.mark.parametrize("fused", [True, False])
+def test_the_weights_are_those_of_torchs_optimizers_and_their_clipping(
+    kind: str, fused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """30 updates of two groups and a complex weight; one weight gets its first gradient late."""
+    if not fused:
+        monkeypatch.setattr("seqshell.training.weight_update.FUSED", ())
+    settings = TrainingSettings(optimizer=kind, momentum=0.9, weight_decay=0.1, beta1=0.8, clip_norm=0.5)
+    draws = torch.Generator().manual_seed(1)
+    start = [torch.randn(5, 3, generator=draws), torch.randn(70, dtype=torch.complex64, generator=draws), torch.ones(9)]
+    gradients = [[torch.randn(each.shape, dtype=each.dtype, generator=draws) for each in start] for _ in range(30)]
 
-    assert (type(sgd), sgd.defaults["momentum"], sgd.defaults["weight_decay"]) == (torch.optim.SGD, 0.5, 0.3)
-    assert (type(adam), adam.defaults["betas"]) == (torch.optim.Adam, (0.8, 0.95))
-    assert type(make_optimizer([weight], TrainingSettings())) is torch.optim.AdamW
+    def groups(weights: list[nn.Parameter]) -> list[dict[str, Any]]:
+        return [{"params": weights[:2]}, {"params": weights[2:], "lr": 0.03, "weight_decay": 0.0}]
+
+    own, theirs = ([nn.Parameter(each.clone()) for each in start] for _ in range(2))
+    options = {"momentum": 0.9} if kind == "sgd" else {"betas": (0.8, settings.beta2)}
+    classes = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    rival = classes[kind](groups(theirs), lr=settings.learning_rate, weight_decay=0.1, **options)
+    optimizer = Optimizer(groups(own), settings)
+    for step, each in enumerate(gradients):
+        for weights in (own, theirs):
+            for weight, gradient in zip(weights, each, strict=True):
+                weight.grad = None if step < 3 and weight is weights[0] else gradient.clone()
+        nn.utils.clip_grad_norm_(theirs, 0.5)
+        rival.step()
+        optimizer.step()
+
+    for weight, expected, before in zip(own, theirs, start, strict=True):
+        torch.testing.assert_close(weight, expected, rtol=1e-5, atol=1e-6)
+        assert not torch.equal(weight, before)
 
 
 def test_the_average_follows_the_weights_quickly_at_first_and_slowly_later() -> None:

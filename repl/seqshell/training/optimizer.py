@@ -1,4 +1,4 @@
-"""The parts of an optimizer step: optimizer, learning rate, clipping, weight average, device and precision."""
+"""What an update of the weights needs besides the gradients: learning rate, device and precision."""
 
 from __future__ import annotations
 
@@ -18,24 +18,6 @@ from torch import Tensor, nn
 
 from seqshell.training.recipes.settings import TrainingSettings
 
-FUSED = ("cpu", "cuda", "mps")  # devices
-
-
-def make_optimizer(
-    parameters: Iterable[nn.Parameter] | Iterable[dict[str, Any]], settings: TrainingSettings
-) -> torch.optim.Optimizer:
-    """SGD, Adam or AdamW. parameters: of a module, or groups of them. The caller sets the rates before each step."""
-    # torch refuses an empty list, and models that are fitted by counting have no parameters.
-    parameters = [*parameters] or [nn.Parameter(torch.zeros(0))]
-    # One pass over the weights instead of one for each operation; torch has it for the CPU, CUDA and Apple's GPUs.
-    groups = [group["params"] if isinstance(group, dict) else [group] for group in parameters]
-    is_fused = all(each.device.type in FUSED and each.is_floating_point() for group in groups for each in group)
-    common: dict[str, Any] = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay, "fused": is_fused}
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(parameters, momentum=settings.momentum, **common)
-    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
-    return kind(parameters, betas=(settings.beta1, settings.beta2), **common)
-
 
 def learning_rate(
     settings: TrainingSettings, step: int, total: int, scale: float = 1.0, full: float | None = None
@@ -53,32 +35,6 @@ def learning_rate(
     progress = (step - settings.warmup_steps) / max(1, total - settings.warmup_steps)
     low = settings.final_fraction
     return rate * (low + (1 - low) * 0.5 * (1 + math.cos(math.pi * min(1.0, progress))))
-
-
-def clip_gradients(parameters: Iterable[nn.Parameter], settings: TrainingSettings) -> None:
-    """Clip the gradients in place: each entry to clip_value, then their joint norm to clip_norm.
-
-    Pascanu et al. 2013, https://arxiv.org/abs/1211.5063.
-    """
-    parameters = list(parameters)
-    if settings.clip_value:
-        nn.utils.clip_grad_value_(parameters, settings.clip_value)
-    if settings.clip_norm:
-        nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
-
-
-@torch.no_grad()
-def update_average(average: nn.Module, module: nn.Module, decay: float, step: int) -> None:
-    """Update the exponential moving average of the weights in place: average += (1 - decay) (module - average).
-
-    The first steps use the smaller decay (1 + step) / (10 + step): otherwise the average would hold on to the random
-    initial weights for about 1 / (1 - decay) steps. Buffers are copied, not averaged.
-    """
-    share = 1 - min(decay, (1 + step) / (10 + step))
-    for mean, new in zip(average.parameters(), module.parameters(), strict=True):
-        mean.lerp_(new, share)
-    for kept, buffer in zip(average.buffers(), module.buffers(), strict=True):
-        kept.copy_(buffer)
 
 
 def keep_freed_memory() -> None:

@@ -20,6 +20,7 @@ from seqshell.core import paths
 from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import RecipeError
 from seqshell.training.resume_checks import Damage, check_moments
+from seqshell.training.weight_update import Optimizer
 
 Tensors = dict[str, Tensor]
 RECORD, CHECKSUM = "seqshell-resume", "sha256"  # in the metadata of safetensors
@@ -83,19 +84,18 @@ def within(prefix: str, tensors: Mapping[str, Tensor]) -> Tensors:
     }
 
 
-def optimizer_parts(optimizer: torch.optim.Optimizer) -> tuple[list[Any], Tensors]:
-    """Split the optimizer's state into (parameter groups for JSON, tensors named NUMBER.KEY)."""
-    whole = optimizer.state_dict()
+def optimizer_parts(optimizer: Optimizer) -> tuple[list[Any], Tensors]:
+    """Split the optimizer's state into (the numbers of its groups for JSON, tensors named NUMBER.KEY)."""
+    groups = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
     tensors = {
         f"{number}.{key}": value
-        for number, kept in whole["state"].items()
-        for key, value in kept.items()
-        if value is not None
+        for number, parameter in enumerate(optimizer.parameters)
+        for key, value in optimizer.state.get(parameter, {}).items()
     }
-    return whole["param_groups"], tensors
+    return groups, tensors
 
 
-def restore_optimizer(optimizer: torch.optim.Optimizer, groups: list[Any], tensors: Mapping[str, Tensor]) -> None:
+def restore_optimizer(optimizer: Optimizer, groups: list[Any], tensors: Mapping[str, Tensor]) -> None:
     """Undo optimizer_parts. Raises Damage if the tensors do not fit the optimizer.
 
     Of the groups, only the learning rate is taken: the rest follows from the recipe.
@@ -105,7 +105,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, groups: list[Any], tenso
         number, _, key = name.partition(".")
         kept.setdefault(int(number), {})[key] = tensor
     check_moments(kept, optimizer)
-    optimizer.load_state_dict({"state": kept, "param_groups": optimizer.state_dict()["param_groups"]})
+    optimizer.restore(kept)
     for group, saved in zip(optimizer.param_groups, groups, strict=True):
         if not isinstance(saved["lr"], float) or not 0 <= saved["lr"] < math.inf:
             raise Damage("the learning rate of the optimizer is no number")

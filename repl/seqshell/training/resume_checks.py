@@ -16,11 +16,10 @@ from torch import Tensor, nn
 from seqshell.core.growth import growth_axis
 from seqshell.core.text_output import brief
 from seqshell.training.progress import TrainingProgress
+from seqshell.training.weight_update import Optimizer
 
 PRECISIONS = ("", "float32", "bf16")  # none before the first step
 NOT_COUNTS = {"order": -1}  # the lowest value of fields of TrainingProgress that may be below 0
-# The tensors that optimizers keep for each parameter; all but the step have its shape.
-MOMENTS = ({"step", "exp_avg", "exp_avg_sq"}, {"momentum_buffer"})
 
 
 class Damage(Exception):
@@ -54,13 +53,12 @@ def check_finite(what: str, tensors: Mapping[str, Tensor]) -> None:
             raise Damage(f"{number:,} of the {tensor.numel():,} numbers in {brief(name)} of {what} are NaN or infinite")
 
 
-def check_moments(kept: Mapping[int, Mapping[str, Tensor]], optimizer: torch.optim.Optimizer) -> None:
+def check_moments(kept: Mapping[int, Mapping[str, Tensor]], optimizer: Optimizer) -> None:
     """Raise Damage unless what the optimizer keeps fits its parameters. kept: by number and key."""
-    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
-    needed = MOMENTS[isinstance(optimizer, torch.optim.SGD)]
+    parameters = optimizer.parameters
     for number, tensors in kept.items():
-        if number >= len(parameters) or tensors.keys() != needed:
-            raise Damage(f"the optimizer has other numbers than {', '.join(sorted(needed))} for a weight")
+        if number >= len(parameters) or tensors.keys() != optimizer.kept:
+            raise Damage(f"the optimizer has other numbers than {', '.join(sorted(optimizer.kept))} for a weight")
         for key, tensor in tensors.items():
             expected = torch.zeros(()) if key == "step" else parameters[number]
             check_tensor(f"{key} of the optimizer", tensor.cpu(), expected.detach().cpu())

@@ -24,11 +24,8 @@ from seqshell.training.objective import Metrics, TrainingBatch
 from seqshell.training.optimizer import (
     autocast,
     choose_precision,
-    clip_gradients,
     keep_freed_memory,
     learning_rate,
-    make_optimizer,
-    update_average,
 )
 from seqshell.training.parameter_groups import FULL_RATE, parameter_groups
 from seqshell.training.preparation import Prepared
@@ -36,6 +33,7 @@ from seqshell.training.progress import LOSS, TrainingProgress, losses_text, prog
 from seqshell.training.resume import Tensors
 from seqshell.training.run_files import RESUME_FILE, RunSnapshot, restore_run, write_run
 from seqshell.training.stopping import has_exploded, improves
+from seqshell.training.weight_update import Optimizer, update_average
 
 RECORDS_PER_EPOCH = 20  # training losses that metrics.jsonl keeps
 
@@ -60,7 +58,7 @@ class Run:
         self.draws = np.random.default_rng(settings.seed)  # orders of batches, and state zeroing
         self.module = prepared.new_module().to(self.device)
         self.average = copy.deepcopy(self.module) if settings.ema else self.module
-        self.optimizer = make_optimizer(parameter_groups(self.module, settings), settings)
+        self.optimizer = Optimizer(parameter_groups(self.module, settings), settings)
         self.objective = prepared.objective
         self.state: State = self._initial_state()
         self.progress = TrainingProgress()
@@ -245,7 +243,6 @@ class Run:
             for weight in self.module.parameters():
                 if weight.grad is not None:
                     weight.grad /= progress.losses
-        clip_gradients(self.module.parameters(), settings)
         self.optimizer.step()
         self.group.align_buffers(self.module)
         if self.average is not self.module:

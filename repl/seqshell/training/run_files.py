@@ -35,6 +35,7 @@ from seqshell.training.resume_checks import (
     check_state,
     check_weights,
 )
+from seqshell.training.weight_update import Optimizer
 
 RESUME_FILE = "resume.safetensors"
 RECORD_BYTES = 100_000  # about the random states and the rest of the record
@@ -54,7 +55,7 @@ class RunSnapshot:
     device: torch.device
     module: Any
     average: Any
-    optimizer: torch.optim.Optimizer
+    optimizer: Optimizer
     draws: np.random.Generator
     state: State
     progress: TrainingProgress
