@@ -121,6 +121,8 @@ def compiled(object_code: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
     yield object_code.parent
     for name in (
         "seqshell.layers.compiled",
+        "seqshell.layers.compiled_chunks",
+        "seqshell.layers.compiled_linear",
         "seqshell_recurrent.compiled_decoders",
         "seqshell_seq2seq.compiled_decoders",
     ):

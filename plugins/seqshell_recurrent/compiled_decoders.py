@@ -14,7 +14,7 @@ from seqshell_recurrent import cell_decoders, decoders
 
 
 class _DrawsBlocks:
-    """A decoder that draws tokens itself, and has weights in other precisions; see seqshell.Decoder."""
+    """What a decoder offers besides its steps: see seqshell.Decoder."""
 
     backend: str
     stack: OutputStack
@@ -43,6 +43,10 @@ class _DrawsBlocks:
         """As Decoder.draw_block."""
         assert isinstance(self.stack, CompiledStack)
         return self.stack.draw_block(outputs, state, rules, excluded, numbers)
+
+    def surprisals(self, inputs: NDArray[Any], targets: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """As Decoder.surprisals."""
+        return self.stack.surprisals(inputs, targets, state)
 
 
 class RNNDecoder(_DrawsBlocks, decoders.RNNDecoder):

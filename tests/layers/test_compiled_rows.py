@@ -57,7 +57,7 @@ def test_extra_inputs_are_multiplied_row_by_row_too(cell):
 
 @pytest.mark.usefixtures("compiled")
 def test_a_linear_layer_multiplies_each_row_alone():
-    from seqshell.layers.compiled import CompiledLinear
+    from seqshell.layers import CompiledLinear
 
     random = np.random.default_rng(0)
     weight, inputs = random.random((130, 17), np.float32), random.random((9, 17), np.float32)

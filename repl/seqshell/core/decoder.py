@@ -34,6 +34,9 @@ class Decoder(Protocol):
     after each input, by its address (`by_address`), unless it does not change, and anything else, such as gates. Of a
     leaf that grows, what each input added. Without it, the host reads the inputs one by one.
 
+    Optional method: surprisals(inputs [B, T], targets [B, T], state) -> (nats [B, T] of each target by the logits after
+    its input, the state). `seqshell evaluate` calls it, in several threads at once, instead of the torch module.
+
     Optional method: draw_block(outputs [1, V], state, rules, excluded, numbers) -> (ids, outputs, states): it draws
     tokens and reads them itself, at most one for each of `numbers` (see Draw), and returns their ids, and the outputs
     [1, V] and the state after each of them, as lists. rules: those of the samplers; excluded: ids that are not drawn.

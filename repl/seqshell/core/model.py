@@ -112,6 +112,7 @@ class SequenceModel(Protocol):
 
 
 DRAW_BLOCK = "outputs", "state", "rules", "excluded", "numbers"  # the parameters of a decoder's draw_block
+SURPRISALS = "inputs", "targets", "state"  # those of its surprisals
 
 
 def own_method(module: Any, name: str, *parameters: str) -> Callable[..., Any] | None:

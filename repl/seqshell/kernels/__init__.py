@@ -8,6 +8,7 @@
     cells        the kernels of one step of a layer
     steps        the kernels of time steps of all layers and the read-out
     draws        the kernels that draw tokens between steps
+    chunks       the kernel that reads many tokens
     compile      makes the object code; `python -m seqshell.kernels.compile` runs it
     cache        the file of the object code
     loading      loads the file with llvmlite alone, without numba

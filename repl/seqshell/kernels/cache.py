@@ -14,7 +14,7 @@ from seqshell.core.atomic_write import replacing
 from seqshell.core.errors import UsageError
 
 MAGIC = b"seqshell kernels 1\n"
-SOURCES = ("layout", "lanes", "narrow", "cells", "steps", "scalars", "draws", "compile")
+SOURCES = ("layout", "lanes", "narrow", "cells", "steps", "scalars", "draws", "chunks", "batches/numbers", "compile")
 ENDING, FAILED = ".o", ".failed"
 MOST = 20  # files; the oldest are removed
 DISABLED = "NUMBA_DISABLE_JIT"  # numba's variable: do not compile
@@ -55,7 +55,7 @@ def path() -> Path:
     digest = hashlib.sha256("\n".join(target).encode())
     digest.update(_numba_version())
     for name in SOURCES:
-        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
+        digest.update(Path(__file__).parent.joinpath(f"{name}.py").read_bytes())
     return folder() / f"{digest.hexdigest()[:32]}{ENDING}"
 
 

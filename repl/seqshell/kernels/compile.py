@@ -76,15 +76,15 @@ def object_code() -> bytes:
     from llvmlite import binding
     from numba import config, types
 
-    from seqshell.kernels import draws, steps
+    from seqshell.kernels import chunks, draws, steps
 
     binding.initialize_native_target()
     binding.initialize_native_asmprinter()
     module = binding.parse_assembly("")
     level, config.OPT = config.OPT, type(config.OPT)(0)  # numba would optimise each function in each that calls it
     try:
-        for name in Kernels._fields:
-            kernel = getattr(draws if name == "block" else steps, name)
+        for name, source in zip(Kernels._fields, (steps, chunks, draws), strict=True):
+            kernel = getattr(source, name)
             kernel.compile((types.int64,))
             (result,) = kernel.overloads.values()
             entry = ENTRY.format(prefix=PREFIX, name=name, inner=result.fndesc.llvm_func_name)

@@ -1,6 +1,6 @@
 """Where the kernels find their numbers: the kinds of layers, and the words (int64) of the blocks they are called with.
 
-`step` and `advance` get the address of a block of words, of which MODEL is the address of the model's block. Words
+Each kernel gets the address of a block of words, of which MODEL is the address of the model's block. Words
 marked (array) are the id of a numpy array: the model's word ARRAY says where it has the address of its data. A word is
 0 if there is nothing.
 """
@@ -45,13 +45,18 @@ LOGITS = 9  # (array) [V]
 ROWS = 10  # B
 step_words = Struct("11q").pack
 
-# Many steps of one layer, whose states are [B, H], [B, H], [T, B, H] and [B, H].
-LAYER = 1  # its number
-STEPS = 2  # T
-STATES = 3  # (array) BEFORE, CELL_BEFORE, AFTER, CELL_AFTER
-PRODUCTS = 7  # (array) [T, B, G]
-STEP_ROWS = 8  # B
-advance_words = Struct("9q").pack
+# Many steps of all layers, T of B rows. The states [L, B, H] are overwritten with the last ones.
+CHUNK_TABLE, CHUNK_TABLE_ROW = 1, 2  # (array) the first layer's input products [., G], with its biases; bytes of a row
+CHUNK_TOKENS = 3  # (array) [T, B]: the rows of that table; without them, it has the products of all steps [T, B, G]
+CHUNK_EXTRA = 4  # (array) [B, F]: the first layer's inputs at every step, if its weights are not in the table
+CHUNK_HIDDEN, CHUNK_CELL = 5, 6  # (array) [L, B, H]; of a layer without cells, both are the same
+ALL_HIDDEN, ALL_CELLS = 7, 8  # (array) [L, T, B, H]: the states after each step, if they are wanted
+CHUNK_OUTPUTS = 9  # (array) [T, B, H]: what the last layer passes on, if it is wanted
+CHUNK_LOGITS, LOGIT_STEPS = 10, 11  # (array) the logits after the last LOGIT_STEPS steps [., B, V]; if FOUND, room
+TARGETS, FOUND = 12, 13  # (array) [T, B], and [T, B, 3]: the largest logit m, the sum of exp(l - m), the target's logit
+CHUNK_ROOM = 14  # (array) room for the input products [SPAN, B, G] and two times what a layer passes on [SPAN, B, H]
+CHUNK_ROWS, CHUNK_STEPS, SPAN = 15, 16, 17  # B, T, and the steps that one layer reads before the next one does
+chunk_words = Struct("18q").pack
 
 # Tokens that are drawn and read: these words, and then a record for each token.
 TABLE, TABLE_ROW = 1, 2  # (array) the first layer's input products of every token [V, G]; bytes of a row

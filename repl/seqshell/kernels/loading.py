@@ -16,7 +16,7 @@ class Kernels(NamedTuple):
     """Each is called with a block of words (see `layout`), and other threads run meanwhile."""
 
     step: Callable[[bytes], None]
-    advance: Callable[[bytes], None]
+    chunk: Callable[[bytes], None]
     block: Callable[[bytes], None]
 
 

@@ -23,7 +23,6 @@ from seqshell.kernels.layout import (
     GRU,
     INPUTS,
     KIND,
-    LAYER,
     LAYERS,
     LINEAR,
     LOGITS,
@@ -35,15 +34,11 @@ from seqshell.kernels.layout import (
     OFFSET,
     OUTPUTS,
     PRECISION,
-    PRODUCTS,
     READ_BIAS,
     READ_WEIGHTS,
     RECORD,
     ROWS,
     SIZE,
-    STATES,
-    STEP_ROWS,
-    STEPS,
     WEIGHTS,
     WORD,
 )
@@ -82,6 +77,20 @@ def array(call, model, place):
 
 
 @shared
+def read_out(model, rows, inputs, input_row, logits):
+    """logits [rows, V] = the read-out of inputs [rows, H], which begin every `input_row` bytes."""
+    size, precision = word(model + SIZE * WORD), word(model + PRECISION * WORD)
+    bias, outputs = word(model + READ_BIAS * WORD), word(model + NUM_OUTPUTS * WORD)
+    weights = precision, word(model + READ_WEIGHTS * WORD)
+    number = rows if precision == FLOAT32 else 1
+    for done in range(0, rows, number):
+        start = inputs + done * input_row
+        given = start, input_row, size, size
+        after = logits + done * 4 * outputs
+        simple(LINEAR, weights, number, bias, 0, given, outputs, start, 0, 0, after, 4 * outputs)
+
+
+@shared
 def model_step(model, rows, first, inputs, state, new, outputs, logits):
     """One step of all layers and of the read-out, with the addresses of what `layout` names."""
     size, depth, precision = word(model + SIZE * WORD), word(model + DEPTH * WORD), word(model + PRECISION * WORD)
@@ -112,13 +121,7 @@ def model_step(model, rows, first, inputs, state, new, outputs, logits):
         new = (new[0] + 4 * size, new[1] + 4 * size)
         record += RECORD * WORD
     if logits != 0:
-        bias, outputs = word(model + READ_BIAS * WORD), word(model + NUM_OUTPUTS * WORD)
-        weights = precision, word(model + READ_WEIGHTS * WORD)
-        number = rows if precision == FLOAT32 else 1
-        for done in range(0, rows, number):
-            given = inputs + done * input_row, input_row, size, size
-            after = logits + done * 4 * outputs
-            simple(LINEAR, weights, number, bias, 0, given, outputs, inputs, 0, 0, after, 4 * outputs)
+        read_out(model, rows, inputs, input_row, logits)
 
 
 @kernel
@@ -131,21 +134,3 @@ def step(call):
     new = (array(call, model, AFTER), array(call, model, CELL_AFTER))
     outputs, logits = array(call, model, OUTPUTS), array(call, model, LOGITS)
     model_step(model, word(call + ROWS * WORD), first, inputs, state, new, outputs, logits)
-
-
-@kernel
-def advance(call):
-    """Many steps of one layer, whose input products are known. call: the address of words from MODEL to STEP_ROWS."""
-    model = word(call + MODEL * WORD)
-    size, rows = word(model + SIZE * WORD), word(call + STEP_ROWS * WORD)
-    precision = word(model + PRECISION * WORD)
-    record = model + (LAYERS + RECORD * word(call + LAYER * WORD)) * WORD
-    first_row = 4 * size * num_gates(word(record + KIND * WORD))
-    first = array(call, model, PRODUCTS)
-    state = (array(call, model, STATES), array(call, model, STATES + 1))
-    new = (array(call, model, STATES + 2), array(call, model, STATES + 3))
-    for _ in range(word(call + STEPS * WORD)):
-        layer_step(precision, record, rows, size, first, first_row, 0, 0, state, new, 4 * size)
-        first += rows * first_row
-        state = new
-        new = (new[0] + 4 * size * rows, new[1])

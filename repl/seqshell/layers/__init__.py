@@ -70,7 +70,8 @@ from seqshell.layers.states import LSTMState, top_hidden
 from seqshell.layers.weights import packed, take
 
 if TYPE_CHECKING:
-    from seqshell.layers.compiled import CompiledLinear, CompiledStack
+    from seqshell.layers.compiled import CompiledStack
+    from seqshell.layers.compiled_linear import CompiledLinear
 
 __all__ = [
     "Attention",
@@ -104,11 +105,13 @@ __all__ = [
     "top_hidden",
 ]
 
+COMPILED = {"CompiledStack": "seqshell.layers.compiled", "CompiledLinear": "seqshell.layers.compiled_linear"}
+
 
 def __getattr__(name: str) -> Any:
-    """CompiledStack and CompiledLinear, whose module cannot be imported without compiled kernels."""
-    if name in ("CompiledStack", "CompiledLinear"):
+    """CompiledStack and CompiledLinear, whose modules cannot be imported without compiled kernels."""
+    if name in COMPILED:
         from importlib import import_module
 
-        return getattr(import_module("seqshell.layers.compiled"), name)
+        return getattr(import_module(COMPILED[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

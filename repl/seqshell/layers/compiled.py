@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from seqshell.core.shortlist import Rule
 from seqshell.core.state import State
 from seqshell.kernels import layout
-from seqshell.kernels.layout import advance_words, step_words
+from seqshell.kernels.layout import step_words
 from seqshell.kernels.loading import kernels
-from seqshell.kernels.rounding import PRECISIONS, blocks_in, rounded
+from seqshell.kernels.rounding import PRECISIONS, blocks_in
+from seqshell.layers import compiled_chunks
 from seqshell.layers.cells import (
     GRULayer,
-    Layer,
     LinearLayer,
     LSTMLayer,
     Parts,
@@ -25,6 +25,7 @@ from seqshell.layers.cells import (
     SigmoidLayer,
     TanhLayer,
 )
+from seqshell.layers.compiled_linear import CompiledLinear
 from seqshell.layers.linear import Linear
 from seqshell.layers.output_stack import OutputStack
 from seqshell.layers.recurrent import CHUNK, RecurrentStack, parts_of, state_of
@@ -51,10 +52,9 @@ MOST_OUTPUTS = 512  # of a model that draws blocks; numpy sorts more logits fast
 
 
 class CompiledStack(OutputStack):
-    """An OutputStack that computes a step of all rows, read-out included, in one compiled call.
+    """An OutputStack that computes a step of all rows, or many steps, read-out included, in one compiled call.
 
-    Feeding several rows is left to numpy, and all of it with layers of other classes than those of this package;
-    `backend` is then "numpy".
+    Layers of other classes than those of this package are left to numpy; `backend` is then "numpy".
 
     precision: of the weights, float32, bf16 or int8; those that numpy multiplies are rounded alike. Weights of inputs
     whose products do not depend on the state, as those of tokens, stay in float32.
@@ -81,7 +81,6 @@ class CompiledStack(OutputStack):
         self.stack, self.readout = rounded_stack(stack, precision), self._linear
         self.layers = self.stack.layers
         self._model = self._words.ctypes.data
-        self._number_of = {id(layer): number for number, layer in enumerate(self.layers)}
         table = stack.table_for(1)
         self._table = None if table is None else np.ascontiguousarray(table, np.float32)
         num_outputs = 0 if readout is None else readout.weight.shape[1]
@@ -111,9 +110,7 @@ class CompiledStack(OutputStack):
         else:
             first = self._first_products(inputs)
         if extra is not None:
-            extra = np.ascontiguousarray(extra, np.float32)
-            if extra.shape != (rows, len(self.stack.extra_weight)):
-                raise ValueError(f"the extra inputs are {extra.shape}, not {(rows, len(self.stack.extra_weight))}")
+            extra = self._checked_extra(extra, rows)
         parts = parts_of(state) if state is self._last else self._checked(state, rows)
         shape = (rows, *self._shape[1:])
         if parts[0].shape != shape:
@@ -192,19 +189,48 @@ class CompiledStack(OutputStack):
         return ids[:drawn], logits[:drawn], states
 
     def feed(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
-        """As OutputStack.feed."""
-        if len(inputs) != 1 or self.backend == "numpy":
+        """As OutputStack.feed; outputs and state are those of single steps, to the last bit."""
+        if self.backend == "numpy":
             return super().feed(inputs, state, extra)
         for start in range(0, inputs.shape[1], CHUNK):
-            hidden, state, _ = self.stack.read_layers(self._run, inputs[:, start : start + CHUNK], state, extra)
-        return self.read_out(hidden[:, -1]), state
+            some = inputs[:, start : start + CHUNK]
+            found, state = self._chunk(some, state, extra, logit_steps=1, wants_outputs=self._has_layer_outputs)
+        if found.logits is not None:
+            return found.logits[0], state
+        return (found.parts[0][:, -1] if found.outputs is None else found.outputs[-1]), state
 
     def read(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
-        """As OutputStack.read."""
-        if len(inputs) != 1 or self.backend == "numpy":
+        """As OutputStack.read, with the results of single steps."""
+        if self.backend == "numpy":
             return super().read(inputs, state, extra)
-        hidden, state, _ = self.stack.read_layers(self._run, inputs, state, extra)
-        return self.read_out(hidden), state
+        found, state = self._chunk(inputs, state, extra, logit_steps=inputs.shape[1], wants_outputs=True)
+        outputs = found.outputs if found.logits is None else found.logits
+        assert outputs is not None
+        return outputs.swapaxes(0, 1), state
+
+    def trace(
+        self, inputs: NDArray[Any], state: State, extra: Floats | None = None
+    ) -> tuple[Floats, State, State, dict[str, Floats]]:
+        """As OutputStack.trace. Outputs and states are those of single steps; gates differ from theirs in rounding."""
+        if self.backend == "numpy":
+            return super().trace(inputs, state, extra)
+        first = parts_of(state)
+        wanted = {"logit_steps": inputs.shape[1], "wants_outputs": True, "wants_states": True}
+        found, state = self._chunk(inputs, state, extra, **wanted)
+        outputs = found.outputs if found.logits is None else found.logits
+        assert outputs is not None
+        assert found.states is not None
+        named = self.stack.named_steps(inputs, first, found.states, extra)
+        steps = [part.transpose(2, 1, 0, 3) for part in found.states]
+        return outputs.swapaxes(0, 1), state, state_of(steps), named
+
+    def surprisals(self, inputs: NDArray[Any], targets: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """As OutputStack.surprisals, without all logits."""
+        if self.backend == "numpy":
+            return super().surprisals(inputs, targets, state)
+        found, state = self._chunk(inputs, state, None, targets=targets)
+        assert found.nats is not None
+        return found.nats.T, state
 
     def read_out(self, hidden: Floats) -> Floats:
         """hidden: [..., H]. Returns [..., O]; those of [B, H] equal those of a step in every bit."""
@@ -212,19 +238,32 @@ class CompiledStack(OutputStack):
             return super().read_out(hidden)
         return self._linear(hidden)
 
-    def _run(self, layer: Layer, products: Floats, before: Parts) -> tuple[Floats, Parts, list[Floats]]:
-        """Run a layer over its input products [T, G]. As RecurrentStack.read_layers expects it."""
-        size = layer.hidden_size
-        products = np.ascontiguousarray(products, np.float32)
-        before = [np.ascontiguousarray(part, np.float32) for part in before]
-        hidden, *cell = (
-            np.empty((len(products) if not number else 1, size), np.float32) for number in range(len(before))
+    def _chunk(
+        self, inputs: NDArray[Any], state: State, extra: Floats | None, **wanted: Any
+    ) -> tuple[compiled_chunks.Chunk, State]:
+        """What is wanted of inputs [B, T] or [B, T, F], and the state after them."""
+        parts = self._checked(state, len(inputs))
+        num_outputs = 0 if self.readout is None else self.readout.weight.shape[1]
+        if not num_outputs:
+            wanted["logit_steps"] = 0
+        found = compiled_chunks.read_chunk(
+            self._model,
+            self.stack,
+            inputs,
+            parts,
+            extra=None if extra is None else self._checked_extra(extra, len(inputs)),
+            table=self._table,
+            num_outputs=num_outputs,
+            **wanted,
         )
-        after = [hidden, *cell]
-        arrays = id(before[0]), id(before[-1]), id(hidden), id(after[-1])
-        number = self._number_of[id(layer)]
-        COMPILED.advance(advance_words(self._model, number, len(products), *arrays, id(products), 1))
-        return hidden, [part[-1] for part in after], []
+        return found, state_of(found.parts)
+
+    def _checked_extra(self, extra: Floats, rows: int) -> Floats:
+        """The extra inputs as the kernels read them. Raises ValueError if they have another shape."""
+        extra = np.ascontiguousarray(extra, np.float32)
+        if extra.shape != (rows, len(self.stack.extra_weight)):
+            raise ValueError(f"the extra inputs are {extra.shape}, not {(rows, len(self.stack.extra_weight))}")
+        return extra
 
     def _first_products(self, inputs: NDArray[Any]) -> Floats:
         """The first layer's input products [B, G], without those of extra inputs. inputs: [B] or [B, F]."""
@@ -278,29 +317,3 @@ class CompiledStack(OutputStack):
         """The address of an array's data, kept as long as this stack."""
         self._kept.append(array)
         return array.ctypes.data
-
-
-class CompiledLinear(Linear):
-    """A Linear layer whose products with rows [B, I] are one compiled call; each row's are those of the row alone."""
-
-    def __init__(self, layer: Linear, *, precision: str = "float32") -> None:
-        super().__init__(rounded(layer.weight, precision).T, layer.bias)
-        size, outputs = self.weight.shape
-        self._packed = blocks_in(precision, layer.weight)
-        self._first = (
-            np.zeros(outputs, np.float32) if self.bias is None else np.ascontiguousarray(self.bias, np.float32)
-        )
-        self.words = np.zeros(layout.LAYERS, np.int64)  # a model without layers
-        self.words[[layout.SIZE, layout.ARRAY, layout.NUM_OUTPUTS]] = size, layout.array_offset(), outputs
-        self.words[layout.PRECISION] = PRECISIONS[precision]
-        self.words[[layout.READ_WEIGHTS, layout.READ_BIAS]] = self._packed.ctypes.data, self._first.ctypes.data
-        self._model = self.words.ctypes.data
-
-    def __call__(self, inputs: Floats) -> Floats:
-        """As Linear."""
-        if inputs.ndim != 2 or inputs.shape[1] != len(self.weight):
-            return super().__call__(inputs)
-        inputs = np.ascontiguousarray(inputs, np.float32)
-        outputs = np.empty((len(inputs), self.weight.shape[1]), np.float32)
-        COMPILED.step(step_words(self._model, 0, 0, id(inputs), 0, 0, 0, 0, 0, id(outputs), len(inputs)))
-        return outputs

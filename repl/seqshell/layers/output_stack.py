@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.state import State
@@ -50,6 +51,14 @@ class OutputStack:
         """As RecurrentStack.trace, with the outputs [B, T, O]."""
         hidden, state, states, named = self.stack.trace(inputs, state, extra)
         return self.read_out(hidden), state, states, named
+
+    def surprisals(self, inputs: NDArray[Any], targets: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """inputs, targets: [B, T]. Returns the nats of each target by the outputs, as logits, before it; the state."""
+        logits, state = self.read(inputs, state)
+        logits = logits.astype(np.float64)
+        logits -= logits.max(-1, keepdims=True)
+        own = np.take_along_axis(logits, targets[..., None], -1)[..., 0]
+        return np.log(np.exp(logits).sum(-1)) - own, state
 
     def last_outputs(self, state: State) -> Floats | None:
         """What `step` returned with the state, [B, O]; None if that depends on more than the state."""

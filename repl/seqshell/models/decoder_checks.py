@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from seqshell.core.errors import CheckpointError
-from seqshell.core.model import DRAW_BLOCK, Architecture, own_method
+from seqshell.core.model import DRAW_BLOCK, SURPRISALS, Architecture, own_method
 from seqshell.core.plugin_guard import Guard, Owner, WrongReturn
 from seqshell.core.state import is_opaque
 from seqshell.core.state_checks import called, leaf_trouble, structure_trouble
@@ -61,6 +61,16 @@ class WatchedDecoder:
         """As the decoder's in_precision; itself if it has none."""
         method = own_method(self._decoder, "in_precision", "precision")
         return self._decoder if method is None else method(precision)
+
+    def surprisals(self, inputs: NDArray[Any], targets: NDArray[Any], state: State) -> Any:
+        """As the decoder's surprisals; None if it has none."""
+        method = own_method(self._decoder, "surprisals", *SURPRISALS)
+        return None if method is None else method(inputs, targets, state)
+
+    @property
+    def has_surprisals(self) -> bool:
+        """Whether the decoder has a method surprisals."""
+        return own_method(self._decoder, "surprisals", *SURPRISALS) is not None
 
     @property
     def has_precisions(self) -> bool:

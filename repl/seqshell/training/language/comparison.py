@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,12 +21,11 @@ from seqshell.host import Registry
 from seqshell.models.opening import open_model
 from seqshell.training.data.plugin_data import with_plugin_data
 from seqshell.training.data.text import encode, load_text, read_text
-from seqshell.training.language.evaluation import measure
+from seqshell.training.language.measuring import measure
 from seqshell.training.loop import train
 from seqshell.training.provenance import provenance
 from seqshell.training.recipes.from_files import load_recipe
 from seqshell.training.recipes.recipe import Recipe, recipe_from
-from seqshell.training.torch_module import torch_module_on
 
 SHARE = 0.1  # of a text that is held out, where no recipe says
 EVALUATING = "evaluating"  # the description of the progress after all recipes were trained
@@ -252,16 +250,11 @@ def _read(model: Model, held_out: HeldOut) -> NDArray[np.int64]:
 def _evaluate(model: Model, held_out: HeldOut, registry: Registry, device: str) -> dict[str, Any]:
     """The metrics of a model on the held-out text."""
     ids = _read(model, held_out)
-    module = torch_module_on(device, model, registry)
-    start = time.perf_counter()
-    metrics = measure(module, model.tokenizer, held_out.text)
-    seconds = time.perf_counter() - start
     return {
         "model": model.name,
         "architecture": model.architecture,
         "parameters": model.num_parameters,
         "vocabulary": model.tokenizer.size,
         "unknown": float((ids == model.tokenizer.unk).mean()) if model.tokenizer.unk is not None else 0.0,
-        **metrics,
-        "tokens_per_second": (ids.size - 1) * len(metrics["nats"]) / seconds,
+        **measure(model, held_out.text, ids, registry, device),
     }

@@ -1,4 +1,4 @@
-"""Evaluate a language model on a text: nats, bits per character and per byte, and perplexity.
+"""The nats of a text by a language model in torch. `surprisal_sums` does the same without torch.
 
 Two protocols: "carry" carries the state through the whole text; "blocks256" resets it every 256 characters, like models
 with a fixed window.
@@ -6,9 +6,6 @@ with a fixed window.
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,21 +14,13 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from seqshell.core.errors import RecipeError, VocabularyError
-from seqshell.core.events import Table
-from seqshell.core.model import Model
 from seqshell.core.state import State
 from seqshell.core.tokenizers import Tokenizer
-from seqshell.core.units import in_unit
-from seqshell.host import Registry
 from seqshell.training.chunked_loss import most_targets
-from seqshell.training.data.text import encode, read_text
 from seqshell.training.distributed.group import ALONE, Group
+from seqshell.training.language.metrics import BLOCK, metrics_of
 from seqshell.training.optimizer import device_of
-from seqshell.training.provenance import file_format
-from seqshell.training.torch_module import torch_module_on
 
-BLOCK = 256  # targets per block, as in nanoGPT's character model
 CHUNK = 1024  # tokens per call while the state is carried
 STREAMS = 16  # in the validation after each epoch
 
@@ -95,67 +84,17 @@ def cold_blocks(
     return group.total(total) / number
 
 
-def measure(module: nn.Module, tokenizer: Tokenizer, text: str) -> dict[str, dict[str, float]]:
-    """nats, bits_per_char, bits_per_byte and perplexity of a text, each by protocol.
-
-    `blocks256` is only for models whose tokens are characters. module: in eval mode.
-    """
-    return measure_ids(
-        module, tokenizer, encode(tokenizer, text), len(text), len(text.encode("utf-8", "surrogatepass"))
-    )
-
-
 def measure_ids(
     module: nn.Module, tokenizer: Tokenizer, ids: NDArray[Any], characters: int, num_bytes: int
 ) -> dict[str, dict[str, float]]:
-    """The same for the ids of a text of so many characters and bytes of UTF-8."""
+    """The metrics of `metrics_of` for the ids of a text of so many characters and bytes of UTF-8. module: in eval mode.
+
+    `blocks256` is only for models whose tokens are characters.
+    """
     nats = {"carry": carried(module, ids, tokenizer.size)}
     if tokenizer.name == "char":
         nats["blocks256"] = cold_blocks(module, ids, tokenizer.size)
-    # Bits per character or byte (of UTF-8) spread the cost of all tokens over the text, so models with different
-    # tokenizers can be compared. The first token is read but not predicted: neither its cost nor its text counts.
-    first = tokenizer.piece(int(ids[0]))
-    characters -= len(first.decode("utf-8", "ignore"))
-    num_bytes -= len(first)
-    bits = {protocol: value * (ids.size - 1) / math.log(2) for protocol, value in nats.items()}  # of the whole text
-    return {
-        "nats": nats,
-        "bits_per_char": {protocol: value / max(1, characters) for protocol, value in bits.items()},
-        "bits_per_byte": {protocol: value / max(1, num_bytes) for protocol, value in bits.items()},
-        "perplexity": {protocol: math.exp(min(value, 700.0)) for protocol, value in nats.items()},
-    }
-
-
-def evaluate_text(model: Model, data: str, registry: Registry, device: str) -> dict[str, Any]:
-    name, text, digest = read_text(data, format=file_format(model))
-    try:
-        size = len(model.tokenizer.encode(text))
-    except VocabularyError as error:
-        raise VocabularyError(f"{name}: {error.message}", text=error.text, positions=error.positions) from None
-    if size < 2:
-        raise RecipeError(f"{name} is too short: {size} tokens; at least 2 are needed")
-    module = torch_module_on(device, model, registry)
-    start = time.perf_counter()
-    measured = measure(module, model.tokenizer, text)
-    read = (size - 1) * len(measured["nats"])
-    return {
-        "model": model.name,
-        "task": str(model.task),
-        "data": {"name": name, "sha256": digest, "items": len(text), "tokens": size},  # items: characters
-        **measured,
-        "tokens_per_second": read / (time.perf_counter() - start),
-    }
-
-
-def metrics_table(measured: Mapping[str, Any], unit: str = "nats") -> Table:
-    """The metrics of `measure` or `evaluate_model`, one row per protocol."""
-    titles = {"carry": "carried", "blocks256": "reset every 256"}
-    metrics = ("bits_per_char", "bits_per_byte", "perplexity")
-    rows = tuple(
-        (titles[protocol], f"{in_unit(nats, unit):.4f}", *(f"{measured[metric][protocol]:.4f}" for metric in metrics))
-        for protocol, nats in measured["nats"].items()
-    )
-    return Table(("state", unit, "bits per character", "bits per byte", "perplexity"), rows)
+    return metrics_of(nats, tokenizer, int(ids[0]), ids.size, characters, num_bytes)
 
 
 def _tensor(ids: NDArray[Any]) -> torch.Tensor:

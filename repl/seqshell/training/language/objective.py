@@ -32,6 +32,7 @@ from seqshell.training.decoders import make_decoder
 from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.language import evaluation
 from seqshell.training.language.corpus import read_recipe_text
+from seqshell.training.language.metrics import BLOCK, metrics_table
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.preparation import Prepared, check_config, tokenizer_type
@@ -123,7 +124,7 @@ class LanguageObjective:
         ids, size = self.validation_ids, self.tokenizer.size
         if self.tokenizer.name == "char":
             return {"blocks256": evaluation.cold_blocks(module, ids, size, group=group)}
-        streams = max(1, min(evaluation.STREAMS, ids.size // evaluation.BLOCK))
+        streams = max(1, min(evaluation.STREAMS, ids.size // BLOCK))
         return {"carry": evaluation.carried(module, ids, size, batch_size=streams, group=group)}
 
     def is_perfect(self, metrics: Metrics) -> bool:
@@ -142,7 +143,7 @@ class LanguageObjective:
         return {"nats": validation}
 
     def table(self, measured: Metrics) -> Table:
-        return evaluation.metrics_table(measured)
+        return metrics_table(measured)
 
     def first_examples(self, number: int) -> list[dict[str, Any]]:
         """The beginnings of the first streams."""

@@ -9,7 +9,8 @@ from seqshell.core.events import Table
 from seqshell.core.model import Model
 from seqshell.host import Registry
 from seqshell.training.evaluation_result import Evaluation
-from seqshell.training.language.evaluation import evaluate_text, metrics_table
+from seqshell.training.language.measuring import evaluate_text
+from seqshell.training.language.metrics import metrics_table
 from seqshell.training.task_evaluation import TaskEvaluation
 
 
