@@ -1,10 +1,12 @@
-"""Peak memory and time until the first update of trainings on a large text and on a small one, with one table row each.
+"""Peak memory and time until the first update of trainings on large data and on small ones, with one table row each.
 
-    python tests/benchmarks/corpus.py [MB] [TOKENIZER ...]
+    python tests/benchmarks/corpus.py [MB] [char|byte|whitespace|word|bpe|pairs|labels|series ...]
 
-The large text has 1000 MB, or as many as the first number says: random words of a vocabulary by Zipf's law, in
-sentences and lines, a few of the letters not ASCII. Each training runs 100 updates in a process of its own, whose peak
-is read from the system (Unix only). The second training on a text finds it encoded.
+The large data have 1000 MB, or as many as the first number says: random words of a vocabulary by Zipf's law, in
+sentences and lines, a few of the letters not ASCII. A text is read with the tokenizer that is named; pairs are two
+sentences between a tab, with subwords; labels are sentences with one of ten labels; series are seven columns of numbers
+with a time. Each training runs 100 updates in a process of its own, whose peak is read from the system (Unix only). The
+second training on the data finds them encoded.
 """
 
 from __future__ import annotations
@@ -29,6 +31,27 @@ TOKENIZERS: dict[str, dict[str, Any]] = {
     "word": {"name": "word", "vocab_size": 20_000},
     "bpe": {"name": "bpe", "vocab_size": 8000},
 }
+TASKS: dict[str, tuple[str, dict[str, Any]]] = {  # the ending of the file, and what the recipe says
+    "pairs": (
+        ".tsv",
+        {
+            "task": "translate",
+            "architecture": "seq2seq",
+            "key": "pairs",
+            "tokenizer": {"name": "bpe", "vocab_size": 2000},
+        },
+    ),
+    "labels": (
+        ".csv",
+        {
+            "task": "classify",
+            "architecture": "classifier",
+            "key": "table",
+            "tokenizer": {"name": "word", "vocab_size": 20_000},
+        },
+    ),
+    "series": (".csv", {"task": "forecast", "architecture": "forecaster", "key": "table"}),
+}
 
 
 def write_text(path: Path, megabytes: float) -> None:
@@ -50,9 +73,54 @@ def write_text(path: Path, megabytes: float) -> None:
             draws.shuffle(lines)
 
 
-def measured(text: Path, tokenizer: str, folder: Path) -> dict[str, float]:
+def write_rows(path: Path, megabytes: float, kind: str) -> None:
+    """Write pairs or labelled texts: the lines of a text."""
+    text = path.with_suffix(".text")
+    write_text(text, min(megabytes, 2 * BLOCK / 1e6))
+    lines = [line for line in text.read_text().replace(". ", ".\n").split("\n") if line]
+    text.unlink()
+    draws, left = random.Random(1), int(megabytes * 1e6)
+    with path.open("w") as file:
+        file.write("source\ttarget\n" if kind == "pairs" else "text,label\n")
+        while left > 0:
+            others = draws.sample(lines, len(lines)) if kind == "pairs" else draws.choices("abcdefghij", k=len(lines))
+            form = "{}\t{}\n" if kind == "pairs" else "{},{}\n"
+            rows = [form.format(line, other) for line, other in zip(lines, others, strict=True)]
+            left -= file.write("".join(rows[: max(1, int(left / len(rows[0])))]))
+            draws.shuffle(lines)
+
+
+def write_series(path: Path, megabytes: float) -> None:
+    """Write seven columns of numbers, a row for each minute."""
+    import numpy as np
+
+    draws, start, number = np.random.default_rng(0), np.datetime64("2000-01-01T00:00"), 0
+    with path.open("w") as file:
+        file.write("time," + ",".join("abcdefg") + "\n")
+        while file.tell() < megabytes * 1e6:
+            places = np.arange(number, number + 10_000)
+            values = np.sin(places / 1440 * 2 * np.pi)[:, None] * 20 + draws.normal(size=(len(places), 7)) + 50
+            times = (start + places).astype("datetime64[m]").astype(str)
+            rows = zip(times.tolist(), values.tolist(), strict=True)
+            file.writelines(
+                f"{time.replace('T', ' ')},{','.join(f'{value:.4f}' for value in row)}\n" for time, row in rows
+            )
+            number += len(places)
+
+
+def write_data(path: Path, megabytes: float, name: str) -> None:
+    """Write data of about this size."""
+    if name in TOKENIZERS:
+        write_text(path, megabytes)
+    elif name == "series":
+        write_series(path, megabytes)
+    else:
+        write_rows(path, megabytes, name)
+
+
+def measured(text: Path, name: str, folder: Path) -> dict[str, float]:
     """Peak memory in bytes, and seconds until the first update, of a training in a process of its own."""
-    words = [sys.executable, __file__, "--one", str(text), tokenizer, str(folder)]
+    words = [sys.executable, __file__, "--one", str(text), name, str(folder)]
     found = subprocess.run(words, capture_output=True, text=True, check=False)
     if found.returncode:
         raise SystemExit(found.stderr[-2000:])
@@ -60,7 +128,7 @@ def measured(text: Path, tokenizer: str, folder: Path) -> dict[str, float]:
     return values
 
 
-def train_one(text: Path, tokenizer: str, folder: Path) -> dict[str, float]:
+def train_one(text: Path, name: str, folder: Path) -> dict[str, float]:
     """Train in this process."""
     start = time.perf_counter()
     from seqshell.core.events import Progress
@@ -68,18 +136,30 @@ def train_one(text: Path, tokenizer: str, folder: Path) -> dict[str, float]:
     from seqshell.training.loop import train
     from seqshell.training.recipes.recipe import recipe_from
 
-    tables = {
+    sizes = {"embed_size": 32, "hidden_size": 32}
+    tables: dict[str, Any] = {
         "task": "generate",
         "architecture": "gru",
-        "data": {"text": str(text), "validation": 0.01},
-        "tokenizer": TOKENIZERS[tokenizer],
-        "model": {"embed_size": 32, "hidden_size": 32},
-        "training": {"epochs": 1, "sequence_length": 32, "precision": "float32", "sample_every": 0, "device": "cpu"},
+        "key": "text",
+        "tokenizer": TOKENIZERS.get(name),
+        "model": {"hidden_size": 32} if name == "series" else sizes,
+        "training": {
+            "epochs": 1,
+            "sequence_length": 32,
+            "batch_size": 16,
+            "precision": "float32",
+            "sample_every": 0,
+            "device": "cpu",
+        },
+        **(TASKS[name][1] if name in TASKS else {}),
     }
+    tables["data"] = {tables.pop("key"): str(text), "validation": 0.01}
+    if name == "series":
+        tables.pop("tokenizer")
     stages: dict[str, float] = {}  # seconds until the last event of each
     seconds: list[float] = []  # until the end of each update
     imported = time.perf_counter()
-    recipe = recipe_from(tables, name=f"corpus-{text.stem}-{tokenizer}", folder=folder)
+    recipe = recipe_from(tables, name=f"corpus-{text.stem}-{name}", folder=folder)
     out = folder / f"{recipe.name}.safetensors"
     for event in train(recipe, load_registry(), out, stopped=lambda: len(seconds) >= UPDATES):
         if isinstance(event, Progress):
@@ -96,24 +176,22 @@ def main() -> None:
         print(json.dumps(train_one(Path(words[1]), words[2], Path(words[3]))))
         return
     megabytes = float(words.pop(0)) if words and words[0].replace(".", "").isdigit() else 1000
-    titles = ("text (MB)", "peak (MB)", "more (MB)", "first update (s)", "again (s)")
-    print(f"{'tokenizer':12}", *(f"{title:>16}" for title in titles))
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        texts = [(folder / f"text{size}.txt", size) for size in (SMALL, megabytes)]
-        for path, size in texts:
-            write_text(path, size)
-        for tokenizer in words or TOKENIZERS:
-            small = 0.0
-            for path, size in texts:
-                found, again = (measured(path, tokenizer, folder) for _ in range(2))
-                peak = max(found["peak"], again["peak"]) / 1e6
-                small = small or peak
-                print(
-                    f"{tokenizer:12} {size:16g} {peak:16.0f} {peak - small:16.0f} {found['first']:16.1f} "
-                    f"{again['first']:16.1f}",
-                    flush=True,
-                )
+    titles = ("data (MB)", "peak (MB)", "more (MB)", "first update (s)", "again (s)")
+    print(f"{'data':12}", *(f"{title:>16}" for title in titles))
+    for name in words or (*TOKENIZERS, *TASKS):
+        small = 0.0
+        for size in (SMALL, megabytes):
+            with tempfile.TemporaryDirectory() as place:
+                folder = Path(place)
+                path = folder / f"data{size:g}{TASKS[name][0] if name in TASKS else '.txt'}"
+                write_data(path, size, name)
+                found, again = (measured(path, name, folder) for _ in range(2))
+            peak = max(found["peak"], again["peak"]) / 1e6
+            small = small or peak
+            print(
+                f"{name:12} {size:16g} {peak:16.0f} {peak - small:16.0f} {found['first']:16.1f} {again['first']:16.1f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ OTHERS = {
     "shell/commands/tour.py": "reads our tour",
     "shell/failures.py": "writes the log",
     "terminal/history.py": "appends to the history",
-    "training/data/token_store.py": "reads texts that were checked before, and our own files with a checksum",
+    "training/data/array_store.py": "reads texts that were checked before, and our own files with a checksum",
     "training/free_memory.py": "reads /proc and /sys",
 }
 

@@ -53,7 +53,7 @@ def models_command(arguments: Namespace, registry: Callable[[], Registry]) -> in
 
 def _clean(arguments: Namespace) -> int:
     """Remove encoded texts; print what was removed and how much space that freed."""
-    from seqshell.training.data.token_store import FOLDER, remove_stores
+    from seqshell.training.data.array_store import FOLDER, remove_stores
 
     folders = [named_path(each) for each in arguments.folders] or [paths.folder("models")]
     if missing := [each for each in folders if arguments.folders and not each.is_dir()]:

@@ -99,6 +99,7 @@ TASKS: dict[str, TaskSpec] = {
             one_line=True,
             data_check="seqshell.training.recipes.data_checks:check_pairs",
             preparation="seqshell.training.translation.objective:prepare",
+            encoding="seqshell.training.translation.corpus:encoding",
             sizes=("source_vocab_size", "target_vocab_size"),
             tokenizer="bpe",
             has_source=True,

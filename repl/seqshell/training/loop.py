@@ -18,7 +18,7 @@ from seqshell.host import Registry
 from seqshell.training import loss_curve
 from seqshell.training.averaging import try_average
 from seqshell.training.counting import is_counted, new_run
-from seqshell.training.data.token_store import FOLDER
+from seqshell.training.data.array_store import FOLDER
 from seqshell.training.distributed.group import Group
 from seqshell.training.distributed.lost import RankLost
 from seqshell.training.fitting import fit_first, gained_nothing

@@ -97,7 +97,7 @@ def _sizes(sample: str, delimiter: str) -> list[int]:
 
 def _parsed(name: str, body: str, delimiter: str, above: int) -> tuple[Row, ...]:
     """The rows that are not blank. above: lines of the file above them."""
-    if delimiter == "\t" and not _has_quoted_cells(body):
+    if delimiter == "\t" and not has_quoted_cells(body):
         cells: Iterator[list[str]] = (line.split("\t") if line.strip() else [] for line in body.split("\n"))
     else:
         cells = _quoted(name, body, delimiter or NO_DELIMITER, above)
@@ -120,7 +120,7 @@ def _quoted(name: str, body: str, delimiter: str, above: int) -> Iterator[list[s
             raise RecipeError(f"{name}, row {number}: {wrong}") from None
 
 
-def _has_quoted_cells(body: str) -> bool:
+def has_quoted_cells(body: str) -> bool:
     """True if cells between tabs are quoted as in RFC 4180.
 
     All cells with quotation marks must be quoted, and those must either need it or fill a column.

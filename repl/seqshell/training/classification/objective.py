@@ -48,7 +48,7 @@ from seqshell.training.classification.metrics import UNREAD, class_metrics, conf
 from seqshell.training.classification.tables import metrics_table
 from seqshell.training.data.batches import Ids, group_by_length, pad
 from seqshell.training.data.encoded_example import encoded_example
-from seqshell.training.data.token_rows import TokenRows, lengths_of
+from seqshell.training.data.token_rows import NewRows, TokenRows, lengths_of
 from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
@@ -295,7 +295,7 @@ class ClassificationObjective:
         return baseline_metrics(validation, training, self._numbers, unit_of(self.tokenizer))
 
     def _encoded(self, examples: Examples) -> EncodedExamples:
-        ids, rows = TokenRows((), self.tokenizer), list[int]()
+        ids, rows = NewRows.of_ids(self.tokenizer), list[int]()
         for row, text in enumerate(examples.texts):
             if found := encoded(self.tokenizer, self._cut, text):
                 ids.append(found)
@@ -303,7 +303,7 @@ class ClassificationObjective:
         if not rows:
             raise RecipeError(f"{examples.name} has no text with a known token")
         labels = np.array(self._label_numbers(examples))
-        return EncodedExamples(ids, labels[rows], tuple(rows))
+        return EncodedExamples(TokenRows(*ids.arrays()), labels[rows], tuple(rows))
 
     def _label_numbers(self, examples: Examples) -> list[int]:
         return [self._numbers[label] for label in examples.labels]

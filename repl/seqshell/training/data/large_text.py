@@ -215,3 +215,14 @@ def sample(blocks: Iterable[str], every: int) -> Iterator[str]:
     for number, block in enumerate(blocks):
         if number % every == 0:
             yield block[max(0, block.find(" ")) if number else 0 : max(0, block.rfind(" "))]
+
+
+def lines_of(blocks: Iterable[str]) -> Iterator[str]:
+    """The lines of a text, each with its LF. Only a line feed ends a line."""
+    rest = ""
+    for block in blocks:
+        *lines, rest = (rest + block).split("\n")
+        for line in lines:
+            yield f"{line}\n"
+    if rest:
+        yield rest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from seqshell.core.text_output import counted, readable
 from seqshell.training.classification.folders import describe_folder
 from seqshell.training.data.fasttext import is_fasttext, read_fasttext
 from seqshell.training.data.file_format import FileFormat
+from seqshell.training.data.large_table import large_table
 from seqshell.training.data.large_text import LargeText, is_large
 from seqshell.training.data.table_tasks import (
     AS_TEXT,
@@ -55,15 +57,32 @@ def understand(path: Path, given: Mapping[str, Any]) -> Understanding:
 
 
 def _of_large_file(path: Path, format: FileFormat, task: str, data: Mapping[str, Any]) -> Understanding | None:
-    """What a large file is for, if its beginning shows that it is a plain text; None for any other."""
+    """What a large file is for, if its beginning shows that; None for what must be read at once."""
     text = LargeText(path, format.encoding)
     beginning = next((start for start in accumulate(text.blocks()) if len(start) > SAMPLE), "")
     if not beginning or (task in ("", Task.CLASSIFY) and is_fasttext(beginning)):
         return None
     if not _is_plain(path.name, _sample(beginning), task, data):
-        return None
+        return _of_large_table(path, format, task, data)
     found = _of_text(path.name, beginning, "", task, data)  # which may be in doubt
     return Understanding(found.task, found.data, (f"{path.name}: plain text, {readable(text.size)}",))
+
+
+def _of_large_table(path: Path, format: FileFormat, task: str, data: Mapping[str, Any]) -> Understanding | None:
+    """What a large table is for, by its first rows; None if it must be read at once."""
+    format = replace(format, header=str(data.get("header", "auto")))
+    table = large_table(path, format, _wanted(data))
+    if table is None:
+        return None
+    found = understand_table(table.beginning, data, task)
+    lines = (line.removeprefix(f"{path.name}: ") for line in found.lines)
+    size = f"{path.name}: {readable(table.text.size)}"
+    return Understanding(found.task, found.data, (f"{size}; of its first rows: {next(lines)}", *lines))
+
+
+def _wanted(data: Mapping[str, Any]) -> list[str]:
+    """The columns that the user named."""
+    return [str(data[key]) for key in (*CLASS_KEYS, *PAIR_KEYS) if data.get(key)]
 
 
 def _sample(text: str) -> str:
@@ -93,9 +112,8 @@ def _of_text(name: str, text: str, digest: str, task: str, data: Mapping[str, An
         )
     if _is_plain(name, sample, task, data):
         return Understanding(Task.GENERATE, {}, (f"{name}: plain text, {counted(len(text), 'character')}",))
-    wanted = [str(data[key]) for key in (*CLASS_KEYS, *PAIR_KEYS) if data.get(key)]
     try:
-        table = parse_table(name, text, digest, header=str(data.get("header", "auto")), wanted=wanted)
+        table = parse_table(name, text, digest, header=str(data.get("header", "auto")), wanted=_wanted(data))
         return understand_table(table, data, task)
     except RecipeError as error:
         if task or AS_TEXT in error.message:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from seqshell.core.errors import RecipeError
+from seqshell.core.subword_tokenizers import Vocabulary
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.models.guarded_tokenizer import guarded_tokenizer, tokenizer_guard
+from seqshell.training.data.token_rows import TextRows, items_at
 from seqshell.training.recipes.recipe import Recipe, Table
+
+WHOLE, SAMPLE = 300_000_000, 64_000_000  # bytes; words of texts that are larger are counted in a sample
+SAMPLED = (WHOLE, SAMPLE)  # what vocabularies of large data depend on
+
+
+def shown_to_tokenizer(kind: Any, texts: Sequence[str]) -> Sequence[str]:
+    """The texts that a tokenizer of the type `kind` is trained on: of very many texts in a file, a part."""
+    size = texts.size if isinstance(texts, TextRows) else 0
+    if size <= WHOLE or not issubclass(kind, Vocabulary):
+        return texts
+    return items_at(texts, np.arange(0, len(texts), -(-size // SAMPLE)))
 
 
 def train_tokenizer(recipe: Recipe, table: Table, kind: Any, texts: Iterable[str], **given: bool) -> Tokenizer:

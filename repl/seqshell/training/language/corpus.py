@@ -6,8 +6,6 @@ Both give the same tokens. The file is keyed by text and tokenizer: other traini
 from __future__ import annotations
 
 import hashlib
-import json
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,29 +14,25 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, RecipeError, VocabularyError
 from seqshell.core.named_files import named_path
 from seqshell.core.subword_tokenizers import Vocabulary
 from seqshell.core.tokenizers import CharTokenizer, Tokenizer
-from seqshell.core.version import __version__
 from seqshell.host import Registry
 from seqshell.models.guarded_tokenizer import guarded_tokenizer
 from seqshell.training.data import large_text
+from seqshell.training.data.array_store import ArrayStore, check_room, write_store, written_once
 from seqshell.training.data.encoding_workers import EncodingWorkers, num_workers
 from seqshell.training.data.generated import PREFIX
 from seqshell.training.data.large_text import Facts, Halves, LargeText, cut_before_spaces, is_large, line_start
 from seqshell.training.data.part_encoding import can_be_cut, integer_type, part_encoder
 from seqshell.training.data.plugin_data import PluginData
+from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.text import BEGINNING, SplitText, check_length, encode, load_text
-from seqshell.training.data.token_store import ENDING, FOLDER, TokenStore, check_room, locked, write_store
-from seqshell.training.data.vocabularies import train_tokenizer
+from seqshell.training.data.vocabularies import SAMPLE, SAMPLED, WHOLE, train_tokenizer
 from seqshell.training.preparation import tokenizer_type
 from seqshell.training.preparation_progress import Stages, silent
 from seqshell.training.recipes.recipe import Recipe
-
-WHOLE, SAMPLE = 300_000_000, 64_000_000  # bytes; words of a text that is larger are counted in a sample
-WAIT = 1.0  # seconds until the lock of another training is tried again
 
 RecipeText = tuple[Tokenizer, SplitText, NDArray[Any], NDArray[Any]]
 
@@ -113,13 +107,13 @@ class LargeCorpus:
         """The tokens in the file, which is written if it is missing. Raises RecipeError as `encode` does."""
         for _ in range(2):
             self.encode(silent)
-            store = TokenStore.open(self.path)
+            store = ArrayStore.open(self.path)
             try:
                 if store is not None:
                     facts = store.facts
                     tokenizer = guarded_tokenizer(self.kind.from_json(facts["vocabulary"]))
                     text = StoredText(**{**facts["text"], "characters": tuple(facts["text"]["characters"])})
-                    return tokenizer, text, store.training, store.validation
+                    return tokenizer, text, store.arrays["training"], store.arrays["validation"]
             except (CheckpointError, KeyError, TypeError):
                 self.path.unlink(missing_ok=True)
         raise RecipeError(f"{self.path} was removed while it was read; train again")
@@ -132,32 +126,26 @@ class LargeCorpus:
         for text in filter(None, (self.text, self.validation)):
             text.facts(stages(f"reading {text.name}"))
         path = self.path
-        while TokenStore.open(path) is None:
-            with locked(path) as is_free:
-                if is_free and TokenStore.open(path) is None:
-                    try:
-                        self._write(path, stages)
-                    except VocabularyError as error:
-                        raise RecipeError(f"{self.text.name}: {error.message}") from None
-                    return
-            stages("waiting for another training")(0, 1)
-            time.sleep(WAIT)
+        waiting = stages("waiting for another training")
+        try:
+            written_once(path, lambda: self._write(path, stages), lambda: waiting(0, 1))
+        except VocabularyError as error:
+            raise RecipeError(f"{self.text.name}: {error.message}") from None
 
     @property
     def path(self) -> Path:
         """The file, named after the text and a hash of all that its content depends on."""
-        data, owner = self.recipe.data, _version(self.kind)
-        key = {
-            "text": self.text.facts().sha256,
-            "encoding": data.encoding,
-            "validation": data.validation if self.validation is None else self.validation.facts().sha256,
-            "tokenizer": dict(self.recipe.tokenizer),
-            "versions": [__version__, *owner],
-            "sample": [WHOLE, SAMPLE],
-        }
-        digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:24]
-        folder = self.recipe.store or paths.folder("models") / FOLDER
-        return folder / f"{self.text.path.name[:80]}-{digest}{ENDING}"
+        data = self.recipe.data
+        return store_path(
+            self.recipe,
+            self.text.path.name,
+            (self.kind,),
+            text=self.text.facts().sha256,
+            encoding=data.encoding,
+            validation=data.validation if self.validation is None else self.validation.facts().sha256,
+            tokenizer=dict(self.recipe.tokenizer),
+            sample=SAMPLED,
+        )
 
     def _write(self, path: Path, stages: Stages) -> None:
         """Train the tokenizer and write the tokens."""
@@ -192,7 +180,8 @@ class LargeCorpus:
 
         with EncodingWorkers(tokenizer, beginning, num_workers(self.kind, self.text.size)) as workers:
             first, second = (workers.encoded(self._parts(blocks)) for blocks in (training, held()))
-            write_store(path, integer_type(tokenizer.size), first, second, facts)
+            dtype = integer_type(tokenizer.size)
+            write_store(path, (("training", dtype, first), ("validation", dtype, second)), facts)
 
     def _halves(self, whole: Facts, cut: int, stages: Stages) -> tuple[Iterator[str], Iterator[str]]:
         """The blocks for training and for validation; the second are read after the first."""
@@ -229,16 +218,3 @@ class LargeCorpus:
 
     def _trained(self, texts: Iterable[str]) -> Tokenizer:
         return train_tokenizer(self.recipe, self.recipe.tokenizer, self.kind, texts)
-
-
-def _version(kind: Any) -> tuple[str, str]:
-    """The distribution that a tokenizer comes from, and its version."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    from seqshell.core.plugin_guard import owner_of
-
-    distribution = owner_of(kind).distribution
-    try:
-        return distribution, version(distribution) if distribution else ""
-    except PackageNotFoundError:
-        return distribution, ""

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqshell.core.errors import RecipeError
+from seqshell.training.data.distinct import numbers_of
 from seqshell.training.data.file_format import PAIRS_AS_FOUND, PairFormat
 from seqshell.training.data.generated import PREFIX, make_pairs
 from seqshell.training.data.plugin_data import PluginData
 from seqshell.training.data.table_tasks import pair_columns
 from seqshell.training.data.tables import read_table
 from seqshell.training.data.text import read_text, with_digest
+from seqshell.training.data.token_rows import items_at
 from seqshell.training.recipes.recipe import Recipe
 
 
@@ -27,16 +30,16 @@ class Pairs:
 
     names: tuple[str, ...]
     digests: tuple[str, ...]
-    sources: tuple[str, ...]
-    targets: tuple[str, ...]
+    sources: Sequence[str]
+    targets: Sequence[str]
 
     def __len__(self) -> int:
         return len(self.sources)
 
     def at(self, rows: Iterable[int]) -> Pairs:
         """The pairs with these row numbers."""
-        kept = list(rows)
-        sources, targets = (tuple(side[row] for row in kept) for side in (self.sources, self.targets))
+        kept = np.fromiter(rows, np.int64)
+        sources, targets = (items_at(side, kept) for side in (self.sources, self.targets))
         return Pairs(self.names, self.digests, sources, targets)
 
     def __add__(self, other: Pairs) -> Pairs:
@@ -44,8 +47,8 @@ class Pairs:
         return Pairs(
             self.names + other.names,
             self.digests + other.digests,
-            self.sources + other.sources,
-            self.targets + other.targets,
+            (*self.sources, *other.sources),
+            (*self.targets, *other.targets),
         )
 
     def without_blank(self) -> Pairs:
@@ -85,8 +88,7 @@ def read_pairs(
     names, texts, digests = zip(*(read_text(file, folder, origin, format.file) for file in files), strict=True)
     sources, targets = _lines(texts[0]), _lines(texts[1])
     if len(sources) != len(targets):
-        numbers = f"{names[0]} has {len(sources):,} lines and {names[1]} has {len(targets):,}"
-        raise RecipeError(f"{numbers}; they must match line by line")
+        raise different_lengths(names, (len(sources), len(targets)))
     return Pairs(names, digests, tuple(sources), tuple(targets))
 
 
@@ -121,10 +123,21 @@ def read_sentences(recipe: Recipe) -> PairSplit:
             read_pairs([data.extra_pairs], recipe.folder, format=format), data.extra_copies
         )
     sides = [side.without_blank() for side in (sentences.training, sentences.validation)]
+    check_number(pairs.names, sides)
+    return PairSplit(*sides)
+
+
+def check_number(names: Sequence[str], sides: Sequence[Pairs]) -> None:
+    """Raise RecipeError unless there are pairs for training and for validation."""
     if min(map(len, sides)) < 1:
         sizes = f"{len(sides[0])} pairs for training, {len(sides[1])} for validation"
-        raise RecipeError(f"{' and '.join(pairs.names)}: too few sentences: {sizes}")
-    return PairSplit(*sides)
+        raise RecipeError(f"{' and '.join(names)}: too few sentences: {sizes}")
+
+
+def different_lengths(names: Sequence[str], numbers: Sequence[int]) -> RecipeError:
+    """The error for two files with different numbers of lines."""
+    lines = f"{names[0]} has {numbers[0]:,} lines and {names[1]} has {numbers[1]:,}"
+    return RecipeError(f"{lines}; they must match line by line")
 
 
 def split_pairs(pairs: Pairs, share: float) -> PairSplit:
@@ -132,14 +145,16 @@ def split_pairs(pairs: Pairs, share: float) -> PairSplit:
 
     Pairs with equal sources are on one side.
     """
-    sources = list(dict.fromkeys(pairs.sources))
-    order = np.random.default_rng(0).permutation(len(sources))
-    chosen = {sources[number] for number in order[: max(1, round(share * len(sources)))]}
-    sides = [
-        [row for row, source in enumerate(pairs.sources) if (source in chosen) == of_validation]
-        for of_validation in (False, True)
-    ]
-    return PairSplit(*map(pairs.at, sides))
+    numbers = numbers_of(pairs.sources)
+    held_out = chosen_at_random(int(numbers.max()) + 1, share)[numbers]
+    return PairSplit(*(pairs.at(np.flatnonzero(held_out == of_validation)) for of_validation in (False, True)))
+
+
+def chosen_at_random(number: int, share: float) -> NDArray[np.bool_]:
+    """[number]: True for a share, one at least; always the same."""
+    chosen = np.zeros(number, bool)
+    chosen[np.random.default_rng(0).permutation(number)[: max(1, round(share * number))]] = True
+    return chosen
 
 
 def _lines(text: str) -> list[str]:

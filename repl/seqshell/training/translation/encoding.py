@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from seqshell.core.errors import VocabularyError
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.training.data.batches import Ids
-from seqshell.training.data.token_rows import TokenRows
+from seqshell.training.data.large_text import Report, unheard
+from seqshell.training.data.token_rows import NewRows, TokenRows
 from seqshell.training.translation.data import Pairs
+
+LONGEST_VALIDATION = 1000  # tokens; longer validation sentences are left out
+REPORTED = 1000  # pairs between two reports
 
 
 @dataclass(frozen=True)
@@ -20,7 +28,7 @@ class EncodedPairs:
     sources: Sequence[Ids]
     targets: Sequence[Ids]
 
-    def at(self, rows: Sequence[int]) -> EncodedPairs:
+    def at(self, rows: range) -> EncodedPairs:
         """Some of the pairs."""
         sources, targets = ([side[row] for row in rows] for side in (self.sources, self.targets))
         return EncodedPairs(self.texts.at(rows), sources, targets)
@@ -28,9 +36,25 @@ class EncodedPairs:
 
 def encode_pairs(pairs: Pairs, source_tokenizer: Tokenizer, tokenizer: Tokenizer, longest: int) -> EncodedPairs:
     """Encode the pairs with 1 to `longest` tokens on both sides; others are left out."""
-    kept: list[int] = []
-    sources, targets = TokenRows((), source_tokenizer), TokenRows((), tokenizer)
+    sources, targets = map(NewRows.of_ids, (source_tokenizer, tokenizer))
+    kept = encode_into(sources, targets, pairs, source_tokenizer, tokenizer, longest)
+    return EncodedPairs(pairs.at(kept), TokenRows(*sources.arrays()), TokenRows(*targets.arrays()))
+
+
+def encode_into(
+    sources: NewRows,
+    targets: NewRows,
+    pairs: Pairs,
+    source_tokenizer: Tokenizer,
+    tokenizer: Tokenizer,
+    longest: int,
+    report: Report = unheard,
+) -> NDArray[np.int64]:
+    """Add the ids of pairs to rows, as `encode_pairs` does; returns the numbers of those that are not left out."""
+    kept = array("q")
     for number, (source, target) in enumerate(zip(pairs.sources, pairs.targets, strict=True)):
+        if number % REPORTED == 0:
+            report(number, len(pairs))
         try:
             ids, target_ids = source_tokenizer.encode(source), tokenizer.encode(target)
         except VocabularyError:
@@ -39,4 +63,4 @@ def encode_pairs(pairs: Pairs, source_tokenizer: Tokenizer, tokenizer: Tokenizer
             kept.append(number)
             sources.append(ids)
             targets.append(target_ids)
-    return EncodedPairs(pairs.at(kept), sources, targets)
+    return np.array(kept, np.int64)

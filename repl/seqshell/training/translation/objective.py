@@ -23,18 +23,18 @@ from seqshell.host import Registry
 from seqshell.models.task_parts.parts import NUM_STEPS, Inputs
 from seqshell.training.data.batches import Ids, Resplit, group, pair_arrays, splits_words
 from seqshell.training.data.encoded_example import encoded_example
-from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.decoders import make_decoder
 from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.parent import open_parent
-from seqshell.training.preparation import Prepared, check_config, tokenizer_type
+from seqshell.training.preparation import Prepared, check_config
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.stopping import CERTAIN
 from seqshell.training.translation import bleu
-from seqshell.training.translation.data import PairSplit, read_sentences
-from seqshell.training.translation.encoding import EncodedPairs, encode_pairs
+from seqshell.training.translation.corpus import read_recipe_pairs
+from seqshell.training.translation.data import PairSplit
+from seqshell.training.translation.encoding import LONGEST_VALIDATION, EncodedPairs, encode_pairs
 from seqshell.training.translation.evaluation import teacher_forced, text_of
 from seqshell.training.translation.loss import training_loss
 from seqshell.training.translation.metrics import exact_match
@@ -49,23 +49,11 @@ PLAIN_FORMS: tuple[Callable[[str], str], ...] = (
     lambda text: text.lower().rstrip(MARKS),
 )
 NUM_COMPARED = 8  # pairs that a decoder and its module are compared on
-LONGEST_VALIDATION = 1000  # tokens; longer validation sentences are left out
-
-
-def train_tokenizers(recipe: Recipe, sentences: PairSplit, kinds: Sequence[Any]) -> tuple[Tokenizer, Tokenizer]:
-    """The tokenizers of source and target, the same object if the recipe has one [tokenizer]. kinds: their types."""
-    pairs = sentences.training
-    source, target = recipe.source_tokenizer, recipe.tokenizer
-    texts = [pairs.sources, pairs.targets] if source is not None else [(*pairs.sources, *pairs.targets)]
-    tables = [source, target] if source is not None else [target]
-    of_each = zip(tables, kinds[-len(tables) :], texts, strict=True)
-    found = [train_tokenizer(recipe, table, kind, some, specials=True) for table, kind, some in of_each]
-    return found[0], found[-1]
 
 
 @dataclass(frozen=True)
 class TranslationObjective:
-    """Objective of a translation model."""
+    """Objective of a translation model. encoded: the pairs for training and validation, if they are in a file."""
 
     recipe: Recipe
     architecture: Architecture
@@ -73,6 +61,7 @@ class TranslationObjective:
     source_tokenizer: Tokenizer
     tokenizer: Tokenizer
     sentences: PairSplit
+    encoded: tuple[EncodedPairs, EncodedPairs] | None = None
 
     num_orders = 2**31
     padded = (0, 2, 3)
@@ -223,7 +212,7 @@ class TranslationObjective:
 
     def examples(self) -> tuple[str, ...]:
         """The recipe's examples, else the first training source."""
-        return self.recipe.defaults.examples or self.sentences.training.sources[:1]
+        return self.recipe.defaults.examples or tuple(self.sentences.training.sources[:1])
 
     def sample(self, module: Any, registry: Registry) -> str:
         """The first example and its greedy translation."""
@@ -237,13 +226,16 @@ class TranslationObjective:
 
     @cached_property
     def _training(self) -> EncodedPairs:
+        if self.encoded is not None:
+            return self.encoded[0]
         return encode_pairs(
             self.sentences.training, self.source_tokenizer, self.tokenizer, self.recipe.training.max_length
         )
 
     @cached_property
     def _validation(self) -> EncodedPairs:
-        found = encode_pairs(self.sentences.validation, self.source_tokenizer, self.tokenizer, LONGEST_VALIDATION)
+        sides = self.sentences.validation, self.source_tokenizer, self.tokenizer
+        found = self.encoded[1] if self.encoded is not None else encode_pairs(*sides, LONGEST_VALIDATION)
         if not found.sources:
             raise RecipeError(f"{' and '.join(found.texts.names)}: no validation pair has a known token on both sides")
         return found
@@ -289,16 +281,9 @@ class TranslationObjective:
 
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
     """Read the sentence pairs, and train the tokenizers on them unless the parent has them."""
-    sentences = read_sentences(recipe)
     parent = open_parent(recipe, registry)
-    if parent is not None and parent.model.source_tokenizer is not None:
-        source_tokenizer, tokenizer = parent.model.source_tokenizer, parent.model.tokenizer
-    else:
-        tables = recipe.source_tokenizer or recipe.tokenizer, recipe.tokenizer
-        source_tokenizer, tokenizer = train_tokenizers(
-            recipe, sentences, [tokenizer_type(registry, table) for table in tables]
-        )
+    source_tokenizer, tokenizer, sentences, encoded = read_recipe_pairs(recipe, registry, parent)
     sizes = {"source_vocab_size": source_tokenizer.size, "target_vocab_size": tokenizer.size}
     config = check_config(recipe, architecture, sizes)
-    objective = TranslationObjective(recipe, architecture, config, source_tokenizer, tokenizer, sentences)
+    objective = TranslationObjective(recipe, architecture, config, source_tokenizer, tokenizer, sentences, encoded)
     return Prepared(recipe, architecture, config, tokenizer, source_tokenizer, objective, parent=parent)

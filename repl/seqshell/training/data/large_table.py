@@ -1,0 +1,116 @@
+"""Tables that are too large to be read at once: their beginning shows what they are, then rows are read as needed."""
+
+from __future__ import annotations
+
+import csv
+from collections import deque
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from itertools import accumulate, islice
+from pathlib import Path
+
+from seqshell.core.errors import RecipeError
+from seqshell.core.tables.dialect import NO_DELIMITER, Row, has_quoted_cells, read_rows
+from seqshell.core.tables.json_rows import is_json, read_json
+from seqshell.core.tables.reading import parse_table
+from seqshell.core.tables.table_file import TableFile
+from seqshell.core.tables.tidying import SAMPLE, without_totals
+from seqshell.training.data.file_format import FileFormat
+from seqshell.training.data.large_text import LargeText, Report, is_large, lines_of, unheard
+
+BEGINNING = 1_000_000  # characters that show what a table is
+TOGETHER = 10_000  # lines of JSON that are read together
+
+
+@dataclass(frozen=True)
+class LargeTable:
+    """A table in a file. beginning: its first rows, which decide on columns, delimiter, quotes and names."""
+
+    text: LargeText
+    beginning: TableFile
+    first: int  # lines above the first row that is no comment
+    is_quoted: bool
+    shift: int  # cells at the beginning of a row that are left out
+
+    def rows(self, report: Report = unheard) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """The number and the cells of each row. Raises RecipeError, with the row, for one with other cells."""
+        if is_json(self.text.path.name):
+            yield from self._json_rows(report)
+            return
+        size = len(self.beginning.columns)
+        below = self.beginning.has_names and self.beginning.numbers[0] > self.first + 1
+        held: deque[Row] = deque()  # the last ones, which may be totals
+        for row in islice(self._raw(report), int(below), None):
+            cells = row.cells[self.shift :]
+            while len(cells) > size and not cells[-1].strip():
+                cells.pop()
+            if len(cells) < size and self.beginning.delimiter == "\t" and not self.beginning.has_names:
+                cells = [*cells, *[""] * (size - len(cells))]
+            if len(cells) != size:
+                raise RecipeError(f"{self.text.name}, row {row.number}: {len(cells)} cells, but others have {size}")
+            held.append(Row(cells, row.number))
+            if len(held) > SAMPLE:
+                first = held.popleft()
+                yield first.number, tuple(first.cells)
+        for row in without_totals(list(held))[0]:
+            yield row.number, tuple(row.cells)
+
+    def _raw(self, report: Report) -> Iterator[Row]:
+        """The rows that are not blank."""
+        lines = islice(lines_of(self.text.blocks(report)), self.first, None)
+        delimiter = self.beginning.delimiter
+        if delimiter == "\t" and not self.is_quoted:
+            found: Iterator[list[str]] = (line.rstrip("\n").split("\t") for line in lines)
+        else:
+            found = csv.reader(lines, delimiter=delimiter or NO_DELIMITER, strict=True)
+        number = self.first
+        while True:
+            number += 1
+            try:
+                cells = next(found, None)
+            except csv.Error as error:
+                raise RecipeError(f"{self.text.name}, row {number}: {error}") from None
+            if cells is None:
+                return
+            if any(map(str.strip, cells)):
+                yield Row(cells, number)
+
+    def _json_rows(self, report: Report) -> Iterator[tuple[int, tuple[str, ...]]]:
+        lines, above = lines_of(self.text.blocks(report)), 0
+        while some := list(islice(lines, TOGETHER)):
+            columns, rows, numbers = read_json(self.text.name, "".join(some))
+            places = [columns.index(name) if name in columns else -1 for name in self.beginning.columns]
+            for number, row in zip(numbers, rows, strict=True):
+                yield above + number, tuple(row[place] if place >= 0 else "" for place in places)
+            above += len(some)
+
+
+def large_table(path: Path, format: FileFormat, wanted: Collection[str] = ()) -> LargeTable | None:
+    """The table in a large file; None for a small one, and for an array in JSON. Raises RecipeError for no table."""
+    if not is_large(path) or path.name.lower().removesuffix(".gz").endswith(".json"):
+        return None
+    text = LargeText(path, format.encoding)
+    start = next((start for start in accumulate(text.blocks()) if len(start) > BEGINNING), "")
+    beginning = start[: start.rfind("\n", 0, BEGINNING) + 1]
+    if not beginning:
+        return None
+    name = path.name
+    if is_json(name):
+        return LargeTable(text, parse_table(name, beginning, wanted=wanted), 0, False, 0)
+    beginning = _whole_rows(name, beginning)
+    table = parse_table(name, beginning, header=format.header, wanted=wanted)
+    raw = read_rows(name, beginning)
+    row = next(row for row in raw.rows if row.number == table.numbers[0])
+    shift = int(tuple(row.cells[: len(table.columns)]) != table.rows[0])
+    is_quoted = has_quoted_cells("\n".join(beginning.split("\n")[raw.rows[0].number - 1 :]))
+    return LargeTable(text, table, raw.rows[0].number - 1, is_quoted, shift)
+
+
+def _whole_rows(name: str, beginning: str) -> str:
+    """The beginning without a last row whose quotation mark is not closed in it."""
+    try:
+        read_rows(name, beginning)
+        return beginning
+    except RecipeError:
+        shorter = beginning[: beginning.rfind("\n", 0, beginning.rfind('"')) + 1]
+        return shorter or beginning
