@@ -25,7 +25,7 @@ ROWS_PER_CORE = 3  # of a carried text: with more, a core is not much faster, an
 LONGEST_ROW = 128 * CHUNK  # so that few states are kept
 LEAST = 1024  # S rows have S times as many tokens at least
 BLOCKS_TOGETHER = 48
-TOLERANCE = 1e-4  # between states, relative to 1 or to the number itself if it is larger
+TOLERANCE = 1e-3  # between states, relative to 1 or to the number itself if it is larger
 
 Surprisals = Callable[[NDArray[Any], NDArray[Any], State], tuple[NDArray[Any], State]]
 
@@ -99,46 +99,41 @@ class _Rows:
 
     def _read_rows(self, which: list[int]) -> None:
         """Read these rows from where they start, until their states are those of the last time."""
+        number = min(self._num_threads, len(which))
+        for _ in in_threads(self._read_together, [which[first::number] for first in range(number)], number):
+            pass
+
+    def _read_together(self, which: list[int], check: Callable[[], None]) -> Iterator[None]:
+        """The same for rows that one thread reads."""
         states, chunk = {row: self._starts[row] for row in which}, 0
         while states:
-            for row, (nats, state) in self._read_chunk(chunk, states):
-                before, self._nats[row, chunk] = self._states[row][chunk], nats
-                states[row] = self._states[row][chunk] = state
-                if before is not None and _is_close(before, state):
-                    del states[row]
-            chunk += 1
-            states = {row: state for row, state in states.items() if self._size(row, chunk)}
-
-    def _size(self, row: int, chunk: int) -> int:
-        """The number of targets of a row's chunk."""
-        left = self._length - chunk * CHUNK, self._ids.size - 1 - row * self._length - chunk * CHUNK
-        return max(0, min(CHUNK, *left))
-
-    def _read_chunk(self, chunk: int, states: dict[int, State]) -> Iterator[tuple[int, tuple[float, State]]]:
-        """The nats and the state after a chunk of these rows."""
-        by_size: dict[int, list[int]] = {}
-        for row in states:
-            by_size.setdefault(self._size(row, chunk), []).append(row)
-        parts = [
-            (size, [found[place] for place in range(first, len(found), number)])
-            for size, found in by_size.items()
-            for number in [min(self._num_threads, len(found))]
-            for first in range(number)
-        ]
-
-        def read(part: tuple[int, list[int]], check: Callable[[], None]) -> Iterator[tuple[int, tuple[float, State]]]:
             check()
-            size, some = part
-            starts = [row * self._length + chunk * CHUNK for row in some]
-            inputs, targets = (
-                np.stack([self._ids[start + first : start + first + size] for start in starts]) for first in (0, 1)
-            )
-            nats, after = self._surprisals(inputs, targets, _joined([states[row] for row in some]))
-            sums = nats.sum(1)
-            for place, row in enumerate(some):
-                yield row, (float(sums[place]), rows(after, [place]))
+            for some, size in self._of_one_size(states, chunk):
+                starts = [row * self._length + chunk * CHUNK for row in some]
+                inputs, targets = (
+                    np.stack([self._ids[start + first : start + first + size] for start in starts]) for first in (0, 1)
+                )
+                nats, after = self._surprisals(inputs, targets, _joined([states[row] for row in some]))
+                self._nats[some, chunk] = nats.sum(1)
+                for place, row in enumerate(some):
+                    before, states[row] = self._states[row][chunk], rows(after, [place])
+                    self._states[row][chunk] = states[row]
+                    if before is not None and _is_close(before, states[row]):
+                        del states[row]
+            yield
+            chunk += 1
 
-        return in_threads(read, parts, self._num_threads)
+    def _of_one_size(self, states: dict[int, State], chunk: int) -> list[tuple[list[int], int]]:
+        """The rows whose chunk has the same number of targets, and that number; rows that are read are removed."""
+        found: dict[int, list[int]] = {}
+        for row in list(states):
+            start = chunk * CHUNK
+            size = min(CHUNK, self._length - start, self._ids.size - 1 - row * self._length - start)
+            if size > 0:
+                found.setdefault(size, []).append(row)
+            else:
+                del states[row]
+        return [(some, size) for size, some in found.items()]
 
 
 def _joined(states: Sequence[State]) -> State:
