@@ -26,7 +26,7 @@ LAYERS = """
     session
     models
     layers | decoding | host | state | pictures
-    kernels | patterns
+    kernels | patterns | foreign
     core
 """
 

@@ -19,19 +19,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from seqshell import CheckpointError, ForeignFile, ForeignModel, SeqshellError, Task, UsageError, recognise_file
-from seqshell_recurrent.pickled_values import own_tokenizer, plain_types
+from seqshell import (
+    CheckpointError,
+    ForeignModel,
+    Record,
+    SeqshellError,
+    StoredTensor,
+    Task,
+    UsageError,
+    read_torch,
+    recognise_file,
+    weights_of,
+)
+from seqshell_recurrent.own_tokens import own_tokenizer
 from seqshell_recurrent.weight_matching import WeightMatch, match_weights
 
 PICKLED = (".pt", ".pth", ".ckpt", ".bin")  # names that promise a file of torch
-READABLE = ("checkpoint", "safetensors", "torch", "mixed")  # kinds of seqshell.ForeignFile
+READABLE = ("checkpoint", "safetensors", "torch", "mixed", "object")  # kinds of seqshell.ForeignFile
 KEYS: Mapping[str, tuple[type, ...]] = {  # of the table [weights]
     "recurrent": (str, list),
     "embedding": (str, bool),
@@ -43,7 +52,7 @@ TABLES = ("weights", "config", "tokenizer", "defaults", "importer", "about")
 
 
 def read_state_dict(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
-    """Import a file of safetensors or, only if options["allow_pt"] is true, one of torch, whatever its name is.
+    """Import a file of safetensors or of torch, whatever its name is: weights, or whole modules with their weights.
 
     Returns None for other files. Raises UsageError for an invalid map and CheckpointError for an unreadable file.
     """
@@ -53,24 +62,18 @@ def read_state_dict(path: Path, options: Mapping[str, Any]) -> ForeignModel | No
             raise found.error(path)
         return None
     names = _weights_table(options)
-    is_pickle = found.kind in ("torch", "mixed")
-    if is_pickle and not options.get("allow_pt"):
-        raise UsageError(
-            f"{path.name} is a pickle and may contain more than weights; "
-            "--allow-pt reads its weights only (torch's weights_only)"
-        )
     if found.kind == "checkpoint":
         raise UsageError(f"{path.name} is already a seqshell checkpoint; open it with seqshell -m {path}")
-    loaded = _read_pickle(path, found) if is_pickle else _read_safetensors(path)
+    loaded = _read_safetensors(path) if found.kind == "safetensors" else read_torch(path)
     try:
-        tensors = _inside(loaded, names) if is_pickle else loaded
+        tensors = _inside(loaded, names)
         shapes = {name: tuple(value.shape) for name, value in tensors.items()}
         match = match_weights(shapes, names, partial(_are_equal, tensors))
         return ForeignModel(
             Task.GENERATE,
             match.architecture,
-            {**match.config, **options.get("config", {})},
-            _weights(tensors, match, path),
+            {**match.config, **_settings(loaded, match), **options.get("config", {})},
+            _weights(tensors, match),
             tokenizer=own_tokenizer(loaded, match.config["vocab_size"]),
             about=f"imported from {path.name}",
         )
@@ -96,83 +99,102 @@ def _weights_table(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return names
 
 
-def _read_safetensors(path: Path) -> dict[str, Tensor]:
+class Weight(Protocol):
+    """A tensor of a file. kind: the format of its numbers, such as float32."""
+
+    shape: tuple[int, ...]
+    kind: str
+
+    @property
+    def is_float(self) -> bool:
+        """Whether its numbers are floats."""
+
+    def numpy(self) -> NDArray[Any]:
+        """Its numbers."""
+
+
+class _FromSafetensors:
+    """A tensor that safetensors has read."""
+
+    def __init__(self, tensor: Any) -> None:
+        self._tensor = tensor
+        self.shape, self.kind = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+        self.is_float = tensor.is_floating_point()
+
+    def numpy(self) -> NDArray[Any]:
+        found: NDArray[Any] = (self._tensor.float() if self.is_float else self._tensor).numpy()
+        return found
+
+
+def _read_safetensors(path: Path) -> dict[str, Weight]:
     from safetensors import safe_open
 
     try:
-        with safe_open(path, "pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a mapping
+        with safe_open(path, "pt") as file:  # with torch, because numpy has no bfloat16
+            return {name: _FromSafetensors(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118  # no mapping
     except Exception as error:  # safetensors raises several classes for damaged files
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(f"{path.name}: not a readable safetensors file: {reason}") from None
 
 
-def _read_pickle(path: Path, found: ForeignFile) -> Any:
-    """The file as torch's weights_only unpickler reads it: tensors and plain data, and no other objects."""
-    from pickle import UnpicklingError
-
-    try:
-        with torch.serialization.safe_globals(plain_types()):
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except UnpicklingError as error:
-        if found.kind == "mixed":
-            raise found.error(path) from None
-        raise CheckpointError(
-            f"{path.name}: torch's weights_only does not read the file ({_first_line(error)}); "
-            "save only the weights, with torch.save(model.state_dict(), ...)"
-        ) from None
-    except Exception as error:  # whatever torch raises, its words are about the inside of the file
-        raise CheckpointError(
-            f"{path.name} is truncated or damaged: torch cannot read it", hint="copy or download it again"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "").strip()[:200]
-
-
-def _inside(loaded: Any, names: Mapping[str, Any]) -> dict[str, Tensor]:
-    """The weights in a loaded file: the file's own dict, or the entry of it that contains tensors."""
+def _inside(loaded: Any, names: Mapping[str, Any]) -> dict[str, Weight]:
+    """The weights in a loaded file: the file's own dict or module, or the entry of it that contains weights."""
     name = names.get("inside")
-    if isinstance(loaded, Mapping):
-        entries = {str(key): _tensors(value) for key, value in loaded.items() if _tensors(value)}
-        if name is None and _tensors(loaded):
-            return _tensors(loaded)
-        if name is None and len(entries) == 1:
-            return next(iter(entries.values()))
-        if name in entries:
-            return entries[name]
-        if entries:
-            choices = " or ".join(map(repr, entries))
-            raise UsageError(f"several entries contain weights; choose one in a map, [weights] inside = {choices}")
+    if name is None and (own := _weights_in(loaded)):
+        return own
+    parts = loaded.items() if isinstance(loaded, Mapping) else enumerate(loaded) if isinstance(loaded, list) else ()
+    entries = {str(key): weights for key, value in parts if (weights := _weights_in(value))}
+    if name is None and len(entries) == 1:
+        return next(iter(entries.values()))
+    if name in entries:
+        return entries[name]
+    if entries:
+        choices = " or ".join(map(repr, entries))
+        raise UsageError(f"several entries contain weights; choose one in a map, [weights] inside = {choices}")
     raise CheckpointError(
         f"no weights by name found{f' in {name!r}' if name else ''}; save them with torch.save(model.state_dict(), ...)"
     )
 
 
-def _tensors(value: Any) -> dict[str, Tensor]:
-    items = value.items() if isinstance(value, Mapping) else ()
-    return {name: tensor for name, tensor in items if isinstance(name, str) and isinstance(tensor, Tensor)}
+def _weights_in(value: Any) -> dict[str, Weight]:
+    """The weights of a state_dict or of a whole module."""
+    found = weights_of(value) if isinstance(value, Record) else value
+    items = found.items() if isinstance(found, Mapping) else ()
+    return {
+        name: weight
+        for name, weight in items
+        if isinstance(name, str) and isinstance(weight, StoredTensor | _FromSafetensors)
+    }
 
 
-def _are_equal(tensors: Mapping[str, Tensor], one: str, other: str) -> bool:
+def _settings(loaded: Any, match: WeightMatch) -> dict[str, Any]:
+    """What a whole module says beside its weights: the nonlinearity of nn.RNN."""
+    waiting, modes = [loaded], set()
+    seen: set[int] = set()
+    while waiting:
+        each = waiting.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        if isinstance(each, Record):
+            modes.add(each.fields.get("mode"))
+            waiting.append(each.fields.get("_modules"))
+        elif isinstance(each, dict | list):
+            waiting += each.values() if isinstance(each, dict) else each
+    return {"nonlinearity": "relu"} if match.architecture == "rnn" and "RNN_RELU" in modes else {}
+
+
+def _are_equal(tensors: Mapping[str, Weight], one: str, other: str) -> bool:
     """True if two weights of the file are equal: a shared matrix may be stored under both of its names."""
-    return _is_plain(tensors[one]) and _is_plain(tensors[other]) and torch.equal(tensors[one], tensors[other])
+    first, second = tensors[one], tensors[other]
+    return first.is_float and second.is_float and np.array_equal(first.numpy(), second.numpy())
 
 
-def _is_plain(value: Tensor) -> bool:
-    return value.is_floating_point() and value.layout == torch.strided and not value.is_meta
-
-
-def _weights(tensors: Mapping[str, Tensor], match: WeightMatch, path: Path) -> dict[str, NDArray[Any]]:
+def _weights(tensors: Mapping[str, Weight], match: WeightMatch) -> dict[str, NDArray[Any]]:
     """Float32 arrays under the architecture's names. Biases that the file does not have are zeros."""
     weights = {}
     for own_name, name in match.names.items():
-        value = tensors[name]
-        if not _is_plain(value):
-            dtype = str(value.dtype).removeprefix("torch.")
-            raise CheckpointError(f"{name} is of type {dtype}; weights must be dense floating-point tensors")
-        if value.numel() > path.stat().st_size:  # in a pickle, a small tensor can be expanded to any shape
-            raise CheckpointError(f"{name} claims to have {value.numel():,} numbers, more than the file contains")
-        weights[own_name] = value.detach().float().contiguous().numpy()
+        if not (weight := tensors[name]).is_float:
+            raise CheckpointError(f"{name} is of type {weight.kind}; weights must be dense floating-point tensors")
+        weights[own_name] = np.ascontiguousarray(weight.numpy(), np.float32)
     return weights | {name: np.zeros(shape, np.float32) for name, shape in match.zeros.items()}

@@ -12,6 +12,9 @@ Plugins (see plugins/README.md and docs/plugins)
     PAD, BOS, EOS, UNK  the special ids of translation and classification vocabularies
     ForeignModel        what an importer returns
     ForeignFile         what recognise_file says of a file
+    read_torch          a file of torch as weights, plain data and records; nothing of it is executed
+    Record              an object in such a file; weights_of: the weights of a whole module by name
+    StoredTensor        a tensor of such a file
 
 Samplers and strategies
     Sampler             reshapes the logits of the next token, with a SampleContext
@@ -59,7 +62,9 @@ _HOMES = {
     "seqshell.core.events": (
         "Attention Event Finished Forecast HookOutput Label Moved Notice Picture Progress Table Text Token Translation"
     ),
-    "seqshell.core.foreign_files": "ForeignFile recognise_file",
+    "seqshell.foreign.recognition": "ForeignFile recognise_file",
+    "seqshell.foreign.records": "Record weights_of",
+    "seqshell.foreign.torch_files": "StoredTensor read_torch",
     "seqshell.core.imported_model": "ForeignModel",
     "seqshell.core.model": "Task Architecture Model SequenceModel Seq2Seq",
     "seqshell.core.state": "State",
@@ -114,8 +119,6 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.events import Text as Text
     from seqshell.core.events import Token as Token
     from seqshell.core.events import Translation as Translation
-    from seqshell.core.foreign_files import ForeignFile as ForeignFile
-    from seqshell.core.foreign_files import recognise_file as recognise_file
     from seqshell.core.hookspecs import hookimpl as hookimpl
     from seqshell.core.imported_model import ForeignModel as ForeignModel
     from seqshell.core.model import Architecture as Architecture
@@ -161,6 +164,12 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.version import __version__ as __version__
     from seqshell.decoding.chain import Chain as Chain
     from seqshell.decoding.probabilities import log_probs as log_probs
+    from seqshell.foreign.recognition import ForeignFile as ForeignFile
+    from seqshell.foreign.recognition import recognise_file as recognise_file
+    from seqshell.foreign.records import Record as Record
+    from seqshell.foreign.records import weights_of as weights_of
+    from seqshell.foreign.torch_files import StoredTensor as StoredTensor
+    from seqshell.foreign.torch_files import read_torch as read_torch
     from seqshell.inspect.saved_states import load_state as load_state
     from seqshell.inspect.saved_states import save_state as save_state
     from seqshell.models.saving import save_checkpoint as save_checkpoint

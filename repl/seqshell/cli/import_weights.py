@@ -37,7 +37,7 @@ MAP.toml (leave out whatever the file itself shows):
 def add_import_arguments(parser: ArgumentParser) -> None:
     """The options of `seqshell import`."""
     parser.epilog = MAP
-    parser.add_argument("file", metavar="FILE", help="file of weights: safetensors, or of PyTorch with --allow-pt")
+    parser.add_argument("file", metavar="FILE", help="file of weights: safetensors, or of PyTorch")
     parser.add_argument("--map", metavar="MAP.toml", help="names of the weights, settings and vocabulary; see below")
     parser.add_argument(
         "--out", metavar="NAME|PATH", help="checkpoint to write; default: the name of FILE in your models folder"
@@ -45,7 +45,7 @@ def add_import_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--allow-pt",
         action="store_true",
-        help="also read files of PyTorch, with its weights_only: no code in them runs",
+        help="let importers of plugins unpickle files, which can run code; the built-in ones never do",
     )
 
 

@@ -138,8 +138,9 @@ def seqshell_importers() -> Iterable[Any]:  # type: ignore[empty-body]  # a spec
 
     An importer is a function read(path, options). It returns a seqshell.ForeignModel, or None if the file is of another
     kind. If the file is of its kind but cannot be used, it raises a SeqshellError with a message of one line. options:
-    the tables of MAP.toml, and "allow_pt", which is True if the user permits pickled weights. A ForeignModel without a
-    tokenizer gets the one that [tokenizer] in MAP.toml describes.
+    the tables of MAP.toml, and "allow_pt", which is True if the user permits to unpickle files; `seqshell.read_torch`
+    reads files of PyTorch without running anything. A ForeignModel without a tokenizer gets the one that [tokenizer] in
+    MAP.toml describes.
 
     Example:
         @seqshell.hookimpl

@@ -30,10 +30,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import CheckpointError, UnwritableError, UsageError
-from seqshell.core.foreign_files import recognise_file
 from seqshell.core.named_files import named_path, opened, shown_name
 from seqshell.core.strict_json import read_object
 from seqshell.core.text_output import brief, quoted
+from seqshell.foreign.recognition import recognise_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

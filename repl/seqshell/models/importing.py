@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, PluginError, SeqshellError, UsageError
-from seqshell.core.foreign_files import recognise_file
 from seqshell.core.imported_model import ForeignModel
 from seqshell.core.model import Architecture
 from seqshell.core.named_files import output_file, shown_name
 from seqshell.core.names import NAME
 from seqshell.core.plugin_guard import Guard
+from seqshell.foreign.recognition import recognise_file
 from seqshell.models.building import build_module, read_config
 from seqshell.models.import_map import map_tokenizer, read_map
 from seqshell.models.saving import save_checkpoint

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from seqshell.core.errors import CheckpointError
-from seqshell.core.foreign_files import recognise_file
+from seqshell.foreign.recognition import recognise_file
 
 LSTM = nn.LSTM(3, 4).state_dict()
 
@@ -68,7 +68,7 @@ def test_torch_weights_are_recognised_whatever_their_name_is(tmp_path: Path, nam
     torch.save({"state_dict": LSTM, "epoch": 3}, path, _use_new_zipfile_serialization=not legacy)
 
     assert recognise_file(path).kind == "torch"
-    assert said(path) == f"is a file of PyTorch weights; seqshell import {path} --allow-pt makes a checkpoint of it"
+    assert said(path) == f"is a file of PyTorch weights; seqshell import {path} makes a checkpoint of it"
 
 
 @pytest.mark.parametrize("legacy", [False, True])
@@ -79,8 +79,8 @@ def test_a_whole_module_is_named_with_its_class(tmp_path: Path, legacy: bool, pr
 
     assert recognise_file(path).kind == "object"
     assert said(path) == (
-        f"is a whole object of the class {__name__}.Model, which is not read, since that could run code; load it where "
-        'the class is defined, and save the weights alone, with torch.save(model.state_dict(), "weights.pt")'
+        f"is a whole object of the class {__name__}.Model; seqshell import {path} makes a checkpoint of its weights, "
+        "and runs no code of it"
     )
 
 
@@ -90,7 +90,7 @@ def test_other_objects_beside_the_weights_are_named(tmp_path: Path, protocol: in
     torch.save({"state_dict": LSTM, "config": Config()}, path, pickle_protocol=protocol)
 
     assert recognise_file(path).kind == "mixed"
-    assert said(path).startswith(f"contains, beside weights, objects of {__name__}.Config, which are not read")
+    assert said(path).startswith(f"contains, beside weights, objects of {__name__}.Config; seqshell import ")
 
 
 def test_plain_values_beside_the_weights_are_weights_still(tmp_path: Path) -> None:

@@ -1,31 +1,11 @@
-"""Plain values beside the weights of a torch file: which types are harmless to read, and the tokens of the model."""
+"""The characters that a file names for its model."""
 
 from __future__ import annotations
 
-import codecs
-import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
-from numpy._core import multiarray
-
 from seqshell import CharTokenizer
-
-
-def plain_types() -> list[Callable[..., Any] | tuple[Callable[..., Any], str]]:
-    """What torch's weights_only may read besides tensors: bags of attributes, and scalars and arrays of numpy.
-
-    None of them runs code of the file. numpy 1 and 2 have other names for the same functions.
-    """
-    functions = [
-        (function, f"numpy.{core}.multiarray.{function.__name__}")
-        for function in (multiarray.scalar, multiarray._reconstruct)
-        for core in ("core", "_core")
-    ]
-    dtypes = {type(np.dtype(code)) for code in np.typecodes["All"]}
-    namespace = types.SimpleNamespace, "argparse.Namespace"  # read as the plain bag of attributes that it is
-    return [namespace, types.SimpleNamespace, np.ndarray, np.dtype, codecs.encode, *functions, *dtypes]
 
 
 def own_tokenizer(loaded: Any, vocab_size: int) -> CharTokenizer | None:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.json_values import parsed
 from seqshell.core.named_files import named_path, opened
-from seqshell.core.pickle_contents import PickleContents, read_pickle_contents
+from seqshell.foreign.pickle_contents import PickleContents, read_pickle_contents
 
 MODEL_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pkl", ".h5", ".onnx", ".gguf", ".net", ".tar", "")
 HEAD = 4096
@@ -24,6 +24,8 @@ MAX_PICKLE = 100_000_000  # bytes of the pickle in a zip archive
 MAX_HEADER = 100_000_000  # bytes of the header of a safetensors file
 LEGACY_PICKLES = 4  # torch before 1.6: a number, the version, information about the system, and the object
 SAVE_WEIGHTS = 'save the weights alone, with torch.save(model.state_dict(), "weights.pt")'
+MAKES = "seqshell import FILE makes a checkpoint of it"
+WITHOUT_CODE = "seqshell import FILE makes a checkpoint of its weights, and runs no code of it"
 CONVERT = "seqshell reads weights from .safetensors and PyTorch files; save them as one of these"
 AGAIN = "copy or download it again"
 OTHER_KIND = "seqshell runs recurrent models; see seqshell models for those that are there"
@@ -196,20 +198,18 @@ def _of_contents(contents: PickleContents | None) -> ForeignFile:
     if contents is None:
         return ForeignFile("other", "is truncated or damaged: its list of contents does not end", AGAIN)
     if not contents.classes:
-        return ForeignFile(
-            "torch", "is a file of PyTorch weights", "seqshell import FILE --allow-pt makes a checkpoint of it"
-        )
+        return ForeignFile("torch", "is a file of PyTorch weights", MAKES)
     shown = ", ".join(contents.classes[:3]) + (" and others" if len(contents.classes) > 3 else "")
     if contents.is_object:
         return ForeignFile(
             "object",
-            f"is a whole object of the class {contents.classes[0]}, which is not read, since that could run code",
-            f"load it where the class is defined, and {SAVE_WEIGHTS}",
+            f"is a whole object of the class {contents.classes[0]}",
+            WITHOUT_CODE,
         )
     return ForeignFile(
         "mixed",
-        f"contains, beside weights, objects of {shown}, which are not read, since that could run code",
-        f"load it where it was written, and {SAVE_WEIGHTS}",
+        f"contains, beside weights, objects of {shown}",
+        WITHOUT_CODE,
     )
 
 
@@ -235,7 +235,7 @@ def _safetensors(file: BinaryIO, size: int) -> ForeignFile:
     return ForeignFile(
         "safetensors",
         "was not written by seqshell: it has weights of another program",
-        "seqshell import FILE makes a checkpoint of it",
+        MAKES,
     )
 
 

@@ -1,0 +1,267 @@
+"""Pickles of other programs are read as plain data and records; nothing of them is executed."""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import io
+import pickle
+import zipfile
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from seqshell import CheckpointError, Record, StoredTensor, read_torch, weights_of
+from seqshell.foreign.records import Name
+
+PLAIN = {
+    "text": "é ∑",
+    "bytes": b"ab\xff",
+    "numbers": [0, -1, 300, 70_000, 2**40, -(10**30), 1.5, True, None],
+    "nested": ({"a": (1, 2, 3, 4)}, [[]], set(), {1, "b"}),
+    ("a", 1): "a tuple as a key",
+}
+
+
+class Vocabulary:
+    def __init__(self) -> None:
+        self.words = ["a", "b"]
+
+
+class Slotted:
+    __slots__ = ("size",)
+
+
+class Words(list[str]):
+    pass
+
+
+class Model(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.rnn = nn.LSTM(3, 4, num_layers=2)
+        self.heads = nn.ModuleList([nn.Linear(4, 2), nn.Linear(4, 2)])
+        self.heads[1].weight = self.heads[0].weight
+        self.register_buffer("mask", torch.ones(2, dtype=torch.bool))
+        self.activation, self.vocabulary = torch.tanh, Vocabulary()
+
+
+def as_file(data: bytes) -> Path:
+    path = Path("file.pkl")
+    path.write_bytes(data)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _here(folder: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_plain_data_is_itself(protocol: int) -> None:
+    assert read_torch(as_file(pickle.dumps(PLAIN, protocol))) == PLAIN
+    shared = [1]
+    found = read_torch(as_file(pickle.dumps([shared, shared], protocol)))
+    assert found[0] is found[1]
+    cycle: list[Any] = []
+    cycle.append(cycle)
+    assert (found := read_torch(as_file(pickle.dumps(cycle, protocol))))[0] is found
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_containers_and_arrays_become_plain_ones(protocol: int) -> None:
+    array = np.arange(6.0).reshape(2, 3)
+    things = [
+        collections.OrderedDict(a=1),
+        collections.defaultdict(list, b=[2]),
+        collections.Counter("aab"),
+        collections.deque([1, 2]),
+        frozenset([3]),
+        bytearray(b"xy"),
+        2 + 3j,
+        np.float32(1.5),
+        np.int64(7),
+    ]
+    *found, in_order, transposed, texts = read_torch(
+        as_file(pickle.dumps([*things, array, array.T, np.array(["é", "bc"])], protocol))
+    )
+    assert found == [{"a": 1}, {"b": [2]}, {"a": 2, "b": 1}, [1, 2], {3}, b"xy", 2 + 3j, 1.5, 7]
+    np.testing.assert_array_equal(in_order.numpy(), array)
+    np.testing.assert_array_equal(transposed.numpy(), array.T)
+    assert (texts.numpy().tolist(), in_order.shape, in_order.kind) == (["é", "bc"], (2, 3), "float64")
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_objects_become_records(protocol: int) -> None:
+    slotted, words = Slotted(), Words(["x", "y"])
+    slotted.size, words.extra = 3, 1  # type: ignore[attr-defined]
+    things = [Vocabulary(), slotted, words, argparse.Namespace(rate=0.5), Path("a/b"), Vocabulary, torch.tanh]
+    vocabulary, small, listed, options, path, cls, function = read_torch(as_file(pickle.dumps(things, protocol)))
+    assert (vocabulary.cls, vocabulary.fields) == (Name(__name__, "Vocabulary"), {"words": ["a", "b"]})
+    assert (small.fields, listed.items, listed.fields) == ({"size": 3}, ["x", "y"], {"extra": 1})
+    assert (options.get("rate"), path.arguments) == (0.5, ("a", "b"))
+    assert (cls, str(function)) == (Name(__name__, "Vocabulary"), "torch._C._VariableFunctionsClass.tanh")
+    assert repr(vocabulary) == f"<{__name__}.Vocabulary>"
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_tensors_of_every_kind_are_read(legacy: bool) -> None:
+    base = torch.arange(12).reshape(3, 4)
+    kinds = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"]
+    tensors = {kind: base.to(getattr(torch, kind)) for kind in kinds}
+    tensors |= {"transposed": base.t(), "part": base[1:, 1:3], "one": torch.tensor(5.0), "none": torch.zeros(0, 3)}
+    tensors["parameter"] = nn.Parameter(torch.ones(2))
+    torch.save(tensors, "t.pt", _use_new_zipfile_serialization=not legacy)
+    found = read_torch(Path("t.pt"))
+    assert list(found) == list(tensors)
+    for name, tensor in tensors.items():
+        expected = tensor.detach().float() if tensor.dtype == torch.bfloat16 else tensor.detach()
+        np.testing.assert_array_equal(found[name].numpy(), expected.numpy())
+        assert found[name].kind == str(tensor.dtype).removeprefix("torch.")
+        assert found[name].is_float == tensor.is_floating_point()
+    assert read_torch(as_file(pickle.dumps({"w": base})))["w"].numpy().tolist() == base.tolist()
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.filterwarnings("ignore:Couldn't retrieve source code")
+def test_the_weights_of_a_whole_module_are_those_of_its_state_dict(legacy: bool) -> None:
+    module = Model()
+    torch.save(module, "whole.pt", _use_new_zipfile_serialization=not legacy)
+    found = read_torch(Path("whole.pt"))
+    weights = weights_of(found)
+    assert list(weights) == list(module.state_dict())
+    for name, weight in module.state_dict().items():
+        np.testing.assert_array_equal(weights[name].numpy(), weight.numpy())
+    assert found.get("rnn.num_layers") == 2
+    assert found.get("heads.1.out_features") == 2
+    assert found.get("vocabulary.words") == ["a", "b"]
+    assert found.get("heads.2", "none") == "none"
+
+
+def test_a_module_that_contains_itself_is_refused() -> None:
+    module = Record(Name("torch.nn", "Module"))
+    module.fields["_modules"] = {"again": module}
+    with pytest.raises(CheckpointError, match="contains itself"):
+        weights_of(module)
+
+
+class Call:
+    """Calls a function when it is unpickled without protection."""
+
+    def __init__(self, function: Any, *arguments: Any) -> None:
+        self._call = function, arguments
+
+    def __reduce__(self) -> Any:
+        return self._call
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"cos\nsystem\n(S'touch ran'\ntR.", "it wants to call os.system"),
+        (b"(S'touch ran'\nios\nsystem\n.", "it wants to call os.system"),
+        (b"(cos\nsystem\nS'touch ran'\no.", "it wants to call os.system"),
+        (b"c__builtin__\neval\n(S'1'\ntR.", "it wants to call __builtin__.eval"),
+        (b"\x80\x02csubprocess\nPopen\n)\x81}S'a'\nS'b'\nsb.", "it wants to call subprocess.Popen"),
+        (b"\x80\x04\x8c\x08builtins\x8c\x04exec\x93\x8c\x01a\x85R.", "it wants to call builtins.exec"),
+        (b"cmodel\nload\n)R.", "it wants to call model.load"),
+        (b"\x80\x04\x8c\x02os\x8c\x03a\n\x1b\x93)R.", "it wants to call os.a"),
+        (pickle.dumps(Call(getattr, [], "append")), "it is damaged (an attribute of something else)"),
+        (pickle.dumps(Call(zipfile.ZipFile, "a")), "it wants to call zipfile.ZipFile"),
+        (b"\x82\x01.", "it has the opcode EXT1, which is not read"),
+        (b"(l" + b"(t" * 3 + b"d.", "it is damaged (a mark is missing)"),
+        (b"P1\n.", "it refers to data outside of it"),
+        (b".", "it is damaged (pop from empty list)"),
+        (b"a.", "it is damaged"),
+        (b"(.", "it is damaged (an argument is missing)"),
+        (b"g7\n.", "it is damaged (7)"),
+        (b"}(](K\x01t" + b"K\x02u.", "it is damaged (unhashable"),
+        (b"}" + b")" + b"\x85" * 100_000 + b"K\x01s.", "it has a nested tuple as a key"),
+        (b"I" + b"9" * 5_000 + b"\n.", "it is damaged (Exceeds the limit"),
+        (b"\x8a\x05abc", "it is damaged"),
+        (b"r\xff\xff\xff\xff.", "it is damaged"),
+        (b"Nr\xff\xff\xff\xff", "it is damaged"),
+        (b"", "it is empty"),
+    ],
+)
+def test_hostile_and_damaged_pickles_are_refused_in_one_line(data: bytes, message: str) -> None:
+    with pytest.raises(CheckpointError) as raised:
+        read_torch(as_file(data))
+    assert raised.value.message.startswith(f"file.pkl is not read: {message}")
+    assert "\n" not in raised.value.message
+    assert not Path("ran").exists()
+
+
+def test_deep_nesting_ends_no_process() -> None:
+    found = read_torch(as_file(b")" + b"\x85" * 50_000 + b"."))
+    assert isinstance(found, tuple)
+
+
+def zipped(**changes: Any) -> Path:
+    """A file of torch with other entries; None leaves one out."""
+    torch.save({"w": torch.arange(4.0)}, "fine.pt")
+    with zipfile.ZipFile("fine.pt") as fine, zipfile.ZipFile("changed.pt", "w") as changed:
+        for info in fine.infolist():
+            short = info.filename.partition("/")[2]
+            data = changes.get(short.replace("/", "_").replace(".", "_"), fine.read(info))
+            if data is not None:
+                changed.writestr(info.filename, data)
+    return Path("changed.pt")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data_0": bytes(12)}, "the numbers 0 are missing or too few"),
+        ({"data_0": None}, "the numbers 0 are missing or too few"),
+        ({"data_pkl": None}, "it is no archive of torch"),
+        ({"byteorder": b"big"}, "its numbers are in another byte order"),
+        ({"data_pkl": b"\x80\x02cos\nsystem\n(S'touch ran'\ntR."}, "it wants to call os.system"),
+    ],
+)
+def test_archives_that_are_not_whole_are_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(CheckpointError, match=f"^changed.pt is not read: {message}$"):
+        read_torch(zipped(**changes))
+
+
+def test_a_tensor_cannot_have_more_numbers_than_its_file() -> None:
+    torch.save(torch.zeros(1).expand(10**6), "thin.pt")
+    found = read_torch(Path("thin.pt"))
+    assert isinstance(found, StoredTensor)
+    with pytest.raises(CheckpointError, match="more numbers than the file"):
+        found.numpy()
+
+
+@cache
+def seeds() -> list[bytes]:
+    """Pickles of plain data, of objects and of arrays, and files of weights in both formats."""
+    things = [Vocabulary(), np.arange(3), torch.ones(2), collections.OrderedDict(a=1)]
+    found = [pickle.dumps(PLAIN, protocol) for protocol in (0, 2, 5)] + [pickle.dumps(things, 2), pickle.dumps(things)]
+    for is_archive in (False, True):
+        file = io.BytesIO()
+        torch.save({"w": torch.ones(2, 2)}, file, _use_new_zipfile_serialization=is_archive)
+        found.append(file.getvalue())
+    return found
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_changed_file_is_read_or_refused(data: st.DataObject) -> None:
+    changed = bytearray(data.draw(st.sampled_from(seeds())))
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(changed) - 1))
+        changed[place : place + data.draw(st.integers(0, 3))] = data.draw(st.binary(max_size=4))
+        changed = changed or bytearray(b".")
+    with suppress(CheckpointError):
+        found = read_torch(as_file(bytes(changed)))
+        for value in found.values() if isinstance(found, dict) else ():
+            if isinstance(value, StoredTensor):
+                value.numpy()
