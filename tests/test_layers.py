@@ -44,6 +44,7 @@ TORCH = (
     "seqshell.training",
     "seqshell.layers.modules",
     "seqshell.layers.packed_weights",
+    "seqshell.layers.padded_rows",
     "seqshell.layers.readout_loss",
     "seqshell.layers.recurrence",
     "seqshell.models.module_checks",

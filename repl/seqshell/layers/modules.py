@@ -15,7 +15,7 @@ from torch.nn import functional, init
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqshell.core.state import State
-from seqshell.layers import recurrence
+from seqshell.layers import padded_rows, recurrence
 from seqshell.layers.states import LSTMState
 
 
@@ -195,22 +195,7 @@ def run_padded(cell: str, layer: nn.Module, inputs: Tensor, lengths: Tensor) -> 
     if not recurrence.is_compiled(cell, inputs, size):
         packed, final = layer(pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False))
         return pad_packed_sequence(packed, batch_first=True, total_length=inputs.shape[1])[0], final
-    times = torch.arange(inputs.shape[1])
-    is_padding = (times >= lengths.unsqueeze(1)).unsqueeze(-1)  # [B, T, 1]
-    mirrored = torch.where(is_padding[..., 0], times, lengths.unsqueeze(1) - 1 - times)  # [B, T]
-    rows = torch.arange(len(inputs)).unsqueeze(1)
-    zeros = torch.zeros(1, len(inputs), size)
-    outputs, finals = [], []
-    for suffix in ("", "_reverse") if hasattr(layer, "weight_hh_l0_reverse") else ("",):
-        given = inputs[rows, mirrored] if suffix else inputs
-        state = (zeros, zeros) if cell == "lstm" else zeros
-        found, final = recurrence.run_layer(cell, layer, given, state, suffix=suffix, lengths=lengths)
-        outputs.append(found[rows, mirrored] if suffix else found)
-        finals.append(final)
-    whole = torch.cat(outputs, -1).masked_fill(is_padding, 0)
-    if cell == "lstm":
-        return whole, tuple(torch.cat(parts) for parts in zip(*finals, strict=True))
-    return whole, torch.cat(finals)
+    return padded_rows.run(cell, layer, inputs, lengths)
 
 
 class Readout(nn.Module):
