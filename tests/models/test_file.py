@@ -216,9 +216,9 @@ def test_pickles_and_archives_are_refused_by_name_and_by_content_without_loading
     for ending in (".pt", ".pkl", ".bin", ".npz", ".PTH"):
         other = tmp_path / f"model{ending}"
         other.write_bytes(pickle.dumps(Trap()))
-        assert f"model{ending} is a whole object of the class posix.mkdir, which is not read" in refusal(other)
+        assert f"model{ending} wants to call posix.mkdir; seqshell does not do that" in refusal(other)
     path.write_bytes(pickle.dumps({"weights": Trap()}))
-    assert "contains, beside weights, objects of posix.mkdir, which are not read" in refusal(path)
+    assert "some.safetensors wants to call posix.mkdir" in refusal(path)
     path.write_bytes(b"PK\x03\x04" + b"\0" * 3 + b"\1" + b"rest of the archive")
     assert "begins as an archive and does not end as one" in refusal(path)
     assert not (tmp_path / "sprung").exists()

@@ -14,7 +14,7 @@ HARMLESS_NAMES = frozenset(
     | {
         f"{module} {name}"
         for module in ("builtins", "__builtin__")
-        for name in ("set", "frozenset", "complex", "slice")
+        for name in ("set", "frozenset", "complex", "slice", "getattr", "bytearray", "list", "tuple", "dict")
     }
     | {"argparse Namespace", "types SimpleNamespace", "copyreg _reconstructor"}
 )

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import pickletools
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
@@ -14,10 +13,6 @@ from seqshell.foreign.calls import CALLS, restore
 from seqshell.foreign.records import Name, Record
 
 MAX_OPCODES = 5_000_000
-OLD_LIBRARY = frozenset({"__builtin__", "copy_reg", "cPickle", "commands", "urllib2", "exceptions", "nt", "posix"})
-# Of the standard library: classes of values, which records may stand for.
-PLAIN_MODULES = frozenset({"datetime", "decimal", "fractions", "pathlib", "uuid"})
-PLAIN_CLASSES = frozenset({"argparse.Namespace", "types.SimpleNamespace", "functools.partial", "logging.Logger"})
 Call = Callable[..., Any]
 
 
@@ -243,19 +238,9 @@ class _Machine:
         call = self._calls.get(str(name))
         if call is not None:
             return call(*arguments)
-        if not may_stand(name):
+        if name.acts or name.is_function:
             raise PickleFault(f"it wants to call {name}")
         return Record(name, arguments)
-
-
-def may_stand(name: Name) -> bool:
-    """Whether an object of the class may be a record: not those of the standard library, which do something when they
-    are made, and not the results of functions.
-    """
-    top = name.module.partition(".")[0]
-    if top in sys.stdlib_module_names or top in OLD_LIBRARY:
-        return name.module in PLAIN_MODULES or str(name) in PLAIN_CLASSES
-    return not name.is_function
 
 
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}

@@ -17,6 +17,7 @@ from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.json_values import parsed
 from seqshell.core.named_files import named_path, opened
 from seqshell.foreign.pickle_contents import PickleContents, read_pickle_contents
+from seqshell.foreign.records import Name
 
 MODEL_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pkl", ".h5", ".onnx", ".gguf", ".net", ".tar", "")
 HEAD = 4096
@@ -26,6 +27,7 @@ LEGACY_PICKLES = 4  # torch before 1.6: a number, the version, information about
 SAVE_WEIGHTS = 'save the weights alone, with torch.save(model.state_dict(), "weights.pt")'
 MAKES = "seqshell import FILE makes a checkpoint of it"
 WITHOUT_CODE = "seqshell import FILE makes a checkpoint of its weights, and runs no code of it"
+REFUSED = "seqshell does not do that; use a file of weights"
 CONVERT = "seqshell reads weights from .safetensors and PyTorch files; save them as one of these"
 AGAIN = "copy or download it again"
 OTHER_KIND = "seqshell runs recurrent models; see seqshell models for those that are there"
@@ -199,6 +201,9 @@ def _of_contents(contents: PickleContents | None) -> ForeignFile:
         return ForeignFile("other", "is truncated or damaged: its list of contents does not end", AGAIN)
     if not contents.classes:
         return ForeignFile("torch", "is a file of PyTorch weights", MAKES)
+    acting = next((name for name in contents.classes if Name(*name.rpartition(".")[::2]).acts), None)
+    if acting is not None:
+        return ForeignFile("object" if contents.is_object else "mixed", f"wants to call {acting}", REFUSED)
     shown = ", ".join(contents.classes[:3]) + (" and others" if len(contents.classes) > 3 else "")
     if contents.is_object:
         return ForeignFile(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from seqshell.core.errors import CheckpointError
 
+OLD_LIBRARY = frozenset({"__builtin__", "copy_reg", "cPickle", "commands", "urllib2", "exceptions", "nt", "posix"})
+# Of the standard library: classes of values, which records may stand for.
+PLAIN_MODULES = frozenset({"datetime", "decimal", "fractions", "pathlib", "uuid"})
+PLAIN_CLASSES = frozenset({"argparse.Namespace", "types.SimpleNamespace", "functools.partial", "logging.Logger"})
 MAX_VISITED = 5_000_000  # values that are walked; shared ones count once
 
 
@@ -25,6 +30,13 @@ class Name(NamedTuple):
         """Whether it is named like a function: in lower case."""
         last = self.name.rpartition(".")[2].lstrip("_")
         return not last[:1].isupper()
+
+    @property
+    def acts(self) -> bool:
+        """Whether it is of the standard library and no class of values: making its objects may do something."""
+        top = self.module.partition(".")[0]
+        of_library = top in sys.stdlib_module_names or top in OLD_LIBRARY
+        return of_library and self.module not in PLAIN_MODULES and str(self) not in PLAIN_CLASSES
 
 
 @dataclass(eq=False)
