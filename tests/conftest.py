@@ -48,17 +48,24 @@ BUILDERS = tuple(
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that build and install packages as slow."""
+    """Mark the tests that build and install packages as slow, and let the files with slow tests come first.
+
+    With pytest-xdist, a long file that starts last would run alone while the other processes are idle.
+    """
     for item in items:
         if BUILDING.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
             assert item.nodeid.startswith(BUILDERS), f"add the file of {item.nodeid} to BUILDERS"
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: (not item.nodeid.startswith(BUILDERS), item.path not in slow))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """With pytest-xdist, run the tests of a file in one process, and those that build packages, which come first."""
+    """With pytest-xdist, run the tests of a file in one process, and those that build packages."""
     from xdist.scheduler import LoadScopeScheduling
+
+    config.option.loadscopereorder = False  # by number of tests
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
