@@ -49,6 +49,7 @@ TORCH = (
     "seqshell.layers.recurrence",
     "seqshell.models.module_checks",
     "seqshell.models.torch_decoder",
+    "seqshell.models.unfilled",
     "seqshell.models.decoder_comparison",
     "seqshell.testing.module_rules",
     "seqshell.testing.precision_rules",

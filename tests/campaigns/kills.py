@@ -20,7 +20,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch._dynamo  # noqa: F401  # which a training would import, and so each case
 from tests.campaigns.campaign import Campaign
 
 import seqshell.training.language.objective

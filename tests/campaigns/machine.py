@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import torch._dynamo  # noqa: F401  # which a training would import, and so each case
+import torch  # noqa: F401  # which a training would import, and so each case
 from tests.campaigns.campaign import Campaign
 
 from seqshell.cli import main

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,16 @@ def test_activations_grow_with_the_batch(tmp_path: Path, registry: Registry) -> 
     assert estimate_memory(large).activations > 32 * 8 * 16 * 4 * 4  # three gates and an output
 
 
-def test_an_estimate_draws_no_random_numbers(tmp_path: Path, registry: Registry) -> None:
+def test_an_estimate_draws_no_random_numbers(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = prepared(tmp_path, registry)
-    before = torch.get_rng_state()
+    expected, before = num_weights(made) * 4, torch.get_rng_state()
+    monkeypatch.setitem(sys.modules, "torch._dynamo", None)  # the import of torch's compiler, of a second, fails
+    monkeypatch.delattr(Prepared, "new_module")  # for weights that cannot be built without numbers
 
+    assert memory._size_of_weights(made) == expected
+    monkeypatch.undo()
     estimate_memory(made)
 
     assert torch.equal(torch.get_rng_state(), before)

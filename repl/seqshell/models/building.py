@@ -22,7 +22,6 @@ from seqshell.models.decoders import decoders_of
 
 # Limits of what a config may ask for, before it is built: calls of torch for any module, and numbers for each number of
 # the checkpoint: a module may have buffers that are not saved.
-MAX_CALLS = 100_000
 MAX_UNSAVED = 1000
 
 if TYPE_CHECKING:
@@ -150,28 +149,9 @@ def _claimed(build: Callable[[], Any], held: Mapping[str, str], size: int) -> di
     A buffer is described as in `held`: load_state_dict may give it any size, and checks the others.
     size: how many numbers the checkpoint holds. Raises CheckpointError if the module is much larger.
     """
-    import torch
-    from torch.overrides import TorchFunctionMode
+    from seqshell.models.unfilled import unfilled
 
-    calls = 0
-
-    class Unfilled(TorchFunctionMode):
-        """Skips filling weights on the meta device: that would import torch's compiler, which takes seconds."""
-
-        def __torch_function__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            nonlocal calls
-            calls += 1
-            if calls > MAX_CALLS + size:
-                raise CheckpointError(f"its config asks for many more layers than its {size:,} numbers fill")
-            first = next(iter((*args, *(kwargs or {}).values())), None)
-            in_place = function.__name__.endswith("_") and not function.__name__.endswith("__")
-            return (
-                first
-                if in_place and isinstance(first, torch.Tensor) and first.is_meta
-                else function(*args, **(kwargs or {}))
-            )
-
-    with torch.device("meta"), Unfilled():
+    with unfilled(size):
         module = build()
         parts = (*module.parameters(), *module.buffers())  # with the buffers that no checkpoint holds
         if (claimed := sum(part.numel() for part in parts)) > MAX_UNSAVED * (size + 1):

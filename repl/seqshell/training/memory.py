@@ -20,6 +20,7 @@ from seqshell.core.errors import RecipeError
 from seqshell.core.state import State, map_leaves
 from seqshell.core.text_output import readable
 from seqshell.host import resolve
+from seqshell.models.unfilled import unfilled
 from seqshell.training import chunked_loss
 from seqshell.training.carried_state import MOST_CARRIED, num_bytes
 from seqshell.training.counting import is_counted
@@ -130,7 +131,7 @@ def check_memory(prepared: Prepared, group: Group | None = None) -> None:
 def _size_of_weights(prepared: Prepared) -> int:
     """Bytes of the module's weights, without allocating them if its class can be built so."""
     try:
-        with torch.device("meta"):
+        with unfilled():
             return _size(resolve(prepared.architecture.model)(prepared.config))
     except Exception:  # it reads its weights while it is built, or refuses its config
         return _size(prepared.new_module())
