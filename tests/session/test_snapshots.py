@@ -108,6 +108,7 @@ def test_a_smaller_budget_takes_effect_immediately():
 
 def test_the_counters_equal_a_recount_of_all_arrays():
     store = filled(777, budget=200_000)
+    store.count()
     arrays = {
         id(array): array
         for node in kept(store, 777)
@@ -126,3 +127,14 @@ def test_a_snapshot_is_frozen_and_compares_by_identity():
     assert "array" not in repr(one)
     with pytest.raises(AttributeError):
         one.node = 2
+
+
+def test_snapshots_of_one_answer_wait_to_be_counted_while_they_take_half_of_the_budget_at_most():
+    counts = []
+    for number in (600, 900):
+        store = filled(number, budget=2000 * (STATE + OUTPUTS) * 0.8)
+        counts.append(store._counted)
+        assert (store.bytes, store.kept) == ((number + 1) * (STATE + OUTPUTS), number + 1)
+
+    assert counts[0] < 10  # the first snapshot of all is counted at once
+    assert counts[1] > 700

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import blake2b
@@ -59,6 +59,14 @@ class Draw:
 
     seed: int = 0
     retry: int = 0
+
+    def uniforms(self, positions: Iterable[int]) -> list[float]:
+        """The numbers of `uniform`, in half the time."""
+        seed, retry = self.seed, self.retry
+        return [
+            (_FIRST_64_BITS(blake2b(_COUNTERS(seed, retry, position)).digest())[0] >> 11) * 2.0**-53
+            for position in positions
+        ]
 
     def uniform(self, position: int, name: str = "") -> float:
         """A number in [0, 1): 53 bits of BLAKE2b over the three counters, and the name if there is one."""
@@ -205,6 +213,7 @@ class Request:
     keeps_states: True if each Hypothesis needs the states and outputs of its tokens; without them, a search of many
     rows saves memory. copying: copies words of the source of a single row. open: opens another model by name or path,
     as `/load` does, once; its decoder and tokenizer are those of a Model. SeqshellError if it cannot be opened.
+    takes_blocks: `sample` may yield a Block in place of the Advanced of several tokens.
     """
 
     stop: Stop
@@ -218,6 +227,7 @@ class Request:
     copying: CopiesSource | None = None
     open: Callable[[str], Model] = _opens_nothing
     draws: tuple[Draw, ...] = ()
+    takes_blocks: bool = False
 
 
 class Advanced(NamedTuple):  # as SampleContext
@@ -230,6 +240,20 @@ class Advanced(NamedTuple):  # as SampleContext
     state: State
     outputs: NDArray[Any]
     memories: tuple[tuple[Any, ...], ...]
+
+
+class Block(NamedTuple):
+    """Tokens of the only row that a decoder has drawn and checked itself, with outputs and state after each."""
+
+    tokens: Sequence[int]
+    outputs: Sequence[NDArray[Any]]
+    states: Sequence[State]
+    memories: tuple[Any, ...]
+
+    def steps(self) -> Iterator[Advanced]:
+        """The same, token by token."""
+        for token, outputs, state in zip(self.tokens, self.outputs, self.states, strict=True):
+            yield Advanced(np.array([token]), state, outputs, (self.memories,))
 
 
 @dataclass(frozen=True)
@@ -257,7 +281,7 @@ class Hypotheses:
     best: tuple[Hypothesis, ...]
 
 
-Step = Advanced | Hypotheses | End
+Step = Advanced | Block | Hypotheses | End
 
 
 class Strategy(Protocol):

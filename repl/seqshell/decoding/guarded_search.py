@@ -18,6 +18,7 @@ from seqshell.core.sampling import (
     Advanced,
     AnswerEnded,
     Batch,
+    Block,
     Hypotheses,
     Hypothesis,
     Request,
@@ -31,7 +32,7 @@ from seqshell.decoding.features import with_features
 
 def guarded_search(
     strategy: Strategy, decoder: Decoder, start: Batch, request: Request
-) -> Generator[Advanced | Hypotheses, None, None]:
+) -> Generator[Advanced | Block | Hypotheses, None, None]:
     """The steps of a search. PluginError names the strategy if it fails, or if a step is of no use.
 
     AnswerEnded if a sampler or the strategy ends the answers of all rows.
@@ -49,6 +50,10 @@ def guarded_search(
     row_shape = start.outputs.shape if strategy.streams and len(start.outputs) == 1 else None
     with closing(guard.each(search)) as steps:
         for step in steps:
+            if type(step) is Block and request.takes_blocks:
+                num_steps += len(step.tokens)
+                yield step
+                continue
             if row_shape is not None and _is_plain_row(step, row_shape, size, None if owner.builtin else start.state):
                 num_steps += 1
                 yield step

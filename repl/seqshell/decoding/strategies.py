@@ -17,6 +17,7 @@ from seqshell.core.sampling import (
     Advanced,
     AnswerEnded,
     Batch,
+    Block,
     Draw,
     History,
     Request,
@@ -27,7 +28,7 @@ from seqshell.core.shortlist import Shortlist
 from seqshell.core.state import attention_of
 from seqshell.decoding.chain import Chain
 
-BLOCK = 16  # tokens that a decoder may draw itself between two looks at the keyboard
+MOST = 16  # tokens that a decoder may draw itself between two looks at the keyboard
 Pick = Callable[[Shortlist, Draw, int], int]
 
 
@@ -87,18 +88,18 @@ def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick
     blocks = pick is _drawn and num_rows == 1 and chain.rules is not None and getattr(decoder, "draws_blocks", False)
     while True:
         if blocks and step >= len(prefix):
-            first, most = positions[0] + step, min(BLOCK, max(1, request.stop.max_tokens - step))
-            numbers += [draws[0].uniform(position) for position in range(first + len(numbers), first + most)]
+            first, most = positions[0] + step, min(MOST, max(1, request.stop.max_tokens - step))
+            numbers += draws[0].uniforms(range(first + len(numbers), first + most))
             found = decoder.draw_block(outputs, state, chain.rules, chain.excluded, numbers)  # type: ignore[attr-defined]
             blocks = found is not None
-            block, outputs_after, states = found or ((), (), ())
-            tokens = np.array(block, np.int64)
-            del numbers[: len(block) or 1]  # without a token, the one that is drawn below
-            for index, (outputs, state) in enumerate(zip(outputs_after, states, strict=True)):
-                step += 1
-                yield Advanced(tokens[index : index + 1], state, outputs, tuple(memories))
-            histories[0].extend(block)
-            if block:
+            drawn, after, states = found or ((), (), ())
+            block, number = Block(drawn, after, states, memories[0]), len(drawn)
+            del numbers[: number or 1]  # without a token, the one that is drawn below
+            if number:
+                step += number
+                outputs, state = block.outputs[-1], block.states[-1]
+                yield from (block,) if request.takes_blocks else block.steps()
+                histories[0].extend(block.tokens)
                 continue
         attention = attention_of(state) if request.copying is not None else None
         tokens = np.empty(num_rows, np.int64)

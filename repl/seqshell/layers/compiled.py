@@ -32,6 +32,7 @@ from seqshell.layers.recurrent import CHUNK, RecurrentStack, parts_of, state_of
 from seqshell.layers.residual import ResidualStack
 from seqshell.layers.rounded import rounded_stack
 from seqshell.layers.rule_codes import rule_codes
+from seqshell.layers.states import LSTMState
 from seqshell.layers.weights import Floats
 
 KINDS: Mapping[type[Any], int] = MappingProxyType(
@@ -48,6 +49,7 @@ STACKS = RecurrentStack, ResidualStack
 COMPILED = kernels()
 BLOCK_BYTES = 1 << 28  # of weights that are read for one block, in ten milliseconds: a larger model has shorter blocks
 SHARED_BYTES = 1 << 22  # of weights that take longer to read than it takes to draw a token in Python
+SINGLE = np.dtype(np.float32)  # which numpy takes sooner than the type
 MOST_OUTPUTS = 512  # of a model that draws blocks; numpy sorts more logits faster
 
 
@@ -158,11 +160,11 @@ class CompiledStack(OutputStack):
         number = min(self._block, len(numbers))
         chances, tokens = np.array(numbers, np.float64), np.full(number, -1, np.int64)
         layer_outputs = np.empty(self._shape, np.float32) if self._has_layer_outputs else None
-        new = [[np.empty(self._shape, np.float32) for _ in parts] for _ in range(number)]
-        logits = [np.empty(outputs.shape, np.float32) for _ in range(number)]
-        records: list[int] = []
-        for arrays, row in zip(new, logits, strict=True):
-            records += (id(arrays[0]), id(arrays[-1]), id(row))
+        empty, shape = np.empty, self._shape
+        hidden = [empty(shape, SINGLE) for _ in range(number)]
+        cells = [empty(shape, SINGLE) for _ in range(number)] if len(parts) > 1 else hidden
+        logits = [empty(outputs.shape, SINGLE) for _ in range(number)]
+        records = [id(array) for record in zip(hidden, cells, logits, strict=True) for array in record]
         COMPILED.block(
             layout.block_words(
                 self._model,
@@ -183,8 +185,8 @@ class CompiledStack(OutputStack):
         )
         ids = tokens.tolist()
         drawn = ids.index(-1) if -1 in ids else number
-        states = [state_of(arrays) for arrays in new[:drawn]]
-        if states:
+        states: list[State] = hidden[:drawn] if cells is hidden else list(map(LSTMState, hidden[:drawn], cells))
+        if drawn:
             self._last = states[-1]
         return ids[:drawn], logits[:drawn], states
 

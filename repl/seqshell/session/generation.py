@@ -6,9 +6,10 @@ emitted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from seqshell.core.sampling import (
     Advanced,
     AnswerEnded,
     Batch,
+    Block,
     CopiesSource,
     Draw,
     Hypotheses,
@@ -37,6 +39,7 @@ from seqshell.decoding.guarded_search import guarded_search
 from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.stop_texts import StopTexts, StopWatch
 from seqshell.decoding.stoppable import StoppableDecoder
+from seqshell.decoding.strategies import Sample
 from seqshell.session.answer_options import NO_OPTIONS, AnswerOptions
 from seqshell.session.checked_decoder import detached
 from seqshell.session.cursor import Cursor
@@ -101,7 +104,10 @@ def answer(
     append, read, add = timeline.append, token_text.read, store.add
     piece_of, add_log_prob = token_text.piece, log_prob.add
     try:
-        for token, state, outputs, memories in _decided(cursor, plan, draw, end):
+        for token, state, outputs, memories in chain.from_iterable(_decided(cursor, plan, draw, end)):
+            if cursor.interrupted:  # between two tokens of a block
+                end.stop = "interrupt"
+                break
             text, tail = read(token, tail)
             before: Any = here.outputs  # the current snapshot is whole
             if position == start:
@@ -135,7 +141,7 @@ def answer(
         raise end.fault
 
 
-def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iterator[Step]:
+def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iterator[Sequence[Step]]:
     """The steps that belong to the answer, each as soon as that is certain; `end` says why there are no more.
 
     Tokens that may be the beginning of a stop text wait. An interrupt discards them: they are drawn again later, so
@@ -147,30 +153,35 @@ def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iter
     steps = _steps(cursor, plan, draw, end)
     waiting: list[Step] = []
     try:
-        for _ in range(stop.max_tokens):
+        left, is_stop = stop.max_tokens, False
+        while left and not is_stop:
             if cursor.interrupted:
                 end.stop = "interrupt"
                 waiting.clear()
                 break
-            step = next(steps, None)
-            if step is None:  # only a search ends on its own
+            block = next(steps, None)
+            if block is None:  # only a search ends on its own
                 found = plan.found or next(iter(end.best), None)
                 why = found.stop if found is not None else ""
                 end.stop = why or ("stop" if stop.texts and not stop.ids else "eos")
                 break
-            if step[0] in stop.ids:
-                end.stop = "eos"
-                break
+            block = block[:left]
+            left -= len(block)
+            whole = _before_end(block, stop.ids)
             if watch is None:
-                yield step
-                continue
-            waiting.append(step)
-            free, is_stop = watch.add(token_text.piece(step[0]))
-            yield from waiting[:free]
-            del waiting[:free]
-            if is_stop:
-                end.stop = "stop"
-                waiting.clear()
+                yield whole
+            else:
+                for step in whole:
+                    waiting.append(step)
+                    free, is_stop = watch.add(token_text.piece(step[0]))
+                    yield waiting[:free]
+                    del waiting[:free]
+                    if is_stop:
+                        end.stop = "stop"
+                        waiting.clear()
+                        break
+            if len(whole) < len(block) and not is_stop:
+                end.stop = "eos"
                 break
         steps.close()  # a strategy that does not end is a fault
     except Interrupted:
@@ -184,23 +195,34 @@ def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iter
         with suppress(PluginError):
             steps.close()
         raise
-    yield from waiting
+    yield waiting
 
 
-def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Generator[Step, None, None]:
-    """What the strategy chooses, step by step. PluginError names the strategy if it fails."""
+def _before_end(block: Sequence[Step], ends: frozenset[int]) -> Sequence[Step]:
+    """The steps before the first one that ends an answer."""
+    if ends:
+        for number, step in enumerate(block):
+            if step[0] in ends:
+                return block[:number]
+    return block
+
+
+def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Generator[Sequence[Step], None, None]:
+    """What the strategy chooses, one step or several at a time. PluginError names the strategy if it fails."""
     if plan.found is not None:
         yield from _hypothesis_steps(cursor, plan.found, cursor.memories(plan.samplers))
         return
     if plan.row is not None:
-        yield from plan.row(cursor)
+        yield from ((step,) for step in plan.row(cursor))
         return
     memories = cursor.memories(plan.samplers)
     with closing(search(cursor, plan, (draw,))) as steps:
         for step in steps:
             if isinstance(step, Advanced):
                 tokens, state, outputs, rows = step
-                yield int(tokens[0]), state, outputs, rows[0]
+                yield ((int(tokens[0]), state, outputs, rows[0]),)
+            elif isinstance(step, Block):
+                yield tuple(zip(step.tokens, step.states, step.outputs, repeat(step.memories)))
             else:
                 end.best = step.best
                 yield from _hypothesis_steps(cursor, step.best[0], memories)
@@ -208,7 +230,7 @@ def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Genera
 
 def search(
     cursor: Cursor, plan: GenerationPlan, draws: tuple[Draw, ...]
-) -> Generator[Advanced | Hypotheses, None, None]:
+) -> Generator[Advanced | Block | Hypotheses, None, None]:
     """The search of the plan's strategy from here on, a row for each of the draws. Raises as `guarded_search`."""
     rows, strategy, context = len(draws), plan.strategy, cursor.context(draws[0])
     outputs, state = cursor.outputs()[None], cursor.here.state
@@ -227,12 +249,13 @@ def search(
         copying=plan.copying,
         open=plan.open,
         draws=draws,
+        takes_blocks=type(strategy) is Sample,
     )
     decoder: Decoder = cursor.decoder if strategy.streams else InterruptibleDecoder(cursor)
     return guarded_search(strategy, decoder, start, request)
 
 
-def _hypothesis_steps(cursor: Cursor, found: Hypothesis, memories: Memories) -> Iterator[Step]:
+def _hypothesis_steps(cursor: Cursor, found: Hypothesis, memories: Memories) -> Iterator[Sequence[Step]]:
     """The steps of an answer that a search found.
 
     Leaves that do not change are one array in all states; none is a view of a batch.
@@ -240,7 +263,7 @@ def _hypothesis_steps(cursor: Cursor, found: Hypothesis, memories: Memories) -> 
     before = cursor.here.state
     for token, state, outputs in zip(found.ids, found.states, found.outputs, strict=True):
         before = map_leaves(_unchanged_or_detached, state, before)
-        yield token, before, detached(outputs), memories
+        yield ((token, before, detached(outputs), memories),)
 
 
 def _unchanged_or_detached(leaf: Any, before: Any) -> Any:

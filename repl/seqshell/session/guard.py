@@ -96,17 +96,21 @@ class ThreadGuard:
 
     def each(self, events: Iterator[Any]) -> Iterator[Any]:
         """The events of an answer, each made within the guard."""
+        thread_now, acquire, release = threading.get_ident, self._lock.acquire, self._lock.release
         try:
             while True:
-                if self._owner == threading.get_ident():
+                if self._owner == (thread := thread_now()):
                     event = next(events, _END)
                 else:
-                    self.enter()
+                    if acquire(False):  # as `enter`, without a call
+                        self._owner = thread
+                    else:
+                        self.enter()
                     try:
                         event = next(events, _END)
                     finally:
                         self._owner = 0  # as `leave`
-                        self._lock.release()
+                        release()
                 if event is _END:
                     break
                 yield event

@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 from seqshell.core.growth import Grown, continuing, whole_state
 from seqshell.core.sampling import Sampler
 from seqshell.core.state import State, leaf_size, leaves
+from seqshell.session.snapshot_arrays import arrays_in, owner_of_memory
 from seqshell.session.timeline import STRIDE, Read, Timeline
 
 Memories = tuple[Any, ...]  # one per sampler of a chain
+PAUSE = 256  # snapshots that are counted together, or more while they take little: it takes 2 microseconds each
+MOST_UNCOUNTED = 1 << 14
 
 
 class Snapshot(NamedTuple):  # made for every token, in a third of the time of a frozen dataclass
@@ -127,7 +130,10 @@ class SnapshotStore:
             snapshots.extend([None] * missing)
         snapshots.append(snapshot)
         if len(snapshots) >= self._next_count:
-            self.count()
+            if self._can_wait(snapshot):
+                self._next_count = len(snapshots) + PAUSE
+            else:
+                self.count()
 
     def get(self, node: int) -> Snapshot | None:
         """The snapshot of a node, perhaps without outputs; None if there is none."""
@@ -168,7 +174,7 @@ class SnapshotStore:
         self._counted = len(snapshots)
         size = max(1, (self._bytes - before) // max(new, 1))  # bytes per snapshot
         # Counting once per `pause` snapshots is cheaper than per token; the budget is exceeded by a sixteenth at most.
-        pause = int(min(256, max(1, self._budget / 16 / size)))
+        pause = int(min(PAUSE, max(1, self._budget / 16 / size)))
         self._next_count = len(snapshots) + pause
         if self._bytes > self._budget:
             # Old snapshots first: their outputs, then all but every STRIDE-th. Recent ones only if that is not enough.
@@ -180,6 +186,18 @@ class SnapshotStore:
             while self._bytes > self._budget and self.stride < len(snapshots):
                 self.stride *= 2
                 self._thinned = self._sweep(0, len(snapshots), self._thin)
+
+    def _can_wait(self, last: Snapshot) -> bool:
+        """True if the snapshots that are not counted take half of the budget at most, as those of one answer tell."""
+        first, timeline = self._counted, self._timeline
+        number, run = len(self._snapshots) - first, timeline.run_of(first)
+        is_one_answer = timeline.read[run] == Read.DRAWN and timeline.run_of(last.node) == run
+        if self._grows or not is_one_answer or number > MOST_UNCOUNTED:
+            return False
+        size = sum(
+            leaf_size(owner_of_memory(leaf)) for leaf in arrays_in(last.state, last.outputs)
+        )  # of each, since the state does not grow
+        return self._bytes + number * size <= self._budget / 2
 
     def _sweep(self, start: int, end: int, free: Callable[[Snapshot, int], None]) -> int:
         """Call `free` on snapshots from node `start` to `end`, until the budget is met; returns where to continue."""
@@ -255,14 +273,14 @@ class SnapshotStore:
                     break
                 self._hold_leaf(each.part)
             return
-        owner = _owner(leaf)
+        owner = owner_of_memory(leaf)
         key = id(owner)  # no other array can have this id while the snapshot exists
         self._uses[key] = number = self._uses.get(key, 0) + 1
         if number == 1:
             self._bytes += leaf_size(owner)
 
     def _release(self, snapshot: Snapshot) -> None:
-        for leaf in _leaves(snapshot):
+        for leaf in arrays_in(snapshot.state, snapshot.outputs):
             if not isinstance(leaf, Grown):
                 self._release_array(leaf)
                 continue
@@ -274,7 +292,7 @@ class SnapshotStore:
                 self._release_array(each.part)
 
     def _release_array(self, array: NDArray[Any]) -> None:
-        owner = _owner(array)
+        owner = owner_of_memory(array)
         key = id(owner)
         self._uses[key] -= 1
         if not self._uses[key]:
@@ -290,23 +308,3 @@ def has_memory(memories: Memories) -> bool:
 def in_one_piece(snapshot: Snapshot) -> Snapshot:
     """A snapshot with each leaf in one piece."""
     return snapshot._replace(state=whole_state(snapshot.state))
-
-
-def _leaves(snapshot: Snapshot) -> list[Any]:
-    """The leaves of the state, and the outputs."""
-    state = snapshot.state
-    found: list[Any] = []
-    for part in state if isinstance(state, tuple) else (state,):
-        if isinstance(part, tuple):
-            found.extend(leaves(part))
-        else:
-            found.append(part)
-    if snapshot.outputs is not None:
-        found.append(snapshot.outputs)
-    return found
-
-
-def _owner(array: Any) -> Any:
-    """The array that owns the memory, all of which stays as long as a view exists; an opaque leaf owns its own."""
-    base = getattr(array, "base", None)
-    return base if isinstance(base, np.ndarray) else array

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from seqshell.core.errors import VocabularyError
 from seqshell.core.events import Table
 from seqshell.core.model import Architecture
-from seqshell.core.sampling import Advanced, AnswerEnded, Batch, Draw, History, Request, Stop
+from seqshell.core.sampling import AnswerEnded, Batch, Draw, History, Hypotheses, Request, Stop
 from seqshell.core.state import State
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.decoding.chain import Chain
@@ -172,7 +172,9 @@ class LanguageObjective:
         strategy = parse_strategy(defaults.strategy, registry.strategies)
         with suppress(AnswerEnded):
             for step in islice(guarded_search(strategy, decoder, start, request), settings.sample_length):
-                chosen = [int(step.tokens[0])] if isinstance(step, Advanced) else list(step.best[0].ids)
+                chosen = (
+                    list(step.best[0].ids) if isinstance(step, Hypotheses) else [int(token) for token in step.tokens]
+                )
                 drawn += chosen
                 if tokenizer.eos is not None and tokenizer.eos in chosen:
                     break
