@@ -13,10 +13,11 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from seqshell.kernels.batches import team, words
-from seqshell.layers.packed_weights import BLOCK, packed_back, padded, with_columns
-from seqshell.layers.recurrence import SCRATCH, is_half, weight_gradient
+from seqshell.layers.packed_weights import BLOCK, VECTOR, packed_back, padded, with_columns
+from seqshell.layers.recurrence import SCRATCH, is_half
 
 ROWS = 48  # whose logits a share computes together
+AT_ONCE = 128  # rows that the kernel for the gradient of the weights multiplies at once
 LEAST_TARGETS, LEAST_INPUTS = 256, 48
 
 
@@ -52,7 +53,7 @@ class _ReadoutLoss(torch.autograd.Function):
     ) -> Tensor:
         kind = torch.bfloat16 if half else torch.float32
         (rows, size), outputs, shares = hidden.shape, len(weight), torch.get_num_threads()
-        columns, is_needed = padded(outputs, BLOCK), any(ctx.needs_input_grad)
+        columns, is_needed = padded(outputs, VECTOR), any(ctx.needs_input_grad)
         given = with_columns(hidden.to(kind), padded(size, BLOCK)).contiguous()
         number = given.shape[1]
         whole = with_columns(weight, number)
@@ -95,7 +96,7 @@ class _ReadoutLoss(torch.autograd.Function):
                 words.OF_INPUTS: of_hidden,
             }
             team.run("back", "backward", half, shares, call)
-            of_weight = weight_gradient(delta.unsqueeze(0), given.unsqueeze(0), half, shares)
+            of_weight = _weight_gradient(delta, given, half, shares)
             ctx.input_type = hidden.dtype
             ctx.save_for_backward(of_hidden[:, :size], of_weight[:outputs, :size], of_bias.sum(0)[:outputs])
         return nats.masked_fill(targets < 0, 0).sum()
@@ -104,11 +105,34 @@ class _ReadoutLoss(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
         of_hidden, of_weight, of_bias = ctx.saved_tensors
-        return (of_hidden * outer).to(ctx.input_type), of_weight * outer, of_bias * outer, None, None, None
+        scaled = of_hidden.new_empty(of_hidden.shape, dtype=ctx.input_type)
+        torch.mul(of_hidden, outer, out=scaled)
+        return scaled, of_weight * outer, of_bias * outer, None, None, None
 
 
 def _packed(weight: Tensor, kind: torch.dtype) -> Tensor:
-    """A weight [W, K] as the kernel reads it: [W / 64, K, 64], in bf16 with pairs of inputs."""
-    pair = 2 if kind == torch.bfloat16 else 1
-    blocks = weight.view(-1, BLOCK, weight.shape[1] // pair, pair).permute(0, 2, 1, 3)
-    return blocks.to(kind).contiguous()
+    """A weight [W, K] as the kernel reads it: [W / 64, K, 64] and the rest of W as [W / 16, K, 16], in one row; in bf16
+    with pairs of inputs."""
+    pair, whole = 2 if kind == torch.bfloat16 else 1, len(weight) // BLOCK * BLOCK
+    parts = (weight[:whole], BLOCK), (weight[whole:], VECTOR)
+    blocks = (part.view(len(part) // size, size, -1, pair).transpose(1, 2) for part, size in parts)
+    return torch.cat([block.to(kind).flatten() for block in blocks])
+
+
+def _weight_gradient(delta: Tensor, inputs: Tensor, half: bool, shares: int) -> Tensor:
+    """delta.T @ inputs, [W, K], from delta [N, W] and inputs [N, K]; K: a multiple of 64."""
+    (rows, number), columns = delta.shape, inputs.shape[1]
+    found = delta.new_zeros(number, columns, dtype=torch.float32)
+    call = {
+        words.UNITS: number,
+        words.INPUT_COLUMNS: columns,
+        words.BATCH: rows,
+        words.DELTA: delta,
+        words.INPUTS: inputs,
+        words.INPUT_STRIDE: columns * inputs.element_size(),
+        words.OF_WEIGHTS: found,
+        words.SCRATCH: torch.zeros(VECTOR),
+        words.PANELS: torch.empty(shares * (number + columns) * AT_ONCE),
+    }
+    team.run("weights", "backward", half, shares, call)
+    return found

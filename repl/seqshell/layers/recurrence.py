@@ -30,7 +30,8 @@ from seqshell.layers.packed_weights import (
 
 SCRATCH = 512  # numbers for each share of the rows
 MOST_TOKENS = 512  # in a table whose rows are multiplied instead of the vectors of a batch
-AT_ONCE = 128  # rows that the kernel for gradients of weights multiplies at once
+AT_ONCE = 576  # rows whose gates' gradients are in the cache until those of the weights are computed
+PAD = 64  # bytes between the rows of such gradients, so that their columns share no line of the cache
 LEAST_STEPS, LEAST_UNITS, LEAST_ROWS = 4, 48, 8  # with fewer, torch's own layers are as fast
 
 
@@ -194,8 +195,10 @@ class _Recurrence(torch.autograd.Function):
         steps, batch, units = len(hidden) - 1, hidden.shape[1], hidden.shape[2]
         columns, more = padded(units, BLOCK), padded(ctx.size, BLOCK) if ctx.needs_input_grad[3] else 0
         number = len(cell.by_input) * units
-        delta = hidden.new_empty(steps, batch, number)
-        recurrent_delta = torch.empty_like(delta) if cell is GRU else delta
+        rows = -(-batch // shares)  # of a share, at most
+        chunk = min(max(1, AT_ONCE // rows), steps)
+        stride = number * hidden.element_size() + PAD
+        deltas = torch.empty(2 if cell is GRU else 1, shares, chunk * rows * stride, dtype=torch.int8)
         of_outputs, of_h, of_c, of_cells = outer
         if of_outputs is None:
             of_outputs = hidden.new_zeros(steps, batch, width)
@@ -204,6 +207,9 @@ class _Recurrence(torch.autograd.Function):
         of_inputs = torch.empty(steps, batch, more)
         of_bias = torch.zeros(shares, ctx.num_tokens, number)
         of_last_bias = torch.zeros(shares, units)
+        of_w_hh = torch.zeros(shares, number, columns)
+        of_w_ih = None if x is None else torch.zeros(shares, number, x.shape[2])
+        panels = torch.empty(shares, words.TILE + max(columns, 0 if x is None else x.shape[2]), chunk * rows)
         backs = [packed_back(w_hh, cell.by_state, cell.lanes, hidden.dtype)]
         if more:
             backs.append(packed_back(w_ih, cell.by_input, cell.lanes, hidden.dtype))
@@ -220,7 +226,17 @@ class _Recurrence(torch.autograd.Function):
             words.SCRATCH: torch.zeros(shares, SCRATCH),
             words.OUTER: with_columns(of_outputs.to(hidden.dtype), units).contiguous(),
             words.OUTER_CELL: None if of_cells is None else with_columns(of_cells, units).contiguous(),
-            words.DELTA: delta,
+            words.DELTA: deltas[0],
+            words.DELTA_STRIDE: stride,
+            words.DELTA_BYTES: deltas.shape[2],
+            words.CHUNK: chunk,
+            words.MOST_ROWS: chunk * rows,
+            words.INPUTS: x,
+            words.INPUT_STRIDE: 0 if x is None else x.shape[2] * x.element_size(),
+            words.OF_WEIGHTS: of_w_hh,
+            words.OF_INPUT_WEIGHTS: of_w_ih,
+            words.PANELS: panels,
+            words.PANEL_BYTES: panels[0].nbytes,
             words.OF_HIDDEN: of_hidden,
             words.OF_CELL: of_memory,
             words.STATE_COLUMNS: columns,
@@ -228,23 +244,18 @@ class _Recurrence(torch.autograd.Function):
             words.OF_INPUTS: of_inputs,
             words.OF_BIAS: of_bias,
             words.KIND: cell.kind,
-            words.RECURRENT_DELTA: recurrent_delta,
+            words.RECURRENT_DELTA: deltas[-1],
             words.OF_CANDIDATE_BIAS: of_last_bias,
         }
         team.run(cell.kernel, "backward", half, shares, call)
-        of_w_ih = None
-        if x is not None:
-            of_w_ih = weight_gradient(delta, x, half, shares)
-            of_w_ih = unblocked(of_w_ih, cell.by_input, cell.lanes, width)[:, : ctx.size]
-        of_w_hh = weight_gradient(recurrent_delta, hidden, half, shares)
         return (
             None,
             None,
             None,
             of_inputs[..., : ctx.size].to(ctx.input_type) if more else None,
             unblocked(of_bias.sum(0).t(), cell.by_input, cell.lanes, width).t(),
-            of_w_ih,
-            unblocked(of_w_hh, cell.by_state, cell.lanes, width)[:, :width],
+            None if of_w_ih is None else unblocked(of_w_ih.sum(0), cell.by_input, cell.lanes, width)[:, : ctx.size],
+            unblocked(of_w_hh.sum(0), cell.by_state, cell.lanes, width)[:, :width],
             of_last_bias.sum(0)[:width] if cell is GRU else None,
             of_hidden[:, :width],
             None if of_memory is None else of_memory[:, :width],
@@ -252,23 +263,3 @@ class _Recurrence(torch.autograd.Function):
 
 
 GRU = CELLS["gru"]
-
-
-def weight_gradient(delta: Tensor, inputs: Tensor, half: bool, shares: int) -> Tensor:
-    """delta.T @ inputs, [G, columns], from delta [T, B, G] and inputs [T or more, B, K]; columns: K or more."""
-    number, rows = delta.shape[2], delta.shape[0] * delta.shape[1]
-    columns = padded(inputs.shape[2], BLOCK)
-    found = delta.new_zeros(number, columns, dtype=torch.float32)
-    call = {
-        words.UNITS: number,
-        words.INPUT_COLUMNS: columns,
-        words.BATCH: rows,
-        words.DELTA: delta,
-        words.INPUTS: inputs,
-        words.INPUT_STRIDE: inputs.shape[2] * inputs.element_size(),
-        words.OF_WEIGHTS: found,
-        words.SCRATCH: torch.zeros(VECTOR),
-        words.PANELS: torch.empty(shares * (number + columns) * AT_ONCE),
-    }
-    team.run("weights", "backward", half, shares, call)
-    return found

@@ -14,27 +14,14 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from seqshell.kernels.batches.numbers import function
+from seqshell.kernels.batches.numbers import BFloat, function
 from seqshell.kernels.lanes import FLOAT, FLOATS, FUSED, INT, INT32, LANES
 
 ROWS = 6  # at most, in one product: with 4 vectors each, 24 sums, which leaves 8 of 32 registers
 BYTES = 64  # of a vector
 
 
-class _BFloat(ir.Type):  # type: ignore[misc]  # llvmlite has no types
-    """bfloat, which llvmlite does not have."""
-
-    def _to_string(self) -> str:
-        return "bfloat"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _BFloat)
-
-    def __hash__(self) -> int:
-        return hash(_BFloat)
-
-
-PAIRS = ir.VectorType(_BFloat(), 2 * LANES)
+PAIRS = ir.VectorType(BFloat(), 2 * LANES)
 
 
 def _product(rows: int, width: int, half: bool) -> Any:
@@ -163,6 +150,10 @@ _1x4_half, _2x4_half, _3x4_half, _4x4_half, _5x4_half, _6x4_half = (
 _1x3_half, _2x3_half, _3x3_half, _4x3_half, _5x3_half, _6x3_half = (
     _product(rows, 3, True) for rows in range(1, ROWS + 1)
 )
+_1x1, _2x1, _3x1, _4x1, _5x1, _6x1 = (_product(rows, 1, False) for rows in range(1, ROWS + 1))
+_1x1_half, _2x1_half, _3x1_half, _4x1_half, _5x1_half, _6x1_half = (
+    _product(rows, 1, True) for rows in range(1, ROWS + 1)
+)
 
 
 _1t, _2t, _3t, _4t, _5t, _6t = (_transposed_product(rows, False) for rows in range(1, ROWS + 1))
@@ -237,6 +228,40 @@ def product3_half(rows, a, a_stride, a_size, b, b_stride, b_size, weights, start
         _2x3_half(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
     elif rows == 1:
         _1x3_half(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
+
+
+@function
+def product1(rows, a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride):
+    """out = start + [a, b] @ weights for up to 6 rows of 1 vector; sizes in inputs."""
+    if rows == 6:
+        _6x1(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
+    elif rows == 5:
+        _5x1(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
+    elif rows == 4:
+        _4x1(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
+    elif rows == 3:
+        _3x1(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
+    elif rows == 2:
+        _2x1(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
+    elif rows == 1:
+        _1x1(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
+
+
+@function
+def product1_half(rows, a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride):
+    """out = start + [a, b] @ weights for up to 6 rows of 1 vector; sizes in pairs."""
+    if rows == 6:
+        _6x1_half(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
+    elif rows == 5:
+        _5x1_half(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
+    elif rows == 4:
+        _4x1_half(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
+    elif rows == 3:
+        _3x1_half(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
+    elif rows == 2:
+        _2x1_half(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
+    elif rows == 1:
+        _1x1_half(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
 
 
 @function

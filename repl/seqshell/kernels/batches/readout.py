@@ -6,7 +6,7 @@ import numpy as np
 
 from seqshell.kernels.batches.numbers import inlined, larger, largest, nearest, power_of_two, take_number
 from seqshell.kernels.batches.products import ROWS
-from seqshell.kernels.batches.shared import add_to, first_row, get, multiply4, single, write
+from seqshell.kernels.batches.shared import add_to, first_row, get, multiply1, multiply4, single, write
 from seqshell.kernels.batches.words import (
     BIAS,
     CHOICES,
@@ -86,12 +86,13 @@ def row_loss(call, half, share, row, logits):
 def loss_share(call, half, share):
     number = 2 if half else 4  # bytes
     columns, size, stride = get(call, COLUMNS), get(call, NUM_INPUTS), get(call, INPUT_STRIDE)
+    whole = columns // 64 * 64
     logits, end = get(call, LOGITS) + share * AT_ONCE * columns * 4, first_row(call, share + 1)
     for begin in range(first_row(call, share), end, AT_ONCE):
         taken = min(AT_ONCE, end - begin)
         parts = (taken + ROWS - 1) // ROWS
         weights, bias = get(call, WEIGHTS), get(call, BIAS)
-        for column in range(0, columns, 64):
+        for column in range(0, whole, 64):
             for part in range(parts):
                 low = taken * part // parts
                 rows = taken * (part + 1) // parts - low
@@ -99,6 +100,14 @@ def loss_share(call, half, share):
                 multiply4(half, rows, inputs, stride, size, inputs, 0, 0, weights, bias, 0, out, columns * 4)
             weights += size * 64 * number
             bias += 256
+        for column in range(whole, columns, 16):
+            for part in range(parts):
+                low = taken * part // parts
+                rows = taken * (part + 1) // parts - low
+                inputs, out = get(call, INPUTS) + (begin + low) * stride, logits + (low * columns + column) * 4
+                multiply1(half, rows, inputs, stride, size, weights, bias, 0, out, columns * 4)
+            weights += size * 16 * number
+            bias += 64
         for row in range(taken):
             row_loss(call, half, share, begin + row, logits + row * columns * 4)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from seqshell.kernels.batches.gradients import add_input_weights, add_state_weights
 from seqshell.kernels.batches.numbers import inlined, take_number
 from seqshell.kernels.batches.shared import (
     SHARE,
@@ -18,13 +19,17 @@ from seqshell.kernels.batches.shared import (
     read,
     sigmoid,
     single,
+    tanh,
     token_row,
     write,
 )
 from seqshell.kernels.batches.words import (
     BATCH,
     BIAS,
+    CHUNK,
     DELTA,
+    DELTA_BYTES,
+    DELTA_STRIDE,
     HIDDEN,
     INPUT_COLUMNS,
     INPUT_STRIDE,
@@ -47,17 +52,16 @@ from seqshell.kernels.batches.words import (
     WEIGHTS,
     WORD,
 )
-from seqshell.kernels.cells import tanh
 from seqshell.kernels.lanes import clamp, load, splat
 
 
 @inlined
-def activation(kind, x):
+def activation(kind, x, half):
     if kind == TANH:
-        return tanh(x)
+        return tanh(x, half)
     if kind == RELU:
         return clamp(x, single(0.0), single(np.inf))
-    return sigmoid(x)
+    return sigmoid(x, half)
 
 
 @inlined
@@ -94,7 +98,7 @@ def forward_share(call, half, share):
                 for row in range(rows):
                     for lane in range(4):
                         place = (low + row) * units + block * 64 + lane * 16
-                        value = activation(kind, load(scratch + row * 256 + lane * 64, 16))
+                        value = activation(kind, load(scratch + row * 256 + lane * 64, 16), half)
                         write(after + place * number, value, half)
             weights += (num_inputs + units) * 64 * number
             bias += 256
@@ -105,32 +109,45 @@ def forward_share(call, half, share):
 
 
 @inlined
-def backward_share(call, half, share):
+def backward_step(call, half, share, step, delta):
     number = 2 if half else 4
     begin, end = first_row(call, share), first_row(call, share + 1)
     batch, units, kind = get(call, BATCH), get(call, UNITS), get(call, KIND)
+    stride = get(call, DELTA_STRIDE)
     columns, more = get(call, STATE_COLUMNS), get(call, INPUT_COLUMNS)
     of_hidden, of_bias = get(call, OF_HIDDEN), get(call, OF_BIAS) + share * get(call, NUM_TOKENS) * units * 4
-    for step in range(get(call, STEPS) - 1, -1, -1):
-        start = step * batch * units * number
-        outer, delta = get(call, OUTER) + start, get(call, DELTA) + start
-        after = get(call, HIDDEN) + start + batch * units * number
-        tokens = get(call, TOKENS)
-        if tokens != 0:
-            tokens += step * batch * WORD
-        for row in range(begin, end):
-            of_row = of_bias + token_row(tokens, row, units)
-            for block in range(units // 16):
-                place = row * units + block * 16
-                state = load(of_hidden + (row * columns + block * 16) * 4, 16)
-                of_h = read(outer + place * number, half) + state
-                value = of_h * slope(kind, read(after + place * number, half))
-                write(delta + place * number, value, half)
-                add_to(of_row + block * 64, value)
-        weights = get(call, WEIGHTS)
-        weights = multiply_back(call, half, share, delta, units, weights, columns, False, of_hidden)
-        of_inputs = get(call, OF_INPUTS) + step * batch * more * 4
-        multiply_back(call, half, share, delta, units, weights, more, False, of_inputs)
+    start = step * batch * units * number
+    outer = get(call, OUTER) + start
+    after = get(call, HIDDEN) + start + batch * units * number
+    tokens = get(call, TOKENS)
+    if tokens != 0:
+        tokens += step * batch * WORD
+    for row in range(begin, end):
+        of_row = of_bias + token_row(tokens, row, units)
+        for block in range(units // 16):
+            place = row * units + block * 16
+            state = load(of_hidden + (row * columns + block * 16) * 4, 16)
+            of_h = read(outer + place * number, half) + state
+            value = of_h * slope(kind, read(after + place * number, half))
+            write(delta + (row - begin) * stride + block * 16 * number, value, half)
+            add_to(of_row + block * 64, value)
+    weights = get(call, WEIGHTS)
+    weights = multiply_back(call, half, share, delta, units, weights, columns, False, of_hidden)
+    of_inputs = get(call, OF_INPUTS) + step * batch * more * 4
+    multiply_back(call, half, share, delta, units, weights, more, False, of_inputs)
+
+
+@inlined
+def backward_share(call, half, share):
+    rows, size = first_row(call, share + 1) - first_row(call, share), get(call, UNITS)
+    delta, at_once = get(call, DELTA) + share * get(call, DELTA_BYTES), get(call, CHUNK)
+    for chunk in range((get(call, STEPS) - 1) // at_once, -1, -1):
+        first = chunk * at_once
+        steps = min(at_once, get(call, STEPS) - first)
+        for step in range(first + steps - 1, first - 1, -1):
+            backward_step(call, half, share, step, delta + (step - first) * rows * get(call, DELTA_STRIDE))
+        add_state_weights(call, half, share, delta, size, first, steps)
+        add_input_weights(call, half, share, delta, size, first, steps)
 
 
 @inlined

@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqshell.kernels.batches.numbers import inlined, load_half, store_half
-from seqshell.kernels.batches.products import ROWS, product3, product3_half, product4, product4_half
-from seqshell.kernels.batches.words import BATCH, SCRATCH, SHARES, WORD
-from seqshell.kernels.cells import tanh
-from seqshell.kernels.lanes import LANES, load, splat, store, word
+from seqshell.kernels.batches.numbers import inlined, load_half, rough_reciprocal, store_half, stream, stream_half
+from seqshell.kernels.batches.products import (
+    ROWS,
+    product1,
+    product1_half,
+    product3,
+    product3_half,
+    product4,
+    product4_half,
+)
+from seqshell.kernels.batches.words import BATCH, DELTA_STRIDE, SCRATCH, SHARES, WORD
+from seqshell.kernels.lanes import LANES, clamp, load, splat, store, word
 
 single = np.float32
 SHARE = 2048  # bytes of a share's scratch
@@ -24,8 +31,30 @@ def get(call, index):
 
 
 @inlined
-def sigmoid(x):
-    return tanh(x * splat(single(0.5))) * splat(single(0.5)) + splat(single(0.5))
+def tanh(x, half):
+    """A quotient of polynomials, as in `seqshell.kernels.cells`, without a division. half: within 2^-14."""
+    x = clamp(x, single(-7.905311), single(7.905311))
+    y = x * x
+    p = splat(single(-2.76076847742355e-16))
+    p = p * y + splat(single(2.00018790482477e-13))
+    p = p * y + splat(single(-8.60467152213735e-11))
+    p = p * y + splat(single(5.12229709037114e-08))
+    p = p * y + splat(single(1.48572235717979e-05))
+    p = p * y + splat(single(6.37261928875436e-04))
+    p = p * y + splat(single(4.89352455891786e-03))
+    q = splat(single(1.19825839466702e-06))
+    q = q * y + splat(single(1.18534705686654e-04))
+    q = q * y + splat(single(2.26843463243900e-03))
+    q = q * y + splat(single(4.89352518554385e-03))
+    r = rough_reciprocal(q)
+    if not half:  # a step of Newton's method
+        r = r * (splat(single(2.0)) - q * r)
+    return x * p * r
+
+
+@inlined
+def sigmoid(x, half):
+    return tanh(x * splat(single(0.5)), half) * splat(single(0.5)) + splat(single(0.5))
 
 
 @inlined
@@ -43,6 +72,15 @@ def write(address, value, half):
         store_half(address, value)
     else:
         store(address, value, LANES)
+
+
+@inlined
+def keep(address, value, half):
+    """Write 16 numbers that are not read soon, at a multiple of their bytes."""
+    if half:
+        stream_half(address, value)
+    else:
+        stream(address, value)
 
 
 @inlined
@@ -105,20 +143,28 @@ def multiply3(half, rows, a, a_stride, a_size, weights, start, start_stride, out
 
 
 @inlined
+def multiply1(half, rows, a, a_stride, a_size, weights, start, start_stride, out, out_stride):
+    if half:
+        product1_half(rows, a, a_stride, a_size // 2, a, 0, 0, weights, start, start_stride, out, out_stride)
+    else:
+        product1(rows, a, a_stride, a_size, a, 0, 0, weights, start, start_stride, out, out_stride)
+
+
+@inlined
 def multiply_back(call, half, share, delta, size, weights, columns, begins, out):
-    """out [B, columns] = delta [B, size] @ weights, in blocks of 64 columns, for the rows of a share; it is added to
+    """out [B, columns] = delta [rows, size] @ weights, in blocks of 64 columns, for the rows of a share; it is added to
     what is in `out` if `begins`. Returns the end of the weights."""
     begin, end = first_row(call, share), first_row(call, share + 1)
     number = 2 if half else 4
     zeros = get(call, SCRATCH) + share * SHARE + ZEROS
-    stride, row_bytes = columns * 4, size * number
+    stride, row_bytes = columns * 4, get(call, DELTA_STRIDE)
     for block in range(columns // 64):
         for part in range(num_parts(begin, end)):
             row = part_row(begin, end, part)
             rows = part_row(begin, end, part + 1) - row
             here = out + row * stride + block * 256
             start, start_stride = (here, stride) if begins else (zeros, 0)
-            rows_of = delta + row * row_bytes
+            rows_of = delta + (row - begin) * row_bytes
             multiply4(half, rows, rows_of, row_bytes, size, delta, 0, 0, weights, start, start_stride, here, stride)
         weights += size * 64 * number
     return weights

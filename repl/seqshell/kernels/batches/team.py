@@ -46,8 +46,13 @@ def run(cell: str, direction: str, half: bool, shares: int, call: Mapping[int, A
     for index, value in call.items():
         block[index] = 0 if value is None else value if isinstance(value, int) else value.data_ptr()
     kernel = _kernel(cell, f"{cell}_{direction}_half" if half else f"{cell}_{direction}")
-    parallel = ctypes.CDLL(None).GOMP_parallel
-    parallel(ctypes.c_void_p(kernel.address), ctypes.c_void_p(block.ctypes.data), shares, 0)
+    _parallel()(ctypes.c_void_p(kernel.address), ctypes.c_void_p(block.ctypes.data), shares, 0)
+
+
+@cache
+def _parallel() -> Any:
+    """The function of GNU OpenMP that calls a kernel in each of torch's threads."""
+    return ctypes.CDLL(None).GOMP_parallel
 
 
 @cache
@@ -68,7 +73,7 @@ def _cache_folder() -> Path:
     """A folder for this version of all sources of the kernels: numba looks at the date of one file only."""
     here = Path(__file__).parent
     digest = hashlib.sha256()
-    for file in sorted([*here.glob("*.py"), here.with_name("lanes.py"), here.with_name("steps.py")]):
+    for file in sorted([*here.glob("*.py"), here.with_name("lanes.py")]):
         digest.update(file.read_bytes())
     own = here / "__pycache__"
     folder = own if os.access(own, os.W_OK) else paths.cache() / "kernels"
