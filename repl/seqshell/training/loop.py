@@ -77,7 +77,7 @@ def train(
     group.check_same("settings", recipe.tables())
     group.check_same("data", prepared.objective.data["sha256"])
     group.from_writer(lambda: check_memory(prepared, group))
-    with _run_folder(out, group) as folder:
+    with _run_folder(out, group) as folder, prepared.beside() if group.is_writer else nullcontext():
         with _remaining(NOTHING):
             note = group.from_writer(lambda: rehearse(prepared, registry, out, folder))
             prepared = prepared.in_torch() if note else prepared

@@ -36,7 +36,8 @@ class Prepared:
     """Everything that is decided before the first step.
 
     source_tokenizer: None for tasks without a source. labels: of CLASSIFY, by number. series: of FORECAST.
-    parent: the model whose weights the training starts from; None: random weights.
+    parent: the model whose weights the training starts from; None: random weights. beside: gives the context in which
+    the rest of the data are encoded while the training runs.
     """
 
     recipe: Recipe
@@ -48,6 +49,7 @@ class Prepared:
     labels: tuple[str, ...] = ()
     series: Series | None = None
     parent: Parent | None = None
+    beside: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
     def sizes(self) -> str:

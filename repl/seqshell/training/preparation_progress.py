@@ -22,7 +22,7 @@ def silent(stage: str) -> Report:
     return lambda done, total: None
 
 
-class _Stopped(HostStop):
+class StoppedWork(HostStop):
     """Nobody waits for the work any more."""
 
 
@@ -40,7 +40,7 @@ def reported(work: Callable[[Stages], None], stopped: Callable[[], int]) -> Gene
         def report(done: int, total: int) -> None:
             nonlocal last
             if ended.is_set():
-                raise _Stopped
+                raise StoppedWork
             now = time.monotonic()
             if now - last > EVERY or done == total:
                 last = now
@@ -52,7 +52,7 @@ def reported(work: Callable[[Stages], None], stopped: Callable[[], int]) -> Gene
     def run() -> None:
         try:
             work(stage)
-        except _Stopped:
+        except StoppedWork:
             pass
         except BaseException as error:  # raised again where it is waited for
             raised.append(error)

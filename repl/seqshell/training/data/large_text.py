@@ -68,10 +68,18 @@ class LargeText:
         except OSError as error:
             raise RecipeError(f"cannot read {self.name}: {error.strerror}") from None
 
+    def state(self) -> tuple[int, ...]:
+        """What changes when the file does: its place on the disk, its size in bytes, its time."""
+        stat = self._stat()
+        return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+    def remember(self, facts: Facts) -> None:
+        """Note what a reading of the file has shown."""
+        _KNOWN[self] = self.state(), facts
+
     def facts(self, report: Report = unheard) -> Facts:
         """Read the file once, unless it is as it was at the last call. Errors as for `blocks`."""
-        stat = self._stat()
-        state = stat.st_ino, stat.st_size, stat.st_mtime_ns
+        state = self.state()
         if (known := _KNOWN.get(self)) is None or known[0] != state:
             digest = hashlib.sha256()
             characters = sum(map(len, self.blocks(report, digest)))

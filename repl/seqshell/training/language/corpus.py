@@ -6,7 +6,9 @@ Both give the same tokens. The file is keyed by text and tokenizer: other traini
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -30,8 +32,9 @@ from seqshell.training.data.plugin_data import PluginData
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.text import BEGINNING, SplitText, check_length, encode, load_text
 from seqshell.training.data.vocabularies import SAMPLE, SAMPLED, WHOLE, train_tokenizer
+from seqshell.training.language.begun import BegunTokens, Scan, scan
 from seqshell.training.preparation import tokenizer_type
-from seqshell.training.preparation_progress import Stages, silent
+from seqshell.training.preparation_progress import Report, Stages, StoppedWork, silent
 from seqshell.training.recipes.recipe import Recipe
 
 RecipeText = tuple[Tokenizer, SplitText, NDArray[Any], NDArray[Any]]
@@ -62,7 +65,13 @@ def read_recipe_text(recipe: Recipe, kind: Any) -> RecipeText:
 def encoding(recipe: Recipe, registry: Registry) -> Callable[[Stages], None] | None:
     """What encodes the text of a recipe into its file, which may take minutes; None if the text is small."""
     corpus = large_corpus(recipe, tokenizer_type(registry, recipe.tokenizer))
-    return corpus.encode if corpus is not None else None
+    return corpus.begin if corpus is not None else None
+
+
+def beside(recipe: Recipe, kind: Any) -> AbstractContextManager[None]:
+    """A context in which the text of a recipe is encoded while a training runs."""
+    corpus = large_corpus(recipe, kind)
+    return nullcontext() if corpus is None or ArrayStore.open(corpus.path) is not None else corpus.beside()
 
 
 def large_corpus(recipe: Recipe, kind: Any) -> LargeCorpus | None:
@@ -103,8 +112,15 @@ class LargeCorpus:
     text: LargeText
     validation: LargeText | None
 
+    def begin(self, stages: Stages) -> None:
+        """What a training waits for: characters are read once, and encoded while it runs; all else is encoded."""
+        if self._scan(stages) is None:
+            self.encode(stages)
+
     def read(self) -> RecipeText:
         """The tokens in the file, which is written if it is missing. Raises RecipeError as `encode` does."""
+        if (found := self._scan(silent)) is not None and ArrayStore.open(self.path) is None:
+            return self._begun(found)
         for _ in range(2):
             self.encode(silent)
             store = ArrayStore.open(self.path)
@@ -117,6 +133,61 @@ class LargeCorpus:
             except (CheckpointError, KeyError, TypeError):
                 self.path.unlink(missing_ok=True)
         raise RecipeError(f"{self.path} was removed while it was read; train again")
+
+    def _scan(self, stages: Stages) -> Scan | None:
+        """The text, read once, if it is one of characters in a single file; else None."""
+        if self.kind is not CharTokenizer or self.validation is not None:
+            return None
+        return scan(self.text, stages(f"reading {self.text.name}"))
+
+    def _begun(self, found: Scan) -> RecipeText:
+        """The tokens before the file is written."""
+        whole = self.text.facts()
+        cut = int((1 - float(self.recipe.data.validation)) * whole.characters)  # type: ignore[arg-type]  # a number without a file
+        check_length(self.text.name, cut, whole.characters - cut)
+        tokenizer = self._trained([found.characters])
+        if tokenizer.size < 2:
+            raise RecipeError(f"{self.text.name} is too short: a vocabulary of {tokenizer.size}")
+        beginning, dtype = found.block(self.text, 0)[: min(cut, BEGINNING)], integer_type(tokenizer.size)
+        check_room(self.path, dtype.itemsize * whole.characters)
+        encoder, path = part_encoder(tokenizer, beginning), self.path
+
+        def tokens(name: str, part: range) -> Any:
+            def stored() -> NDArray[Any] | None:
+                store = ArrayStore.open(path)
+                return store.arrays[name] if store is not None else None
+
+            return BegunTokens(self.text, found, encoder, dtype, part, stored)
+
+        num_bytes = self.text.size - found.byte_at(self.text, cut)
+        characters = cut, whole.characters - cut
+        text = StoredText(self.text.path.name, whole.sha256, characters, num_bytes, beginning)
+        return tokenizer, text, tokens("training", range(cut)), tokens("validation", range(cut, whole.characters))
+
+    @contextmanager
+    def beside(self) -> Iterator[None]:
+        """A context in which a thread encodes what is not encoded yet."""
+        ended = threading.Event()
+
+        def stage(name: str) -> Report:
+            def report(done: int, total: int) -> None:
+                if ended.is_set():
+                    raise StoppedWork
+
+            return report
+
+        def work() -> None:
+            # What goes wrong here shows when the text is read.
+            with suppress(RecipeError, StoppedWork):
+                self.encode(stage)
+
+        thread = threading.Thread(target=work, name="seqshell-encoding", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def encode(self, stages: Stages) -> None:
         """Write the file, unless it is there. Waits while another training writes it.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -31,7 +32,7 @@ from seqshell.training.data.text import SplitText, Streams, fit_sizes
 from seqshell.training.decoders import make_decoder
 from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.language import evaluation
-from seqshell.training.language.corpus import read_recipe_text
+from seqshell.training.language.corpus import beside, read_recipe_text
 from seqshell.training.language.metrics import BLOCK, metrics_table
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
@@ -193,4 +194,4 @@ def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> P
     config = check_config(recipe, architecture, {"vocab_size": tokenizer.size})
     streams = make_streams(recipe, training_ids)
     objective = LanguageObjective(recipe, architecture, config, tokenizer, text, streams, validation_ids)
-    return Prepared(recipe, architecture, config, tokenizer, None, objective)
+    return Prepared(recipe, architecture, config, tokenizer, None, objective, beside=partial(beside, recipe, kind))
