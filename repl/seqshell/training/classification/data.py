@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.named_files import named_path
 from seqshell.core.tables.kinds import NO_TEXT
 from seqshell.core.tables.reading import parse_table
+from seqshell.core.tables.table_file import TableFile
 from seqshell.core.text_output import quoted
 from seqshell.training.classification.folders import read_folder
+from seqshell.training.data.coded import numbers_of_labels
+from seqshell.training.data.distinct import numbers_of
 from seqshell.training.data.fasttext import is_fasttext, read_fasttext
 from seqshell.training.data.file_format import AS_FOUND, FileFormat
 from seqshell.training.data.text import read_text
+from seqshell.training.data.token_rows import items_at
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.recipes.settings import DataSettings
 
@@ -50,9 +54,9 @@ class Examples:
 
     name: str
     digest: str
-    texts: tuple[str, ...]
-    labels: tuple[str, ...]
-    places: tuple[str, ...]
+    texts: Sequence[str]
+    labels: Sequence[str]
+    places: Sequence[str]
     num_blank: int = 0
     num_unlabelled: int = 0
 
@@ -61,8 +65,8 @@ class Examples:
 
     def at(self, rows: Iterable[int]) -> Examples:
         """The examples with these row numbers."""
-        kept = list(rows)
-        texts, labels, places = (tuple(part[row] for row in kept) for part in (self.texts, self.labels, self.places))
+        kept = np.fromiter(rows, np.int64)
+        texts, labels, places = (items_at(part, kept) for part in (self.texts, self.labels, self.places))
         return Examples(self.name, self.digest, texts, labels, places, self.num_blank, self.num_unlabelled)
 
 
@@ -103,14 +107,33 @@ def read_recipe_examples(recipe: Recipe, word: str = "") -> Examples:
     Raises RecipeError like `read_examples`.
     """
     data = recipe.data
-    columns = Columns(data.text_column, data.label_column, label_names(data))
     return read_examples(
         word or data.table or data.folder,
-        columns,
+        recipe_columns(data),
         recipe.folder,
         data.origin,
         FileFormat.of(data),
     )
+
+
+def read_recipe_split(recipe: Recipe) -> ExampleSplit:
+    """Read the examples of a recipe and split them by share or by file.
+
+    Raises RecipeError, with row and column, for invalid data.
+    """
+    examples, validation = read_recipe_examples(recipe), recipe.data.validation
+    if isinstance(validation, float | int):
+        return split_examples(examples, validation)
+    assert isinstance(validation, str)  # checked with the recipe
+    check_labels(examples.labels, examples.name)
+    others = read_recipe_examples(recipe, validation)
+    check_seen(others, examples.labels)
+    return ExampleSplit(examples, others)
+
+
+def recipe_columns(data: DataSettings) -> Columns:
+    """The columns that a recipe names."""
+    return Columns(data.text_column, data.label_column, label_names(data))
 
 
 def label_names(data: DataSettings) -> dict[str, str]:
@@ -123,38 +146,42 @@ def split_examples(examples: Examples, share: float) -> ExampleSplit:
 
     All copies of a text are on one side. Raises RecipeError, with the row, for a label with a single text.
     """
-    check_labels(examples.labels, examples.name)
-    labels_of: dict[str, set[str]] = {}
-    for text, label in zip(examples.texts, examples.labels, strict=True):
-        labels_of.setdefault(text, set()).add(label)
-    counts = Counter(label for labels in labels_of.values() for label in labels)
-    for label, place in zip(examples.labels, examples.places, strict=True):
-        if counts[label] < 2:
-            advice = "a label needs two texts, for training and validation"
-            raise RecipeError(f"{place}: this is the only text labelled {quoted(label)}; {advice}")
-    groups: dict[str, list[str]] = {}
-    for text, labels in labels_of.items():  # a text with several labels belongs to the rarest
-        groups.setdefault(min(labels, key=lambda label: (counts[label], label)), []).append(text)
-    draws, chosen = np.random.default_rng(0), set[str]()
-    for label in sorted(groups):
-        texts = groups[label]
-        number = min(len(texts) - 1, max(1, round(share * len(texts))))
-        chosen |= {texts[index] for index in draws.permutation(len(texts))[:number]}
-    sides = [
-        [row for row, text in enumerate(examples.texts) if (text in chosen) == of_validation]
-        for of_validation in (False, True)
-    ]
-    split = ExampleSplit(*map(examples.at, sides))
+    split = ExampleSplit(*map(examples.at, split_rows(examples, share)))
     check_seen(split.validation, split.training.labels)
     return split
 
 
+def split_rows(examples: Examples, share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The rows for training and those for validation. Errors as for `split_examples`."""
+    check_labels(examples.labels, examples.name)
+    names = sorted(set(examples.labels))
+    labels, texts = numbers_of_labels(examples.labels, names), numbers_of(examples.texts)
+    pairs = np.unique(texts * len(names) + labels)  # each text with each of its labels
+    of_text, of_label = pairs // len(names), pairs % len(names)
+    counts = np.bincount(of_label, minlength=len(names))
+    if len(single := np.flatnonzero(counts[labels] < 2)):
+        label, place = examples.labels[int(single[0])], examples.places[int(single[0])]
+        advice = "a label needs two texts, for training and validation"
+        raise RecipeError(f"{place}: this is the only text labelled {quoted(label)}; {advice}")
+    # A text with several labels belongs to the rarest.
+    rank = np.argsort(np.argsort(counts, kind="stable"))
+    rarest = np.minimum.reduceat(rank[of_label], np.searchsorted(of_text, np.arange(texts.max() + 1)))
+    draws, chosen = np.random.default_rng(0), np.zeros(len(rarest), bool)
+    for label_rank in rank.tolist():
+        members = np.flatnonzero(rarest == label_rank)
+        if len(members):
+            number = min(len(members) - 1, max(1, round(share * len(members))))
+            chosen[members[draws.permutation(len(members))[:number]]] = True
+    held_out = chosen[texts]
+    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+
+
 def folds(texts: Sequence[str], num: int) -> list[int]:
     """Assign each text a random fold below `num`, always the same; equal texts get the same fold."""
-    different = list(dict.fromkeys(texts))
-    drawn = np.random.default_rng(0).permutation(len(different)) % num
-    number = dict(zip(different, drawn.tolist(), strict=True))
-    return [number[text] for text in texts]
+    numbers = numbers_of(texts)
+    drawn = np.random.default_rng(0).permutation(int(numbers.max(initial=-1)) + 1) % num
+    found: list[int] = drawn[numbers].tolist()
+    return found
 
 
 def check_labels(labels: Sequence[str], name: str) -> None:
@@ -165,9 +192,10 @@ def check_labels(labels: Sequence[str], name: str) -> None:
 
 def check_seen(examples: Examples, labels: Iterable[str]) -> None:
     """Raise RecipeError, with row and column, for an example whose label is not in `labels`."""
-    known = sorted(set(labels))
+    found = set(labels)
+    known = sorted(found)
     for label, place in zip(examples.labels, examples.places, strict=True):
-        if label not in known:
+        if label not in found:
             shown = ", ".join(known[:SHOWN]) + (", ..." if len(known) > SHOWN else "")
             raise RecipeError(
                 f"{place}: the label {quoted(label)} does not occur in the training data, which has {shown}"
@@ -183,13 +211,25 @@ def _table(
         lines = read_fasttext(name, content)
         return name, digest, ((text, label, f"{name}, line {number}") for label, text, number in lines)
     table = parse_table(name, content, digest, header=format.header, wanted=(columns.text, columns.label))
-    text, label = table.place(columns.text, columns.text_key), table.place(columns.label, columns.label_key)
+    rows = rows_of_table(table, zip(table.numbers, table.rows, strict=True), columns)
+    found = ((text, label, f"{name}, row {number}, column {columns.label}") for text, label, number in rows)
+    return table.name, table.digest, found
 
-    def rows() -> Iterator[tuple[str, str, str]]:
-        for index, row in enumerate(table.rows):
-            place, found = table.where(index, columns.label), row[label].strip()
-            if found in NO_TEXT and found not in columns.names:
-                found = ""
-            yield row[text], found, place
 
-    return table.name, table.digest, rows()
+def rows_of_table(
+    table: TableFile, rows: Iterable[tuple[int, Sequence[str]]], columns: Columns
+) -> Iterator[tuple[str, str, int]]:
+    """The text, the label and the number of each row of a table, "" for none; white space becomes single spaces.
+
+    rows: with their numbers. Raises RecipeError for a missing column.
+    """
+    places = table.place(columns.text, columns.text_key), table.place(columns.label, columns.label_key)
+
+    def found() -> Iterator[tuple[str, str, int]]:
+        for number, row in rows:
+            text, label = row[places[0]], row[places[1]].strip()
+            if label in NO_TEXT and label not in columns.names:
+                label = ""
+            yield " ".join(text.split()), columns.names.get(label, " ".join(label.split())), number
+
+    return found()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqshell.core.errors import RecipeError, UsageError, VocabularyError
+from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.events import Notice, Progress
 from seqshell.core.model import Model
 from seqshell.core.tokenizers import PAD, Tokenizer
@@ -21,6 +21,7 @@ from seqshell.core.truncation import Cut
 from seqshell.training.classification import baselines
 from seqshell.training.classification.bags import make_bags
 from seqshell.training.classification.data import Columns, Examples, check_seen, folds, read_examples, split_examples
+from seqshell.training.classification.encoding import encoded
 from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion, label_metrics
 from seqshell.training.data.batches import Ids, pad
 from seqshell.training.evaluation_result import Evaluation
@@ -160,14 +161,6 @@ def mean_nats(logs: NDArray[np.float32], true: NDArray[np.int64]) -> float:
     return functional.nll_loss(torch.from_numpy(logs).double(), torch.from_numpy(true)).item() if len(true) else 0.0
 
 
-def encoded(tokenizer: Tokenizer, cut: Cut, text: str) -> list[int] | None:
-    """The ids of a text, cut as the model requires; None if it cannot read the text."""
-    try:
-        return cut(tokenizer.encode(text)) or None
-    except VocabularyError:
-        return None
-
-
 def baseline_metrics(
     examples: Examples, others: Examples | None, numbers: Mapping[str, int], unit: str
 ) -> dict[str, dict[str, float]]:
@@ -178,7 +171,7 @@ def baseline_metrics(
     texts, labels = (
         (examples.texts, examples.labels)
         if others is None
-        else (others.texts + examples.texts, others.labels + examples.labels)
+        else ((*others.texts, *examples.texts), (*others.labels, *examples.labels))
     )
     bags = make_bags(texts, unit)
     true = np.array([numbers[label] for label in labels])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -24,20 +24,17 @@ from seqshell.core.truncation import Cut
 from seqshell.host import Registry, resolve
 from seqshell.models.task_parts.parts import Inputs
 from seqshell.training.auxiliary import auxiliary_losses
+from seqshell.training.classification.corpus import Encoded, read_recipe_texts
 from seqshell.training.classification.cross_validation import FOLDS
 from seqshell.training.classification.data import (
     Examples,
     ExampleSplit,
-    check_labels,
-    check_seen,
     folds,
     label_names,
-    read_recipe_examples,
-    split_examples,
 )
+from seqshell.training.classification.encoding import EncodedExamples, encode_into, encoded
 from seqshell.training.classification.evaluation import (
     baseline_metrics,
-    encoded,
     last_logits,
     mean_nats,
     predictions,
@@ -46,14 +43,15 @@ from seqshell.training.classification.evaluation import (
 from seqshell.training.classification.linear_part import FittedPart, fit_linear_part, with_linear_part
 from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion
 from seqshell.training.classification.tables import metrics_table
-from seqshell.training.data.batches import Ids, group_by_length, pad
+from seqshell.training.data.batches import group_by_length, pad
+from seqshell.training.data.coded import numbers_of_labels
 from seqshell.training.data.encoded_example import encoded_example
-from seqshell.training.data.token_rows import NewRows, TokenRows, lengths_of
-from seqshell.training.data.vocabularies import train_tokenizer
+from seqshell.training.data.token_rows import NewRows, TokenRows, items_at, lengths_of
+from seqshell.training.data.vocabularies import every
 from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
-from seqshell.training.preparation import Prepared, check_config, tokenizer_type
+from seqshell.training.preparation import Prepared, check_config
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.stopping import CERTAIN
 
@@ -64,33 +62,9 @@ TIE = 1e-6  # weight of the nats in a criterion of shares: they decide between e
 METRICS = ("nats", "accuracy", "macro_recall", "macro_f1")
 
 
-def read_recipe_split(recipe: Recipe) -> ExampleSplit:
-    """Read the examples of a recipe and split them by share or by file.
-
-    Raises RecipeError, with row and column, for invalid data.
-    """
-    examples, validation = read_recipe_examples(recipe), recipe.data.validation
-    if isinstance(validation, float | int):
-        return split_examples(examples, validation)
-    assert isinstance(validation, str)  # checked with the recipe
-    check_labels(examples.labels, examples.name)
-    others = read_recipe_examples(recipe, validation)
-    check_seen(others, examples.labels)
-    return ExampleSplit(examples, others)
-
-
-@dataclass(frozen=True)
-class EncodedExamples:
-    """The ids and label number of each text that the model can read. rows: their rows among all examples."""
-
-    ids: Sequence[Ids]
-    labels: NDArray[np.int64]
-    rows: tuple[int, ...]
-
-
 @dataclass(frozen=True)
 class ClassificationObjective:
-    """Objective of a classifier. labels: by number."""
+    """Objective of a classifier. labels: by number. stored: the texts of both parts, if they are in a file."""
 
     recipe: Recipe
     architecture: Architecture
@@ -98,6 +72,7 @@ class ClassificationObjective:
     tokenizer: Tokenizer
     labels: tuple[str, ...]
     split_of: ExampleSplit
+    stored: tuple[Encoded, Encoded] | None = None
 
     num_orders = 2**31
     padded = (0,)
@@ -200,28 +175,37 @@ class ClassificationObjective:
             module = with_linear_part(resolve(self.architecture.model)(self.config))
         if module is None:
             return None
-        texts = self.split_of.training.texts
-        return fit_linear_part(
+        training, some = self._training, self._fitted
+        labels, texts = training.labels[some], items_at(self.split_of.training.texts, training.rows[some])
+        part = fit_linear_part(
             module,
-            self._training.ids,
-            self._training.labels,
-            importance=self.weights[self._training.labels],
-            folds=np.array(folds([texts[row] for row in self._training.rows], FOLDS)),
+            items_at(training.ids, some),
+            labels,
+            importance=self.weights[labels],
+            folds=np.array(folds(texts, FOLDS)),
             num_classes=len(self.labels),
             unit=unit_of(self.tokenizer),
         )
+        corrections = np.zeros((len(training.labels), len(self.labels)), np.float32)
+        corrections[some] = part.corrections
+        return replace(part, corrections=corrections)
+
+    @property
+    def _fitted(self) -> NDArray[np.int64]:
+        """The training texts that the linear part is fitted to, by their places among those that can be read."""
+        return np.arange(0, len(self._training.rows), every(self.split_of.training.texts))
 
     def validate(self, module: Any, group: Group = ALONE) -> Metrics:
         """Nats, accuracy, macro recall and macro F1; first, unless it is the nats, 1 - the recipe's criterion."""
         examples = self._validation
-        own = examples.ids[group.rows]
+        own = items_at(examples.ids, np.arange(len(examples.ids))[group.rows])
         logs = np.zeros((len(own), len(self.labels)), np.float32)
         for rows, found in predictions(module, own, causal=self.architecture.causal):
             logs[rows] = found
         logs = np.stack(group.interleaved(list(logs)))
         predicted = np.full(len(self.split_of.validation), UNREAD)
-        predicted[list(examples.rows)] = logs.argmax(1)
-        counts = confusion(self._label_numbers(self.split_of.validation), predicted.tolist(), len(self.labels))
+        predicted[examples.rows] = logs.argmax(1)
+        counts = confusion(self._label_numbers(self.split_of.validation).tolist(), predicted.tolist(), len(self.labels))
         metrics = {"nats": mean_nats(logs, examples.labels), **class_metrics(counts)}
         criterion = self.recipe.training.criterion
         if criterion == "nats":
@@ -252,20 +236,24 @@ class ClassificationObjective:
         examples, encoded_ones = self.split_of.training, self._training
         return [
             {"text": examples.texts[row], **encoded_example(self.tokenizer, ids), "label": examples.labels[row]}
-            for row, ids in zip(encoded_ones.rows[:number], encoded_ones.ids, strict=False)
+            for row, ids in zip(encoded_ones.rows[:number].tolist(), encoded_ones.ids, strict=False)
         ]
 
     def examples(self) -> tuple[str, ...]:
         """The recipe's examples, else the shortest training text of each of the most frequent labels."""
         if self.recipe.defaults.examples:
             return self.recipe.defaults.examples
-        training = self.split_of.training
-        texts = {
-            label: [text for text, other in zip(training.texts, training.labels, strict=True) if other == label]
-            for label in self.labels
-        }
-        common = sorted(self.labels, key=lambda label: -len(texts[label]))
-        return tuple(dict.fromkeys(min(texts[label], key=len) for label in common[:NUM_EXAMPLES]))
+        return self._shortest
+
+    @cached_property
+    def _shortest(self) -> tuple[str, ...]:
+        training, shortest = self.split_of.training, dict[str, str]()
+        for text, label in zip(training.texts, training.labels, strict=True):
+            if label not in shortest or len(text) < len(shortest[label]):
+                shortest[label] = text
+        counts = Counter(training.labels)
+        common = sorted(self.labels, key=lambda label: -counts[label])
+        return tuple(dict.fromkeys(shortest[label] for label in common[:NUM_EXAMPLES]))
 
     def sample(self, module: Any, registry: Registry) -> str:
         """The first example and its most likely labels."""
@@ -283,30 +271,33 @@ class ClassificationObjective:
 
     @cached_property
     def _training(self) -> EncodedExamples:
-        return self._encoded(self.split_of.training)
+        return self._encoded(self.split_of.training, self.stored and self.stored[0])
 
     @cached_property
     def _validation(self) -> EncodedExamples:
-        return self._encoded(self.split_of.validation)
+        return self._encoded(self.split_of.validation, self.stored and self.stored[1])
 
     @cached_property
     def _baselines(self) -> dict[str, dict[str, float]]:
-        training, validation = self.split_of.training, self.split_of.validation
+        """Of very many texts, a part of both sides is used."""
+        training, validation = (
+            side.at(range(0, len(side), every(side.texts)))
+            for side in (self.split_of.training, self.split_of.validation)
+        )
         return baseline_metrics(validation, training, self._numbers, unit_of(self.tokenizer))
 
-    def _encoded(self, examples: Examples) -> EncodedExamples:
-        ids, rows = NewRows.of_ids(self.tokenizer), list[int]()
-        for row, text in enumerate(examples.texts):
-            if found := encoded(self.tokenizer, self._cut, text):
-                ids.append(found)
-                rows.append(row)
-        if not rows:
+    def _encoded(self, examples: Examples, stored: Encoded | None) -> EncodedExamples:
+        if stored is None:
+            new = NewRows.of_ids(self.tokenizer)
+            rows = encode_into(new, examples.texts, self.tokenizer, self._cut)
+            stored = TokenRows(*new.arrays()), rows
+        ids, rows = stored
+        if not len(rows):
             raise RecipeError(f"{examples.name} has no text with a known token")
-        labels = np.array(self._label_numbers(examples))
-        return EncodedExamples(TokenRows(*ids.arrays()), labels[rows], tuple(rows))
+        return EncodedExamples(ids, self._label_numbers(examples)[rows], rows)
 
-    def _label_numbers(self, examples: Examples) -> list[int]:
-        return [self._numbers[label] for label in examples.labels]
+    def _label_numbers(self, examples: Examples) -> NDArray[np.int64]:
+        return numbers_of_labels(examples.labels, self.labels)
 
     @cached_property
     def _numbers(self) -> dict[str, int]:
@@ -315,10 +306,8 @@ class ClassificationObjective:
 
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
     """Read the labelled texts and train the tokenizer on them."""
-    split = read_recipe_split(recipe)
+    tokenizer, split, stored = read_recipe_texts(recipe, registry, architecture)
     labels = tuple(sorted(set(split.training.labels)))
-    kind = tokenizer_type(registry, recipe.tokenizer)
-    tokenizer = train_tokenizer(recipe, recipe.tokenizer, kind, split.training.texts, specials=True)
     config = check_config(recipe, architecture, {"vocab_size": tokenizer.size, "num_classes": len(labels)})
-    objective = ClassificationObjective(recipe, architecture, config, tokenizer, labels, split)
+    objective = ClassificationObjective(recipe, architecture, config, tokenizer, labels, split, stored)
     return Prepared(recipe, architecture, config, tokenizer, None, objective, labels)

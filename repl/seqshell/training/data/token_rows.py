@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.training.data.array_store import ArrayStore, Parts, Spools, forget
+from seqshell.training.data.coded import Coded
 from seqshell.training.data.part_encoding import integer_type
 
 Item = TypeVar("Item")
@@ -149,7 +150,7 @@ def stored_rows(store: ArrayStore, name: str) -> tuple[Any, Any]:
 
 def items_at(items: Sequence[Any], rows: NDArray[np.int64]) -> Sequence[Any]:
     """Some of the items, by their numbers: a tuple, or rows of the same array."""
-    return items.at(rows) if isinstance(items, Rows) else tuple(items[row] for row in rows.tolist())
+    return items.at(rows) if isinstance(items, Rows | Coded) else tuple(items[row] for row in rows.tolist())
 
 
 def lengths_of(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:

@@ -15,7 +15,13 @@ from seqshell.training.data.token_rows import TextRows, items_at
 from seqshell.training.recipes.recipe import Recipe, Table
 
 WHOLE, SAMPLE = 300_000_000, 64_000_000  # bytes; words of texts that are larger are counted in a sample
+NGRAMS = 20_000_000  # bytes of texts in a file of which n-grams are counted
 SAMPLED = (WHOLE, SAMPLE)  # what vocabularies of large data depend on
+
+
+def every(texts: Sequence[str]) -> int:
+    """Every how many of the texts of a file n-grams are counted: few enough of them fit into memory."""
+    return -(-texts.size // NGRAMS) if isinstance(texts, TextRows) else 1
 
 
 def shown_to_tokenizer(kind: Any, texts: Sequence[str]) -> Sequence[str]:

@@ -20,6 +20,7 @@ WINDOW = 336  # values that NLinear reads, as published
 WINDOWS = 4096  # windows in memory at once
 RIDGE = 1e-3  # added to the sums of squares, so that constant columns do not make them singular
 LONGEST_SEASON = 1000
+MOST_ROWS = 500_000  # the last rows, which show the season
 CLEAR = 0.7  # correlation of levels above which their season counts first
 LEAST_OF_CHANGES, LEAST_OF_LEVELS = 0.1, 0.3  # lowest correlations of a season, of changes and of levels
 NOISE = 4.0  # the lowest correlation in standard deviations of that of noise, 1 / sqrt(N)
@@ -48,7 +49,7 @@ def find_season(values: Array) -> int:
     season shows in the level, less a straight line. Else changes between rows show one however the level drifts, and
     where they are mostly noise, a long season shows in the level again.
     """
-    values = values.astype(np.float64)
+    values = values[-MOST_ROWS:].astype(np.float64)
     levels, changes = _peaks(_correlations(_detrended(values))), _peaks(_correlations(np.diff(values, axis=0)))
     if max(levels.values(), default=0.0) > CLEAR:
         return _earliest(levels)

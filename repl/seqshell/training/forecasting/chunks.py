@@ -60,7 +60,7 @@ class Chunks:
         of the chunks the context is shortened in the same way, up to none: a user's series often begins without a past.
         """
         draws = np.random.default_rng((self.settings.seed, order))
-        values: NDArray[Any] = np.concatenate(self.series)
+        values = joined(self.series)
         ends = np.cumsum([len(one) for one in self.series])
         firsts = ends - [len(one) for one in self.series]
         found = [
@@ -77,3 +77,8 @@ class Chunks:
             at = start + np.arange(self.length)  # [B, T]
             before = np.maximum(start + np.arange(-self.context, 0), begin)  # [B, C]
             yield values[before], values[at], values[at[..., None] + np.arange(1, self.horizon + 1)]
+
+
+def joined(series: Sequence[NDArray[np.float32]]) -> NDArray[Any]:
+    """The rows of several series one after the other; those of a single one are not copied."""
+    return series[0] if len(series) == 1 else np.concatenate(series)

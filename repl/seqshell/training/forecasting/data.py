@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import RecipeError
-from seqshell.core.gaps import GapFault, fill_gaps
+from seqshell.core.gaps import Filled, GapFault, fill_gaps
 from seqshell.core.tables.numbers import CellFault, NumberColumn, read_numbers
 from seqshell.core.tables.table_file import TableFile, way_out
 from seqshell.core.tables.time_parts import split_names
@@ -21,6 +21,8 @@ from seqshell.training.forecasting.columns import SeriesColumns, describe_left_o
 from seqshell.training.recipes.settings import DataSettings
 
 MOST_NOTES = 3  # about the gaps of series
+TOGETHER = 1 << 16  # rows that are normalised together
+MANY = 1 << 24  # values of which one column at a time is copied
 MAX_VALUE = 1e30  # of a value, so that sums of squares still fit into 64 bits
 
 Numbers = NDArray[np.float64]
@@ -32,7 +34,7 @@ class SeriesPart:
 
     name: str
     values: Numbers
-    times: tuple[str, ...] = ()
+    times: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.values)
@@ -44,7 +46,7 @@ class SeriesData:
 
     time_column, series_column: as the settings of these names; "" for none. day_first: how day and month were read
     where both are numbers, else None. understood: for people, what was understood of the table, and what was done to
-    it.
+    it. is_stored: whether the values are in a file.
     """
 
     name: str
@@ -55,6 +57,7 @@ class SeriesData:
     series_column: str = ""
     day_first: bool | None = None
     understood: tuple[str, ...] = ()
+    is_stored: bool = False
 
     def __len__(self) -> int:
         """The rows of all series."""
@@ -89,6 +92,10 @@ class RowSplit:
         """The rows to evaluate a finished model on: the test rows, or the validation rows if there are none."""
         return self.test or self.validation
 
+    def shortened(self, most: int) -> RowSplit:
+        """The same training rows, and at most so many first rows of the other parts."""
+        return RowSplit(self.training, self.validation[:most], self.test[:most])
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -99,7 +106,11 @@ class Scale:
 
     def normalised(self, values: Numbers) -> NDArray[np.float32]:
         """values: [..., F]."""
-        return ((values - self.mean) / self.std).astype(np.float32)
+        found = np.empty(values.shape, np.float32)
+        for start in range(0, len(values), TOGETHER):
+            rows = slice(start, start + TOGETHER)
+            found[rows] = (values[rows] - self.mean) / self.std
+        return found
 
     def restored(self, values: NDArray[Any]) -> Numbers:
         """values: [..., F], normalised."""
@@ -108,8 +119,11 @@ class Scale:
 
 def scale_of(values: Numbers) -> Scale:
     """The scale of training rows [N, F]; the std of a constant column is 1."""
-    std = values.std(0)
-    return Scale(values.mean(0), np.where(std > 0, std, 1.0))
+    columns = [values] if values.size < MANY else [values[:, [place]] for place in range(values.shape[1])]
+    mean, std = (
+        np.concatenate(each) for each in ([some.mean(0) for some in columns], [some.std(0) for some in columns])
+    )
+    return Scale(mean, np.where(std > 0, std, 1.0))
 
 
 def read_series(data: DataSettings, folder: Path = Path()) -> SeriesData:
@@ -130,7 +144,8 @@ def series_of(table: TableFile, data: DataSettings, columns_key: str = "data.col
     if not found.values:
         reasons = "; ".join(f"{name!r} {reason}" for name, reason in found.left_out[:3])
         raise RecipeError(f"{table.name}, row 1: no column of numbers besides the time{reasons and f' ({reasons})'}")
-    columns = {name: _numbers(table, name, found, columns_key, data.decimal) for name in found.values}
+    footer = len(found.rows.footer)
+    columns = {name: numbers_of_column(table, name, footer, data.decimal, columns_key) for name in found.values}
     values = np.array([column.values for column in columns.values()], np.float64).T
     marks = [f"column {name}: {note}" for name, column in columns.items() for note in column.notes]
     parts, gaps = _parts(table, found, values, data.fill)
@@ -177,10 +192,12 @@ def split_rows(data: DataSettings, name: str, num_rows: int, horizon: int) -> Ro
     return split
 
 
-def _numbers(table: TableFile, name: str, found: SeriesColumns, columns_key: str, decimal: str) -> NumberColumn:
-    """The values of a column above the footer. Raises RecipeError for other cells."""
+def numbers_of_column(
+    table: TableFile, name: str, footer: int, decimal: str, columns_key: str = "data.columns"
+) -> NumberColumn:
+    """The values of a column above a footer of so many rows. Raises RecipeError for other cells."""
     place = table.place(name, columns_key)
-    cells = [row[place] for row in table.rows[: len(table.rows) - len(found.rows.footer)]]
+    cells = [row[place] for row in table.rows[: len(table.rows) - footer]]
     try:
         column = read_numbers(cells, decimal=decimal, delimiter=table.delimiter, key="data.decimal")
     except CellFault as fault:
@@ -200,17 +217,8 @@ def _parts(
     parts, notes = [], []
     for series in found.rows.series:
         name = f" in the series {series.name}" if series.name else ""
-        try:
-            filled = fill_gaps(values[list(series.rows)], rule)
-        except GapFault as fault:
-            where = table.where(series.rows[fault.row], found.values[fault.column])
-            begins = f"; the longest gap, of {fault.length:,}, begins here" if fault.length > 1 else ""
-            out = "--set data.fill=linear fills gaps on a straight line, --set data.fill=previous with the value before"
-            raise RecipeError(f"{where}: {fault.description}{name}{begins}; {out}") from None
-        if not filled.kept:
-            raise RecipeError(
-                f"{table.name}: no row has all its values{name}; choose the columns with {way_out('data.columns')}"
-            )
+        numbers = [table.numbers[row] for row in series.rows]
+        filled = filled_or_refused(values[list(series.rows)], rule, table.name, name, numbers, found.values)
         times = series.times[filled.kept.start : filled.kept.stop]
         parts.append(SeriesPart(series.name, filled.values, times))
         if filled.note:
@@ -218,6 +226,27 @@ def _parts(
     if len(notes) > MOST_NOTES:
         notes[MOST_NOTES:] = [f"gaps in {len(notes) - MOST_NOTES:,} more series are filled in the same way"]
     return tuple(parts), tuple(notes)
+
+
+def filled_or_refused(
+    values: Numbers, rule: str, table: str, series: str, numbers: Sequence[int], columns: Sequence[str]
+) -> Filled:
+    """The values of a series with their gaps filled. Raises RecipeError for gaps that stay.
+
+    table, series: their names, for messages. numbers: of the rows.
+    """
+    try:
+        filled = fill_gaps(values, rule)
+    except GapFault as fault:
+        where = f"{table}, row {numbers[fault.row]}, column {columns[fault.column]}"
+        begins = f"; the longest gap, of {fault.length:,}, begins here" if fault.length > 1 else ""
+        out = "--set data.fill=linear fills gaps on a straight line, --set data.fill=previous with the value before"
+        raise RecipeError(f"{where}: {fault.description}{series}{begins}; {out}") from None
+    if not filled.kept:
+        raise RecipeError(
+            f"{table}: no row has all its values{series}; choose the columns with {way_out('data.columns')}"
+        )
+    return filled
 
 
 def _notes(table: TableFile, found: SeriesColumns) -> list[str]:

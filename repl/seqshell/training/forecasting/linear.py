@@ -20,6 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.training.forecasting.baselines import MOST_ROWS
+
 Array = NDArray[Any]
 Numbers = NDArray[np.float64]
 Positions = NDArray[np.int64]
@@ -29,6 +31,7 @@ RIDGES = (1e-6, 1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)  # strengths of the shrinkage,
 ROWS_PER_VALUE = 3  # training rows for each value of the longest window
 MOST_FITTED, MOST_VALIDATED = 100_000, 1000  # positions, evenly spaced, of longer series
 CHUNK = 1 << 22  # numbers in memory at once
+MOST_INPUTS = 1 << 25  # numbers of the last rows that show whether a series returns to a level
 # Prior weights: of each naive forecast, and of the last value of a random walk, where those of all least squares have
 # the sum 1; and of one that reads the last value itself, relative to one that does not.
 NAIVE, RANDOM_WALK, LEVEL = 0.1, 30.0, 0.2
@@ -151,6 +154,7 @@ def returns_to_level(training: Sequence[Array], season: int) -> bool:
     found = []
     for values in training:
         window = 1 + max(season, int(4 * (len(values) / 100) ** 0.25))
+        values = values[-max(3 * window, MOST_INPUTS // window) :]
         positions = np.arange(window - 1, len(values) - 1)
         if len(positions) <= 2 * window:
             return False
@@ -172,6 +176,7 @@ def variance_ratio(training: Sequence[Array], horizon: int) -> float:
     """
     found = []
     for values in training:
+        values = values[-MOST_ROWS:]
         changes = np.diff(values.astype(np.float64), axis=0)
         if len(values) > horizon:
             over = values[horizon:] - values[:-horizon] - horizon * changes.mean(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -23,8 +23,10 @@ from seqshell.host import Registry, resolve
 from seqshell.models.series_header import LONGEST_EXAMPLE
 from seqshell.models.task_parts.parts import Inputs
 from seqshell.training.auxiliary import auxiliary_losses
+from seqshell.training.data.token_rows import items_at
 from seqshell.training.distributed.group import ALONE, Group
-from seqshell.training.forecasting.chunks import Chunks
+from seqshell.training.forecasting.chunks import Chunks, joined
+from seqshell.training.forecasting.corpus import read_recipe_series
 from seqshell.training.forecasting.data import Numbers, Scale, SeriesData, read_series
 from seqshell.training.forecasting.evaluation import forecasts, measure, observed, positions_before
 from seqshell.training.forecasting.linear_part import calibrate, fit_linear_part
@@ -55,7 +57,7 @@ class ForecastObjective:
     source: SeriesData
     parts: tuple[Part, ...]
     beginning: Numbers
-    beginning_times: tuple[str, ...]
+    beginning_times: Sequence[str]
     horizon: int
     num_quantiles: int
 
@@ -114,7 +116,6 @@ class ForecastObjective:
         return ()
 
     def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
-        """The batches of `chunks`."""
         return self.chunks.batches(order, first)
 
     def num_tokens(self, batch: TrainingBatch) -> int:
@@ -124,7 +125,7 @@ class ForecastObjective:
         return self.num_tokens(batch)
 
     def inputs(self) -> Inputs:
-        return Inputs.of_stream(np.concatenate([part.training for part in self.parts]))
+        return Inputs.of_stream(joined([part.training for part in self.parts]))
 
     def loss(self, module: Any, batch: TrainingBatch, state: State, step: int = 0) -> BatchLoss:
         """`forecast_loss` and auxiliary losses at all positions of the chunks; the context has neither."""
@@ -214,7 +215,7 @@ class ForecastObjective:
     @property
     def series(self) -> Series:
         """What the checkpoint records about the series."""
-        times = self.beginning_times[-self._example_size :]
+        times = tuple(self.beginning_times[-self._example_size :])
         return Series(
             columns=self.source.columns,
             mean=tuple(self.scale.mean.tolist()),
@@ -269,7 +270,7 @@ def make_objective(recipe: Recipe, architecture: Architecture, config: Any, sour
     source, parts = split_series(source, recipe.data, shape[2])
     first = next(part for part in source.parts if part.name == parts[0].name)
     beginning = first.values[: len(parts[0].training)]
-    times = first.times[: len(beginning)]
+    times = items_at(first.times, np.arange(min(len(first.times), len(beginning))))
     if recipe.data.example:
         example = DataSettings(table=recipe.data.example, columns=source.columns)
         beginning, times = read_series(example, recipe.folder).parts[0].values, ()
@@ -313,7 +314,7 @@ def _steps(number: int) -> str:
 
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
     """Read the series."""
-    source = read_series(recipe.data, recipe.folder)
+    source = read_recipe_series(recipe)
     config = check_config(recipe, architecture, {"num_features": len(source.columns)})
     objective = make_objective(recipe, architecture, config, source)
     return Prepared(recipe, architecture, config, Values(source.columns), None, objective, series=objective.series)

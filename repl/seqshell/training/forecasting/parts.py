@@ -16,6 +16,7 @@ from seqshell.training.forecasting.data import RowSplit, Scale, SeriesData, scal
 from seqshell.training.recipes.settings import DataSettings
 
 Array = NDArray[np.float32]
+MOST_HELD_OUT = 50_000  # rows of a stored series that validate or test: the first ones held out
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Part:
     values: Array
     rows: RowSplit
     scale: Scale
-    times: tuple[str, ...] = ()
+    times: Sequence[str] = ()
 
     @property
     def training(self) -> Array:
@@ -48,6 +49,7 @@ def split_series(source: SeriesData, data: DataSettings, horizon: int) -> tuple[
             short.append(part.name)
             fault = fault or error
             continue
+        rows = rows.shortened(MOST_HELD_OUT) if source.is_stored else rows
         scale = scale_of(part.values[: rows.training.stop])
         parts.append(Part(part.name, scale.normalised(part.values), rows, scale, part.times))
     if fault is not None and not parts:

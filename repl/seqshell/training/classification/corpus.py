@@ -1,0 +1,203 @@
+"""The labelled texts of a recipe as tokens: a small table is read in memory, a large one once, into a file.
+
+Both give the same texts and tokens. Whether two texts are equal, a hash of them tells.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell.core.errors import CheckpointError, RecipeError
+from seqshell.core.model import Architecture
+from seqshell.core.named_files import named_path
+from seqshell.core.tokenizers import Tokenizer
+from seqshell.core.truncation import Cut
+from seqshell.host import Registry
+from seqshell.models.guarded_tokenizer import guarded_tokenizer
+from seqshell.training.classification.data import (
+    Examples,
+    ExampleSplit,
+    check_labels,
+    check_seen,
+    read_recipe_examples,
+    read_recipe_split,
+    recipe_columns,
+    rows_of_table,
+    split_rows,
+)
+from seqshell.training.classification.encoding import encode_into
+from seqshell.training.data.array_store import ArrayStore, Spools, check_room, write_store, written_once
+from seqshell.training.data.coded import Labels, Places
+from seqshell.training.data.file_format import FileFormat
+from seqshell.training.data.generated import PREFIX
+from seqshell.training.data.large_table import LargeTable, large_table
+from seqshell.training.data.large_text import is_large
+from seqshell.training.data.plugin_data import PluginData
+from seqshell.training.data.store_paths import store_path
+from seqshell.training.data.token_rows import NewRows, TextRows, TokenRows, stored_rows
+from seqshell.training.data.vocabularies import SAMPLED, shown_to_tokenizer, train_tokenizer
+from seqshell.training.preparation import check_config, tokenizer_type
+from seqshell.training.preparation_progress import Stages, silent
+from seqshell.training.recipes.recipe import Recipe
+
+SIDES = ("training", "validation")
+COPIES = 2  # bytes of texts and ids in the file, for each of the texts, at most about
+
+Encoded = tuple[TokenRows, NDArray[np.int64]]  # the ids of the texts that can be read, and the rows of these texts
+RecipeTexts = tuple[Tokenizer, ExampleSplit, tuple[Encoded, Encoded] | None]
+
+
+def encoding(recipe: Recipe, registry: Registry) -> Callable[[Stages], None] | None:
+    """What encodes the texts of a recipe into their file, which may take minutes; None if they are few."""
+    corpus = large_examples(recipe, registry, registry.lookup("architecture", recipe.architecture))
+    return corpus.encode if corpus is not None else None
+
+
+def read_recipe_texts(recipe: Recipe, registry: Registry, architecture: Architecture) -> RecipeTexts:
+    """The tokenizer, the texts for training and validation, and those of a large table encoded."""
+    if (corpus := large_examples(recipe, registry, architecture)) is not None:
+        return corpus.read()
+    split, kind = read_recipe_split(recipe), tokenizer_type(registry, recipe.tokenizer)
+    return train_tokenizer(recipe, recipe.tokenizer, kind, split.training.texts, specials=True), split, None
+
+
+def large_examples(recipe: Recipe, registry: Registry, architecture: Architecture) -> LargeExamples | None:
+    """The labelled texts of a recipe in a large table; None for any others."""
+    word = recipe.data.table
+    if not word or isinstance(word, PluginData) or word.startswith(PREFIX):
+        return None
+    path, columns = named_path(word, recipe.folder, RecipeError), recipe_columns(recipe.data)
+    if not is_large(path):
+        return None
+    table = large_table(path, FileFormat.of(recipe.data), (columns.text, columns.label))
+    cut = Cut.of(dataclasses.asdict(check_config(recipe, architecture)))
+    return None if table is None else LargeExamples(recipe, table, tokenizer_type(registry, recipe.tokenizer), cut)
+
+
+@dataclass(frozen=True)
+class LargeExamples:
+    """The labelled texts of a recipe in a large table. kind: of the tokenizer. cut: how the model shortens texts."""
+
+    recipe: Recipe
+    table: LargeTable
+    kind: Any
+    cut: Cut
+
+    def read(self) -> RecipeTexts:
+        """The texts and tokens in the file, which is written if it is missing."""
+        for _ in range(2):
+            self.encode(silent)
+            store = ArrayStore.open(self.path)
+            try:
+                if store is not None:
+                    return self._of(store)
+            except (CheckpointError, KeyError, TypeError, ValueError):
+                self.path.unlink(missing_ok=True)
+        raise RecipeError(f"{self.path} was removed while it was read; train again")
+
+    def encode(self, stages: Stages) -> None:
+        """Write the file, unless it is there."""
+        self.table.text.facts(stages(f"reading {self.table.text.name}"))
+        waiting = stages("waiting for another training")
+        written_once(self.path, lambda: self._write(stages), lambda: waiting(0, 1))
+
+    @cached_property
+    def path(self) -> Path:
+        """The file."""
+        data = self.recipe.data
+        return store_path(
+            self.recipe,
+            self.table.text.path.name,
+            (self.kind,),
+            text=self.table.text.facts().sha256,
+            layout=[data.encoding, data.header, data.text_column, data.label_column, list(data.label_names)],
+            validation=data.validation if self._validation is None else self._validation.digest,
+            tokenizer=[dict(self.recipe.tokenizer), SAMPLED],
+            cut=dataclasses.asdict(self.cut),
+        )
+
+    @cached_property
+    def _validation(self) -> Examples | None:
+        """The examples of the file for validation; None if a share is held out."""
+        validation = self.recipe.data.validation
+        return read_recipe_examples(self.recipe, str(validation)) if isinstance(validation, str) else None
+
+    def _write(self, stages: Stages) -> None:
+        """Read and split the texts, train the tokenizer, and write texts, labels and tokens."""
+        text = self.table.text
+        check_room(self.path, 2 * COPIES * text.size)  # in parts, then in the file
+        with Spools(self.path.parent) as spools:
+            texts, codes, numbers = NewRows(np.uint8, spools), spools.new(np.uint32), spools.new(np.int64)
+            names, left_out = dict[str, int](), [0, 0]
+            for row_text, label, number in self._rows(stages):
+                if not row_text or not label:
+                    left_out[bool(row_text)] += 1
+                    continue
+                texts.append(row_text.encode("utf-8", "surrogatepass"))
+                codes.add(names.setdefault(label, len(names)).to_bytes(4, sys.byteorder))
+                numbers.add(number.to_bytes(8, sys.byteorder))
+            content, ends = texts.arrays()
+            if not names:
+                raise RecipeError(f"{text.path.name} has no {'labels' if left_out[1] else 'texts'}")
+            column = recipe_columns(self.recipe.data).label
+            examples = Examples(
+                text.path.name,
+                text.facts().sha256,
+                TextRows(content, ends),
+                Labels(codes.array(), tuple(names)),
+                Places(numbers.array(), text.path.name, column),
+                *left_out,
+            )
+            if self._validation is None:
+                rows = split_rows(examples, float(self.recipe.data.validation))  # type: ignore[arg-type]  # a number without a file
+                split = ExampleSplit(*map(examples.at, rows))
+            else:
+                rows, split = (np.arange(len(examples)), np.arange(0)), ExampleSplit(examples, self._validation)
+            check_labels(examples.labels, examples.name)
+            check_seen(split.validation, split.training.labels)
+            stages("training the tokenizer")(0, 1)
+            shown = shown_to_tokenizer(self.kind, split.training.texts)
+            tokenizer = train_tokenizer(self.recipe, self.recipe.tokenizer, self.kind, shown, specials=True)
+            arrays = [*texts.parts("texts"), ("labels", np.uint32, codes.parts()), ("rows", np.int64, numbers.parts())]
+            for name, some, places in zip(SIDES, (split.training, split.validation), rows, strict=True):
+                ids = NewRows.of_ids(tokenizer, spools)
+                kept = encode_into(ids, some.texts, tokenizer, self.cut, stages(f"encoding the texts for {name}"))
+                arrays += [*ids.parts(f"{name} ids")]
+                arrays += [(name, np.int64, [places.tobytes()]), (f"{name} kept", np.int64, [kept.tobytes()])]
+            facts = {"vocabulary": tokenizer.to_json(), "names": list(names), "left_out": left_out}
+            write_store(self.path, arrays, facts)
+
+    def _rows(self, stages: Stages) -> Iterator[tuple[str, str, int]]:
+        """Text, label and number of each row, as `read_examples` has them."""
+        columns = recipe_columns(self.recipe.data)
+        found = self.table.rows(stages(f"reading the rows of {self.table.text.name}"))
+        yield from rows_of_table(self.table.beginning, found, columns)
+
+    def _of(self, store: ArrayStore) -> RecipeTexts:
+        """What a store has."""
+        facts, arrays, column = store.facts, store.arrays, recipe_columns(self.recipe.data).label
+        tokenizer = guarded_tokenizer(self.kind.from_json(facts["vocabulary"]))
+        name, digest = self.table.text.path.name, self.table.text.facts().sha256
+        examples = Examples(
+            name,
+            digest,
+            TextRows(*stored_rows(store, "texts")),
+            Labels(arrays["labels"], facts["names"]),
+            Places(arrays["rows"], name, column),
+            *facts["left_out"],
+        )
+        training = examples.at(arrays["training"])
+        validation = self._validation if self._validation is not None else examples.at(arrays["validation"])
+        training_ids, validation_ids = (
+            (TokenRows(*stored_rows(store, f"{side} ids")), arrays[f"{side} kept"]) for side in SIDES
+        )
+        return tokenizer, ExampleSplit(training, validation), (training_ids, validation_ids)

@@ -1,0 +1,50 @@
+"""Labelled texts as ids, without those that the model cannot read."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell.core.errors import VocabularyError
+from seqshell.core.tokenizers import Tokenizer
+from seqshell.core.truncation import Cut
+from seqshell.training.data.batches import Ids
+from seqshell.training.data.large_text import Report, unheard
+from seqshell.training.data.token_rows import NewRows
+
+REPORTED = 1000  # texts between two reports
+
+
+@dataclass(frozen=True)
+class EncodedExamples:
+    """The ids and label number of each text that the model can read. rows: their rows among all examples."""
+
+    ids: Sequence[Ids]
+    labels: NDArray[np.int64]
+    rows: NDArray[np.int64]
+
+
+def encoded(tokenizer: Tokenizer, cut: Cut, text: str) -> list[int] | None:
+    """The ids of a text, cut as the model requires; None if it cannot read the text."""
+    try:
+        return cut(tokenizer.encode(text)) or None
+    except VocabularyError:
+        return None
+
+
+def encode_into(
+    ids: NewRows, texts: Sequence[str], tokenizer: Tokenizer, cut: Cut, report: Report = unheard
+) -> NDArray[np.int64]:
+    """Add the ids of texts to rows; returns the numbers of the texts that can be read."""
+    kept = array("q")
+    for row, text in enumerate(texts):
+        if row % REPORTED == 0:
+            report(row, len(texts))
+        if found := encoded(tokenizer, cut, text):
+            ids.append(found)
+            kept.append(row)
+    return np.array(kept, np.int64)
