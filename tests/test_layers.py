@@ -47,6 +47,7 @@ TORCH = (
     "seqshell.layers.padded_rows",
     "seqshell.layers.readout_loss",
     "seqshell.layers.recurrence",
+    "seqshell.layers.single_steps",
     "seqshell.models.module_checks",
     "seqshell.models.torch_decoder",
     "seqshell.models.unfilled",

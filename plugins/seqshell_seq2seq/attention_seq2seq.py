@@ -5,6 +5,8 @@ Bahdanau et al. 2015, https://arxiv.org/abs/1409.0473; Luong et al. 2015, https:
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -16,6 +18,8 @@ from seqshell_seq2seq.config import CELLS, AttentionConfig
 from seqshell_seq2seq.encoders import source_mask
 from seqshell_seq2seq.seq2seq import EncoderDecoder
 from seqshell_seq2seq.states import AttentionState, FeedingState
+
+Layers = Callable[[Tensor, State], tuple[Tensor, State]]
 
 
 class AttentionSeq2Seq(EncoderDecoder):
@@ -66,9 +70,9 @@ class AttentionSeq2Seq(EncoderDecoder):
         if self.config.placement == "after" and not self.config.input_feeding:
             attended, state = self._all_steps(embedded, state)
         else:
-            steps = []
+            steps, layers = [], self.decoder.one_by_one(embedded)
             for vector in torch.split(embedded, 1, 1):  # [B, 1, E]
-                step, state = self._step(vector, state)
+                step, state = self._step(layers, vector, state)
                 steps.append(step)
             attended = torch.cat(steps, 1)
         return sequence_dropout(attended, self.config.dropout, self.training, self.config.locked), state
@@ -79,16 +83,16 @@ class AttentionSeq2Seq(EncoderDecoder):
         attended, weights = self._attend(hidden, hidden, state)
         return attended, state._replace(recurrent=recurrent, attention=weights)
 
-    def _step(self, vector: Tensor, state: State) -> tuple[Tensor, State]:
-        """vector: [B, 1, E]. Returns the attentional vector [B, 1, R] and the state."""
+    def _step(self, layers: Layers, vector: Tensor, state: State) -> tuple[Tensor, State]:
+        """layers: of the decoder; vector: [B, 1, E]. Returns the attentional vector [B, 1, R] and the state."""
         if self.config.placement == "before":
             recurrent = state.recurrent
-            layers = recurrent.hidden if isinstance(recurrent, LSTMState) else recurrent  # [B, L, H]
-            context, weights = self.attention(layers[:, -1:], state.keys, state.encoded, state.mask)
-            hidden, recurrent = self.decoder(torch.cat((vector, context), -1), recurrent)
+            hidden = recurrent.hidden if isinstance(recurrent, LSTMState) else recurrent  # [B, L, H]
+            context, weights = self.attention(hidden[:, -1:], state.keys, state.encoded, state.mask)
+            hidden, recurrent = layers(torch.cat((vector, context), -1), recurrent)
             attended = torch.tanh(self.attended(torch.cat((context, hidden), -1)))
             return attended, state._replace(recurrent=recurrent, attention=weights[:, -1])
-        hidden, recurrent = self.decoder(torch.cat((vector, state.attended.unsqueeze(1)), -1), state.recurrent)
+        hidden, recurrent = layers(torch.cat((vector, state.attended.unsqueeze(1)), -1), state.recurrent)
         attended, weights = self._attend(hidden, hidden, state)
         return attended, state._replace(recurrent=recurrent, attention=weights, attended=attended[:, -1].float())
 

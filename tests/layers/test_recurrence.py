@@ -143,3 +143,42 @@ def test_small_layers_and_single_steps_are_left_to_torch():
 def test_without_a_compiler_torch_computes_layers_of_any_size(monkeypatch):
     monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     assert not recurrence.is_compiled("lstm", torch.zeros(64, 64, 64), 512)
+
+
+@needs_kernels
+@pytest.mark.parametrize("cell", ["lstm", "gru", "rnn_tanh"])
+def test_steps_that_read_outputs_of_earlier_ones_have_the_same_gradients(cell):
+    """Of a stack, also when only some are asked for, and again."""
+    torch.manual_seed(0)
+    stack = RecurrentStack(cell, INPUTS + HIDDEN, HIDDEN, 2, residual=True, layer_norm=True).train()
+    inputs, weight = draw(ROWS, STEPS, INPUTS), torch.randn(ROWS, STEPS, HIDDEN)
+    given = [inputs, *stack.parameters()]
+
+    def run(layers):
+        state, fed, outputs = stack.initial_state(ROWS), torch.zeros(ROWS, 1, HIDDEN), []
+        for step in inputs.split(1, 1):
+            fed, state = layers(torch.cat((step, fed), -1), state)
+            outputs.append(fed)
+        return torch.cat(outputs, 1), tuple(part[:, -1].unsqueeze(0) for part in parts_of(state))
+
+    layers = stack.one_by_one(inputs)
+    assert layers is not stack
+    expected = results(lambda: run(stack), given, weight)
+    assert error(results(lambda: run(layers), given, weight), expected) < 5e-6
+    outputs, _ = run(stack.one_by_one(inputs))
+    total = (outputs * weight).sum()
+    (first,) = torch.autograd.grad(total, [inputs], retain_graph=True)
+    assert torch.equal(torch.autograd.grad(total, given)[0], first)
+    if cell == "lstm" and team.available(half=True):
+        with torch.autocast("cpu", torch.bfloat16):
+            stock = results(lambda: run(stack), given, weight)
+            found = results(lambda: run(stack.one_by_one(inputs)), given, weight)
+        assert error(found, expected) < 1.2 * error(stock, expected)
+
+
+@needs_kernels
+def test_too_few_steps_or_rows_run_in_torch():
+    stack = RecurrentStack("lstm", INPUTS, HIDDEN)
+
+    assert stack.one_by_one(draw(ROWS, 2, INPUTS)) is stack
+    assert stack.one_by_one(draw(2, STEPS, INPUTS)) is stack

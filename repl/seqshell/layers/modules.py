@@ -6,7 +6,8 @@ Import this only from a module that defines a torch model, so that decoding does
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -16,6 +17,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqshell.core.state import State
 from seqshell.layers import padded_rows, recurrence
+from seqshell.layers.single_steps import Steps
 from seqshell.layers.states import LSTMState
 
 
@@ -142,11 +144,25 @@ class RecurrentStack(nn.ModuleList):
         zeros = weight.new_zeros(batch_size, len(self), self.hidden_size)
         return LSTMState(zeros, torch.zeros_like(zeros)) if self.cell == "lstm" else zeros
 
-    def forward(self, inputs: Tensor, state: State, table: Tensor | None = None) -> tuple[Tensor, State]:
+    def one_by_one(self, inputs: Tensor) -> Callable[[Tensor, State], tuple[Tensor, State]]:
+        """Like `forward`, to be called once for each step of inputs [B, T, ...], with the inputs [B, 1, F] of a step.
+
+        For models that need a step's outputs for the inputs of the next one: in training, the steps share what does not
+        depend on the inputs.
+        """
+        if self.weight_dropout or not recurrence.is_compiled(self.cell, inputs, self.hidden_size):
+            return self
+        rows, steps = inputs.shape[:2]
+        return partial(self.forward, steps=[Steps(self.cell, layer, rows, steps) for layer in self])
+
+    def forward(
+        self, inputs: Tensor, state: State, table: Tensor | None = None, steps: Sequence[Steps] = ()
+    ) -> tuple[Tensor, State]:
         """inputs: [B, T, F]. Returns the last layer's outputs [B, T, H] and the state after the last step.
 
         The state keeps its float type, also under autocast. table: [V, F]; the inputs are then tokens [B, T], whose
-        vectors are its rows. For a small table that is less work than an embedding before the stack.
+        vectors are its rows. For a small table that is less work than an embedding before the stack. steps: of
+        `one_by_one`.
         """
         finals: list[State] = []
         for index, layer in enumerate(self):
@@ -155,7 +171,10 @@ class RecurrentStack(nn.ModuleList):
                 parts: Any = tuple(part[:, index].unsqueeze(0).contiguous() for part in state)
             else:
                 parts = state[:, index].unsqueeze(0).contiguous()
-            hidden, final = self._run(layer, inputs, parts, None if index else table)
+            if steps:
+                hidden, final = steps[index](inputs, parts)
+            else:
+                hidden, final = self._run(layer, inputs, parts, None if index else table)
             finals.append(final)
             if self.layer_norm:
                 hidden = cast(nn.LayerNorm, layer.norm)(hidden)
