@@ -2,8 +2,9 @@
 
     python interrupt_commands.py FOLDER < CASES
 
-CASES is a JSON list of {"before": [LINES], "line": LINE, "moment": SECONDS or null, "model": NAME, "piped": BOOL}.
-Prints a JSON list of {"took": SECONDS, "came": BOOL, "printed": TEXT}. took: the processor time of the process from the
+Each line of CASES is a JSON list of cases, {"before": [LINES], "line": LINE, "moment": SECONDS or null, "model": NAME,
+"piped": BOOL, "home": SEQSHELL_HOME}. Prints a JSON list of texts for it: the traceback of a case that failed, or
+{"took": SECONDS, "came": BOOL, "printed": TEXT}. took: the processor time of the process from the
 signal to the end of the line, so that a busy machine makes no difference; without a moment, that of the line, which is
 not interrupted. came: False if the line had ended before the moment.
 """
@@ -80,10 +81,14 @@ def piped(case):
     return result
 
 
+def result_of(case):
+    """The result of a case, as JSON; nothing can be read from the standard input."""
+    os.environ["SEQSHELL_HOME"] = case["home"]
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    return json.dumps((piped if case["piped"] else at_the_prompt)(case))
+
+
 if __name__ == "__main__":
     os.chdir(sys.argv[1])
-    cases = json.load(sys.stdin)
-    results = [
-        in_fork(lambda case=case: json.dumps((piped if case["piped"] else at_the_prompt)(case))) for case in cases
-    ]
-    print(json.dumps([json.loads(text) if text.startswith("{") else sys.exit(text) for text in results]))
+    for line in sys.stdin:
+        print(json.dumps([in_fork(lambda case=case: result_of(case)) for case in json.loads(line)]), flush=True)

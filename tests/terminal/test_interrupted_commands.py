@@ -74,19 +74,27 @@ def cases_of(name):
     ]
 
 
+@pytest.fixture(scope="module")
+def results_of(folder):
+    """Return a function that gives the results of cases. Each is forked from one program, which imports once."""
+    program = [sys.executable, Path(__file__).with_name("interrupt_commands.py"), folder]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+
+        def results(cases):
+            process.stdin.write(json.dumps(cases) + "\n")
+            process.stdin.flush()
+            texts = json.loads(process.stdout.readline())
+            return [json.loads(text) if text.startswith("{") else pytest.fail(text) for text in texts]
+
+        yield results
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_command_answers_ctrl_c_or_is_quick(name, folder, home):
-    cases = cases_of(name)
+def test_a_command_answers_ctrl_c_or_is_quick(name, results_of, home):
+    cases = [{**case, "home": str(home)} for case in cases_of(name)]
     for _ in range(3):  # a busy machine also takes longer to compute the same
-        ran = subprocess.run(
-            [sys.executable, Path(__file__).with_name("interrupt_commands.py"), folder],
-            input=json.dumps(cases),
-            capture_output=True,
-            text=True,
-        )
-        assert ran.returncode == 0, ran.stderr
-        results = [{**case, **result} for case, result in zip(cases, json.loads(ran.stdout), strict=True)]
+        results = [{**case, **result} for case, result in zip(cases, results_of(cases), strict=True)]
         assert any(result["came"] for result in results)  # else the command is quick
         slow = [result for result in results if result["took"] > (QUICK if result["moment"] is None else RESPONSE)]
         if not slow:
