@@ -1,7 +1,7 @@
 """A compiled recurrent layer whose steps are computed one after the other, for training on processors with AVX-512.
 
 A model that needs the outputs of a step for the inputs of the next one cannot run a layer over all steps in one call.
-What does not depend on that is done once for all steps: the weights are packed once, and their gradient is one product.
+What does not depend on that is done once for all steps: the weights are packed, and their gradients put in order.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from seqshell.layers.packed_weights import (
     unblocked,
     with_columns,
 )
-from seqshell.layers.recurrence import CELLS, GRU, SCRATCH, is_half, weight_gradient
+from seqshell.layers.recurrence import CELLS, GRU, PAD, SCRATCH, is_half
 
 
 class Steps:
@@ -57,10 +57,14 @@ class Steps:
         self.hidden = torch.zeros(steps, 2, batch, self.units, dtype=kind)  # before and after each step
         self.memory = torch.zeros(steps, 2, batch, self.units) if cell == "lstm" else None
         self.gates = torch.empty(steps, batch, cell_kind.kept * self.units, dtype=kind) if cell_kind.kept else None
-        self.delta = torch.zeros(steps, batch, number, dtype=kind)
-        self.recurrent_delta = torch.zeros_like(self.delta) if self.cell is GRU else self.delta
-        self.of_bias = torch.zeros(steps, self.shares, number)
-        self.of_last_bias = torch.zeros(steps, self.shares, self.units)
+        shares, rows = self.shares, -(-batch // self.shares)  # of a share, at most
+        self.rows, self.stride = rows, number * kind.itemsize + PAD
+        self.deltas = torch.empty(2 if self.cell is GRU else 1, shares, rows * self.stride, dtype=torch.int8)
+        self.panels = torch.empty(shares, words.TILE + max(self.columns, self.more), rows)
+        # The sums of all steps so far, for each share.
+        self.of_bias, self.of_last_bias = torch.zeros(shares, number), torch.zeros(shares, self.units)
+        self.of_w_ih, self.of_w_hh = (torch.zeros(shares, number, columns) for columns in (self.more, self.columns))
+        self.reached = -1  # the step whose gradient was computed last
         self.scratch = torch.zeros(self.shares, SCRATCH)
         self.place = -1
         self.trained: Tensor = _Weights.apply(self, bias, w_ih, w_hh, last_bias)  # type: ignore[no-untyped-call]  # torch leaves it so
@@ -79,12 +83,21 @@ class Steps:
             words.STEPS: 1,
             words.BATCH: self.hidden.shape[2],
             words.UNITS: self.units,
+            words.INPUTS: self.inputs[place],
+            words.INPUT_STRIDE: self.more * self.inputs.element_size(),
             words.HIDDEN: self.hidden[place],
             words.CELL: None if self.memory is None else self.memory[place],
             words.GATES: None if self.gates is None else self.gates[place],
             words.SCRATCH: self.scratch,
             words.KIND: self.cell.kind,
         }
+
+    def begin_gradient(self, place: int) -> None:
+        """Set the sums to zero if this is the first step of a backward pass, which takes the last steps first."""
+        if place >= self.reached:
+            for sums in (self.of_bias, self.of_last_bias, self.of_w_ih, self.of_w_hh):
+                sums.zero_()
+        self.reached = place
 
     def packed_back(self) -> Tensor:
         """The weights for the backward direction."""
@@ -111,16 +124,13 @@ class _Weights(torch.autograd.Function):
     def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
         steps: Steps = ctx.steps
         cell, width = steps.cell, steps.width
-        before = steps.hidden[:, 0].contiguous()
-        of_w_ih = weight_gradient(steps.delta, steps.inputs, steps.half, steps.shares)
-        of_w_hh = weight_gradient(steps.recurrent_delta, before, steps.half, steps.shares)
-        of_bias = steps.of_bias.sum((0, 1)).unsqueeze(1)
+        of_bias = steps.of_bias.sum(0).unsqueeze(1)
         return (
             None,
             unblocked(of_bias, cell.by_input, cell.lanes, width)[:, 0],
-            unblocked(of_w_ih, cell.by_input, cell.lanes, width)[:, : steps.size],
-            unblocked(of_w_hh, cell.by_state, cell.lanes, width)[:, :width],
-            steps.of_last_bias.sum((0, 1))[:width] if cell is GRU else None,
+            unblocked(steps.of_w_ih.sum(0), cell.by_input, cell.lanes, width)[:, : steps.size],
+            unblocked(steps.of_w_hh.sum(0), cell.by_state, cell.lanes, width)[:, :width],
+            steps.of_last_bias.sum(0)[:width] if cell is GRU else None,
         )
 
 
@@ -139,9 +149,7 @@ class _Step(torch.autograd.Function):
             memory = steps.memory[place]
             memory[0, :, :width] = c
         call = steps.call(place) | {
-            words.INPUTS: steps.inputs[place],
             words.NUM_INPUTS: padded(steps.size, 2),
-            words.INPUT_STRIDE: steps.more * steps.inputs.element_size(),
             words.WEIGHTS: steps.weights,
             words.BIAS: steps.bias,
             words.CANDIDATE_BIAS: steps.last_bias,
@@ -158,6 +166,7 @@ class _Step(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         steps: Steps = ctx.steps
         place, batch = ctx.place, steps.hidden.shape[2]
+        steps.begin_gradient(place)
         if of_output is None:
             of_output = steps.hidden.new_zeros(batch, steps.width)
         of_hidden = own_columns(of_h, batch, steps.columns)
@@ -167,15 +176,23 @@ class _Step(torch.autograd.Function):
             words.NUM_TOKENS: 1,
             words.WEIGHTS: steps.packed_back(),
             words.OUTER: with_columns(of_output.to(steps.hidden.dtype), steps.units).contiguous(),
-            words.DELTA: steps.delta[place],
+            words.DELTA: steps.deltas[0],
+            words.DELTA_STRIDE: steps.stride,
+            words.DELTA_BYTES: steps.deltas.shape[2],
+            words.CHUNK: 1,
+            words.MOST_ROWS: steps.rows,
+            words.OF_WEIGHTS: steps.of_w_hh,
+            words.OF_INPUT_WEIGHTS: steps.of_w_ih,
+            words.PANELS: steps.panels,
+            words.PANEL_BYTES: steps.panels[0].nbytes,
             words.OF_HIDDEN: of_hidden,
             words.OF_CELL: of_memory,
             words.STATE_COLUMNS: steps.columns,
             words.INPUT_COLUMNS: steps.more,
             words.OF_INPUTS: of_inputs,
-            words.OF_BIAS: steps.of_bias[place].zero_(),
-            words.RECURRENT_DELTA: steps.recurrent_delta[place],
-            words.OF_CANDIDATE_BIAS: steps.of_last_bias[place].zero_(),
+            words.OF_BIAS: steps.of_bias,
+            words.RECURRENT_DELTA: steps.deltas[-1],
+            words.OF_CANDIDATE_BIAS: steps.of_last_bias,
         }
         team.run(steps.cell.kernel, "backward", steps.half, steps.shares, call)
         return (
