@@ -12,10 +12,11 @@ import pytest
 
 from seqshell.core.errors import RecipeError
 from seqshell.host import Registry
-from seqshell.training.data import large_table, large_text, token_rows, vocabularies
+from seqshell.training.data import large_table, large_text, token_rows, understanding, vocabularies
 from seqshell.training.data.array_store import ArrayStore, remove_stores
 from seqshell.training.forecasting import corpus as series
 from seqshell.training.preparation import prepare
+from seqshell.training.recipes.from_files import load_recipe
 from seqshell.training.recipes.recipe import Recipe, recipe_from
 from seqshell.training.translation import corpus
 
@@ -292,3 +293,20 @@ def test_faults_of_large_series_are_named_with_their_rows(
         file.write("2020-01-01 00:00,b,1,2\n")
     with pytest.raises(RecipeError, match="rows 170 and 506 of the series 'b' have the same time; remove one of them"):
         prepare(recipe, registry)
+
+
+def test_recipes_for_large_tables_are_made_from_their_first_rows(
+    tmp_path: Path, large: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_pairs(tmp_path)
+    write_texts(tmp_path)
+    write_series(tmp_path, "sorted")
+    small = [load_recipe(str(tmp_path / name)) for name in ("pairs.tsv", "texts.csv", "series.csv")]
+    large()
+    monkeypatch.setattr(large_table, "BEGINNING", 1400)
+    monkeypatch.setattr(understanding, "SAMPLE", 1000)
+    found = [load_recipe(str(tmp_path / name)) for name in ("pairs.tsv", "texts.csv", "series.csv")]
+    for one, other in zip(found, small, strict=True):
+        assert (one.task, one.architecture, one.data.table) == (other.task, other.architecture, other.data.table)
+        assert one.training.epochs == pytest.approx(other.training.epochs, rel=0.1)
+    assert "; of its first rows: " in found[0].understood[0]

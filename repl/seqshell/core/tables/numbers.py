@@ -20,6 +20,7 @@ _CURRENCY = (
 )
 _MINUS = "\u2212\u2013"  # besides the ASCII one
 _PLAIN = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_PLAIN_COLUMN = re.compile(rf"{_PLAIN.pattern}(?:\n{_PLAIN.pattern})*+", re.ASCII)  # cells that need no more care
 _POINT_OR_GROUP = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}", re.ASCII)  # 1.234: may be 1234
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _WRITTEN = re.compile(
@@ -108,6 +109,8 @@ def read_numbers(cells: Sequence[str], *, decimal: str = "", delimiter: str = ""
     if the cells do not: thousands have commas where commas also divide cells. key: what sets `decimal`, for messages.
     Raises CellFault for a cell that is no finite number and for columns that can be read in two ways.
     """
+    if decimal == "." and _PLAIN_COLUMN.fullmatch("\n".join(cells)):
+        return NumberColumn(tuple(_finite(index, text) for index, text in enumerate(cells)))
     texts = [cell.strip() for cell in cells]
     gaps = [text.lower() in GAPS for text in texts]
     given = [index for index, is_missing in enumerate(gaps) if not is_missing]

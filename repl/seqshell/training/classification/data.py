@@ -20,6 +20,7 @@ from seqshell.training.data.coded import numbers_of_labels
 from seqshell.training.data.distinct import numbers_of
 from seqshell.training.data.fasttext import is_fasttext, read_fasttext
 from seqshell.training.data.file_format import AS_FOUND, FileFormat
+from seqshell.training.data.large_table import large_table
 from seqshell.training.data.text import read_text
 from seqshell.training.data.token_rows import items_at
 from seqshell.training.recipes.recipe import Recipe
@@ -129,6 +130,20 @@ def read_recipe_split(recipe: Recipe) -> ExampleSplit:
     others = read_recipe_examples(recipe, validation)
     check_seen(others, examples.labels)
     return ExampleSplit(examples, others)
+
+
+def text_sizes(recipe: Recipe) -> tuple[int, int, int]:
+    """The number of texts with a label, and of their characters and words; of a large table, as its first rows tell."""
+    data = recipe.data
+    table = large_table(named_path(data.table, recipe.folder, RecipeError), FileFormat.of(data)) if data.table else None
+    if table is None:
+        texts, times = read_recipe_examples(recipe).texts, 1.0
+    else:
+        begins = table.beginning
+        rows = rows_of_table(begins, zip(begins.numbers, begins.rows, strict=True), recipe_columns(data))
+        texts, times = [text for text, label, _ in rows if text and label], table.times_longer
+    sizes = len(texts), sum(map(len, texts)), sum(len(text.split()) for text in texts)
+    return round(times * sizes[0]), round(times * sizes[1]), round(times * sizes[2])
 
 
 def recipe_columns(data: DataSettings) -> Columns:

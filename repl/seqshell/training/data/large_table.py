@@ -32,6 +32,12 @@ class LargeTable:
     is_quoted: bool
     shift: int  # cells at the beginning of a row that are left out
 
+    @property
+    def times_longer(self) -> float:
+        """How many times as long as its beginning the table is, about."""
+        size = sum(len(cell) + 1 for row in self.beginning.rows for cell in row)
+        return self.text.size / max(1, size)
+
     def rows(self, report: Report = unheard) -> Iterator[tuple[int, tuple[str, ...]]]:
         """The number and the cells of each row. Raises RecipeError, with the row, for one with other cells."""
         if is_json(self.text.path.name):

@@ -6,7 +6,7 @@ Each part is read as a small table is, with the columns that the first rows show
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
@@ -22,7 +22,7 @@ from seqshell.core.tables.table_file import TableFile
 from seqshell.core.tables.time_parts import split_names
 from seqshell.core.text_output import quoted, readable
 from seqshell.host import Registry
-from seqshell.training.data.array_store import ArrayStore, Spool, Spools, check_room, write_store, written_once
+from seqshell.training.data.array_store import ArrayStore, Spool, Spools, check_room, forget, write_store, written_once
 from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.generated import PREFIX
 from seqshell.training.data.large_table import LargeTable, large_table
@@ -31,13 +31,21 @@ from seqshell.training.data.plugin_data import PluginData
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.token_rows import NewRows, TextRows, stored_rows
 from seqshell.training.forecasting.columns import describe_left_out, find_series_columns
-from seqshell.training.forecasting.data import SeriesData, SeriesPart, filled_or_refused, numbers_of_column, read_series
+from seqshell.training.forecasting.data import (
+    SeriesData,
+    SeriesPart,
+    filled_or_refused,
+    numbers_of_column,
+    read_series,
+    series_of,
+)
 from seqshell.training.preparation_progress import Stages, silent
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.recipes.settings import DataSettings
 
 TOGETHER = 50_000  # rows that are read as one table
 GATHERED = 1 << 16  # rows that are sorted into the file together
+FORGOTTEN = 16  # times as many rows are read before they are left to the system
 COPIES = 2  # bytes of numbers and times in the file, for each byte of the table, at most about
 
 
@@ -45,6 +53,14 @@ def read_recipe_series(recipe: Recipe) -> SeriesData:
     """The series of a recipe. Raises RecipeError as `read_series` does."""
     large = large_series(recipe)
     return read_series(recipe.data, recipe.folder) if large is None else large.read()
+
+
+def first_series(recipe: Recipe) -> tuple[SeriesData, float]:
+    """The series of a recipe, and 1; of a large table, those of its first rows, and how many times as long it is."""
+    large = large_series(recipe)
+    if large is None:
+        return read_series(recipe.data, recipe.folder), 1.0
+    return series_of(large.table.beginning, recipe.data), large.table.times_longer
 
 
 def encoding(recipe: Recipe, registry: Registry) -> Callable[[Stages], None] | None:
@@ -111,10 +127,10 @@ class LargeSeries:
         )
         with Spools(self.path.parent) as spools:
             times, values = NewRows(np.uint8, spools), spools.new(np.float64)
-            rows = _Rows(array("I"), array("d"), array("q"), {})
+            rows, decimals = _Rows(array("I"), array("d"), array("q"), {}), self._decimals(found.values)
             marks = dict[str, None]()
             for table in self._tables(stages):
-                marks |= dict.fromkeys(_add(table, settings, rows, values, times))
+                marks |= dict.fromkeys(_add(table, settings, decimals, rows, values, times))
             order = rows.order(text.path.name)
             sizes = np.bincount(np.frombuffer(rows.codes, np.uint32), minlength=len(rows.names))
             numbers = values.array().reshape(-1, len(found.values))
@@ -147,6 +163,19 @@ class LargeSeries:
                 facts,
             )
 
+    def _decimals(self, columns: Sequence[str]) -> dict[str, str]:
+        """The decimal separator of each column, as the first rows show it."""
+        first, given = self.table.beginning, self.recipe.data.decimal
+        decimals = {}
+        for name in columns:
+            values = numbers_of_column(first, name, 0, given).values
+            try:
+                is_point = np.array_equal(numbers_of_column(first, name, 0, ".").values, values, equal_nan=True)
+            except RecipeError:
+                is_point = False
+            decimals[name] = given or ("." if is_point else ",")
+        return decimals
+
     def _tables(self, stages: Stages) -> Iterator[TableFile]:
         """The table in parts."""
         found = self.table.rows(stages(f"reading the rows of {self.table.text.name}"))
@@ -171,6 +200,8 @@ class LargeSeries:
 
             def block(first: int, end: int = start + size) -> NDArray[Any]:
                 places = slice(first, min(first + GATHERED, end))
+                if first % (FORGOTTEN * GATHERED) == 0:
+                    forget(numbers)
                 return numbers[places] if order is None else numbers[order[places]]
 
             if any(np.isnan(block(first)).any() for first in blocks):
@@ -256,12 +287,14 @@ class _Rows:
         return order
 
 
-def _add(table: TableFile, settings: DataSettings, rows: _Rows, values: Spool, times: NewRows) -> tuple[str, ...]:
+def _add(
+    table: TableFile, settings: DataSettings, decimals: Mapping[str, str], rows: _Rows, values: Spool, times: NewRows
+) -> tuple[str, ...]:
     """Add the rows of a part of a table; returns notes about its numbers."""
     found = find_series_columns(table, settings)
     if found.rows.footer and len(table.rows) == TOGETHER:
         raise RecipeError(f"{table.where(found.rows.footer[0], (found.time or table.columns)[0])}: the time is missing")
-    columns = {name: numbers_of_column(table, name, len(found.rows.footer), settings.decimal) for name in found.values}
+    columns = {name: numbers_of_column(table, name, len(found.rows.footer), decimals[name]) for name in found.values}
     numbers = np.array([column.values for column in columns.values()], np.float64).T
     keys = found.rows.times.keys if found.rows.times is not None else None
     for series in found.rows.series:

@@ -15,6 +15,7 @@ from seqshell.core.gaps import Filled, GapFault, fill_gaps
 from seqshell.core.tables.numbers import CellFault, NumberColumn, read_numbers
 from seqshell.core.tables.table_file import TableFile, way_out
 from seqshell.core.tables.time_parts import split_names
+from seqshell.training.data.array_store import forget
 from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.tables import read_table
 from seqshell.training.forecasting.columns import SeriesColumns, describe_left_out, find_series_columns
@@ -22,6 +23,7 @@ from seqshell.training.recipes.settings import DataSettings
 
 MOST_NOTES = 3  # about the gaps of series
 TOGETHER = 1 << 16  # rows that are normalised together
+FORGOTTEN = 16  # times as many rows are read before they are left to the system
 MANY = 1 << 24  # values of which one column at a time is copied
 MAX_VALUE = 1e30  # of a value, so that sums of squares still fit into 64 bits
 
@@ -108,6 +110,8 @@ class Scale:
         """values: [..., F]."""
         found = np.empty(values.shape, np.float32)
         for start in range(0, len(values), TOGETHER):
+            if start % (FORGOTTEN * TOGETHER) == 0:
+                forget(values)
             rows = slice(start, start + TOGETHER)
             found[rows] = (values[rows] - self.mean) / self.std
         return found
@@ -119,10 +123,14 @@ class Scale:
 
 def scale_of(values: Numbers) -> Scale:
     """The scale of training rows [N, F]; the std of a constant column is 1."""
-    columns = [values] if values.size < MANY else [values[:, [place]] for place in range(values.shape[1])]
-    mean, std = (
-        np.concatenate(each) for each in ([some.mean(0) for some in columns], [some.std(0) for some in columns])
-    )
+    columns = [slice(None)] if values.size < MANY else [slice(place, place + 1) for place in range(values.shape[1])]
+    means, stds = [], []
+    for column in columns:
+        some = np.ascontiguousarray(values[:, column])
+        forget(values)
+        means.append(some.mean(0))
+        stds.append(some.std(0))
+    mean, std = np.concatenate(means), np.concatenate(stds)
     return Scale(mean, np.where(std > 0, std, 1.0))
 
 

@@ -127,7 +127,7 @@ def class_recipe(path: Path, overrides: Iterable[str] = (), found: Table = NOTHI
 
     Few texts get more epochs and smaller batches.
     """
-    from seqshell.training.classification.data import read_recipe_examples
+    from seqshell.training.classification.data import text_sizes
 
     overrides, tables = list(overrides), _shipped("classes")
     path = path.absolute()
@@ -140,12 +140,12 @@ def class_recipe(path: Path, overrides: Iterable[str] = (), found: Table = NOTHI
     def recipe() -> Recipe:
         return recipe_from(tables, name=name, folder=path.parent, overrides=overrides, where=path.name)
 
-    texts = read_recipe_examples(recipe()).texts
+    number, characters, words = text_sizes(recipe())
     training = tables["training"]
-    training["epochs"] = _epochs(LABELLED_CHARACTERS, sum(map(len, texts)))
+    training["epochs"] = _epochs(LABELLED_CHARACTERS, characters)
     training["sample_every"] = max(1, training["epochs"] // 10)
-    training["batch_size"] = max(LEAST_TEXTS, min(training["batch_size"], len(texts) // BATCH_SHARE))
-    if sum(len(text.split()) for text in texts) < SHORT * len(texts):
+    training["batch_size"] = max(LEAST_TEXTS, min(training["batch_size"], number // BATCH_SHARE))
+    if words < SHORT * number:
         tables["tokenizer"] = {"name": "char"}
         tables["model"]["linear_ngrams"] = CHARACTERS
     return recipe()
@@ -158,7 +158,7 @@ def series_recipe(path: Path, overrides: Iterable[str] = (), found: Table = NOTH
 
     Few rows get more epochs and smaller batches.
     """
-    from seqshell.training.forecasting.data import read_series
+    from seqshell.training.forecasting.corpus import first_series
     from seqshell.training.forecasting.parts import common_season, split_series
 
     overrides, tables = list(overrides), _shipped("series")
@@ -171,11 +171,14 @@ def series_recipe(path: Path, overrides: Iterable[str] = (), found: Table = NOTH
     def recipe() -> Recipe:
         return recipe_from(tables, name=name, folder=path.parent, overrides=overrides, where=path.name)
 
-    source = read_series(recipe().data, path.parent)
+    source, times_longer = first_series(recipe())
     data["time_column"], data["series_column"] = source.time_column, source.series_column
     source, parts = split_series(source, recipe().data, 1)
     sizes = [(len(part.training), len(part.values)) for part in parts]
-    rows, shortest = sum(size for size, _ in sizes), min(sizes)  # held-out rows must not influence the choices
+    rows, shortest = (
+        round(times_longer * sum(size for size, _ in sizes)),
+        min(sizes),
+    )  # held-out rows must not influence the choices
     season = common_season([part.training for part in parts])
     horizon = max(
         1,
