@@ -18,10 +18,13 @@ def hash_of(text: str) -> bytes:
 
 def numbers_of(texts: Iterable[str]) -> NDArray[np.int64]:
     """[N]: the number of each text among the different ones, in the order in which they come first."""
-    return numbers_of_hashes(b"".join(map(hash_of, texts)))
+    hashes = bytearray()
+    for text in texts:
+        hashes += hash_of(text)
+    return numbers_of_hashes(hashes)
 
 
-def numbers_of_hashes(hashes: bytes | bytearray) -> NDArray[np.int64]:
+def numbers_of_hashes(hashes: bytearray) -> NDArray[np.int64]:
     """The same, given the hashes one after the other."""
     _, firsts, which = np.unique(np.frombuffer(hashes, np.uint64), return_index=True, return_inverse=True)
     number = np.empty(len(firsts), np.int64)

@@ -269,17 +269,17 @@ class LargePairs:
 
         training = add(self.files.pairs(stages(f"reading the pairs of {self.files.texts[0].name}")))
         if self._validation is None:
-            numbers = numbers_of_hashes(bytes(hashes))
+            numbers = numbers_of_hashes(hashes)
             held_out = chosen_at_random(int(numbers.max()) + 1, float(self.recipe.data.validation))[numbers]  # type: ignore[arg-type]  # a number without files
             training, validation = np.flatnonzero(~held_out), np.flatnonzero(held_out)
         else:
             validation = add(zip(self._validation.sources, self._validation.targets, strict=True))
         if self._extra is not None:
             extra = add(zip(self._extra.sources, self._extra.targets, strict=True))
-            of_each = np.frombuffer(bytes(hashes), f"u{SIZE}")
+            of_each = np.frombuffer(hashes, f"u{SIZE}")
             extra = extra[~np.isin(of_each[extra], of_each[validation])]
             training = np.concatenate((training, np.tile(extra, self.recipe.data.extra_copies)))
-        written = np.frombuffer(bytes(is_written), bool)
+        written = np.frombuffer(is_written, bool)
         return training[written[training]], validation[written[validation]]
 
     def _of(self, store: ArrayStore) -> RecipePairs:
