@@ -46,7 +46,7 @@ from seqshell.testing import (
 HOSTILE = "\x1b]0;owned\x07\x1b[31mred\x9b2J\u202e\x00\r\x08\U000e0041\ud800"
 NAME = "\x1b]0;owned\x07\u202e\x9b"  # of a file: no zero byte and no surrogate
 COLOURS = (-1, 0, 16, 256, TRUE_COLOUR)
-KINDS = [kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)]
+KINDS = [kind for name in dir(events) if isinstance(kind := getattr(events, name), type) and issubclass(kind, Event)]
 VALUES = {
     "labels": {"rows": [HOSTILE] * 2, "columns": [HOSTILE] * 2},
     "array": np.ones((2, 2)),

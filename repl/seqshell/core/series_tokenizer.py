@@ -7,15 +7,17 @@ grows as values are read. So undo, branches and saved sessions need no code for 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import CheckpointError
-from seqshell.core.number_text import Row, read_rows
 from seqshell.core.text_output import exact
 from seqshell.core.tokenizers import Json
+
+if TYPE_CHECKING:
+    from seqshell.core.number_text import Row
 
 
 class Values:
@@ -53,6 +55,8 @@ class Values:
 
     def encode(self, text: str) -> list[int]:
         """Return the ids of the rows in a text, with the errors of `read_rows`."""
+        from seqshell.core.number_text import read_rows  # every session imports this module, few read numbers
+
         return self.add(read_rows(text, self.columns))
 
     @property

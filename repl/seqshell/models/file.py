@@ -33,10 +33,11 @@ from seqshell.core.errors import CheckpointError, UnwritableError, UsageError
 from seqshell.core.named_files import named_path, opened, shown_name
 from seqshell.core.strict_json import read_object
 from seqshell.core.text_output import brief, quoted
-from seqshell.foreign.recognition import recognise_file
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from seqshell.foreign.recognition import ForeignFile
 
 FORMAT = 1
 MAX_HEADER = 8_000_000  # bytes
@@ -173,11 +174,18 @@ def fingerprint(header: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) 
     return digest.hexdigest()
 
 
+def _foreign(path: Path) -> ForeignFile:
+    """What a file is that seqshell did not write."""
+    from seqshell.foreign.recognition import recognise_file  # takes as long as reading a checkpoint
+
+    return recognise_file(path)
+
+
 def _opened(path: Path) -> AbstractContextManager[BinaryIO]:
     """Open the file, unless it is a folder or a special file."""
     path = named_path(path, error=CheckpointError)
     if path.is_dir():
-        raise recognise_file(path).error(path)
+        raise _foreign(path).error(path)
     if path.exists() and not path.is_file():
         raise CheckpointError(f"{shown_name(path)} is a special file, not a checkpoint")
     return opened(path, error=CheckpointError)
@@ -188,7 +196,7 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], list[_Entr
     start = file.read(8)
     length = int.from_bytes(start, "little")
     if len(start) < 8 or length > size - 8:
-        raise recognise_file(path).error(path)
+        raise _foreign(path).error(path)
     if length > MAX_HEADER:
         raise CheckpointError(f"{path.name}: the header has {length:,} bytes; at most {MAX_HEADER:,} are allowed")
     return _parse(file.read(length), size - 8 - length, path)
@@ -202,7 +210,7 @@ def _parse(raw: bytes, data_size: int, path: Path) -> tuple[dict[str, Any], list
     metadata = outer.pop("__metadata__", {})
     text = metadata.get("seqshell") if isinstance(metadata, dict) else None
     if not isinstance(text, str):
-        found = recognise_file(path)
+        found = _foreign(path)
         raise (
             found.error(path)
             if found.kind != "checkpoint"

@@ -71,7 +71,8 @@ class Session(TaskMethods, InspectMethods, Sealed):
         spec = task_spec(model.task)
         kind: type[TaskBehaviour] = resolve(spec.behaviour)
         samplers, strategies = samplers or {}, strategies or {}
-        strategy = parse_strategy(spec.strategy, {Greedy.name: Greedy, Sample.name: Sample, **strategies})
+        own: dict[str, Any] = {Greedy.name: Greedy, Sample.name: Sample}
+        strategy = parse_strategy(spec.strategy, own if spec.strategy not in strategies else strategies)
         self.model = model = kind.prepared(model)
         self._cursor = cursor = Cursor(model, kind.checked_decoder(model), snapshot_mb * MB)
         self._navigator = navigator = Navigator(cursor, kind.stands_alone, seed)

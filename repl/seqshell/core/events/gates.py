@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -36,8 +35,8 @@ class GateUnits:
     @property
     def median(self) -> float | None:
         """The median half-life; None if there is none, or if it is infinite."""
-        lengths = [float("inf") if each is None else each for each in self.half_lives]
-        found = statistics.median_low(lengths) if lengths else float("inf")
+        lengths = sorted(float("inf") if each is None else each for each in self.half_lives)
+        found = lengths[(len(lengths) - 1) // 2] if lengths else float("inf")
         return None if found == float("inf") else found
 
     def longest(self, number: int = LONGEST) -> tuple[tuple[str, float | None], ...]:
@@ -102,8 +101,10 @@ class Gates(Event):
 
 
 def _row(each: GateUnits) -> tuple[Any, ...]:
+    from statistics import fmean
+
     longest = "  ".join(f"{unit} {_tokens(length)}" for unit, length in each.longest())
-    left, right = (Fixed(statistics.fmean(shares)) for shares in (each.left, each.right))
+    left, right = (Fixed(fmean(shares)) for shares in (each.left, each.right))
     return each.gate, len(each.units), left, right, _tokens(each.median) if each.half_lives else "", longest
 
 
@@ -112,6 +113,8 @@ def _tokens(length: float | None) -> str:
 
 
 def _as_json(each: GateUnits) -> Mapping[str, Any]:
+    from statistics import fmean
+
     lasting = {
         "half_life": each.median,
         "longest": [{"unit": unit, "half_life": length} for unit, length in each.longest()],
@@ -119,8 +122,8 @@ def _as_json(each: GateUnits) -> Mapping[str, Any]:
     }
     return {
         "gate": each.gate,
-        "left": statistics.fmean(each.left),
-        "right": statistics.fmean(each.right),
+        "left": fmean(each.left),
+        "right": fmean(each.right),
         **(lasting if each.half_lives else {}),
         "units": each.units,
         "left_shares": each.left,
