@@ -44,6 +44,10 @@ class _DrawsBlocks:
         assert isinstance(self.stack, CompiledStack)
         return self.stack.draw_block(outputs, state, rules, excluded, numbers)
 
+    def outputs_of_steps(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
+        """As Decoder.outputs_of_steps."""
+        return self.stack.read(inputs, state)
+
     def surprisals(self, inputs: NDArray[Any], targets: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """As Decoder.surprisals."""
         return self.stack.surprisals(inputs, targets, state)

@@ -14,6 +14,7 @@ from tests.inspect.conftest import odd_model
 from seqshell.core.errors import RecipeError, UsageError, VocabularyError
 from seqshell.core.subword_tokenizers import WordTokenizer
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
+from seqshell.inspect import scoring
 from seqshell.inspect.intervals import wilson
 from seqshell.inspect.score_parts import Scorer, pairs_of, scored_pairs, sentences_of, side_of_space
 from seqshell.inspect.scoring import fresh
@@ -51,6 +52,26 @@ def bigram():
 def scored(session, *texts, **how):
     scorer = Scorer(session, sentences_of(session, texts, "error", ""), **how)
     return [part for step in scorer.steps() for part in step], scorer
+
+
+class ManySteps(Bigram):
+    """The same, which reads many tokens at once, and never one."""
+
+    def step(self, inputs, state):
+        raise AssertionError
+
+    def outputs_of_steps(self, inputs, state):
+        return self.table[inputs], state + inputs.shape[1]
+
+
+@pytest.mark.parametrize("length", [1, 4, 5, 8, 9, 30])
+def test_a_decoder_that_reads_many_steps_is_asked_for_chunks(bigram, monkeypatch, length):
+    monkeypatch.setattr(scoring, "CHUNK", 4)
+    text = ("ab ac" * 6)[:length]
+    model = replace(bigram.model, decoder=ManySteps(), fingerprint="many")
+    (parts, scorer), (expected, other) = (scored(each, text, is_fresh=False) for each in (Session(model), bigram))
+    assert parts == expected
+    assert scorer.num_read == other.num_read == length
 
 
 def test_the_surprisals_and_entropies_are_those_computed_by_hand(bigram):

@@ -37,6 +37,9 @@ class Decoder(Protocol):
     Optional method: surprisals(inputs [B, T], targets [B, T], state) -> (nats [B, T] of each target by the logits after
     its input, the state). `seqshell evaluate` calls it, in several threads at once, instead of the torch module.
 
+    Optional method: outputs_of_steps(inputs [B, T], state) -> (the outputs [B, T, V] after each input, the state); both
+    are those of single steps to the last bit. Texts are scored with it.
+
     Optional method: draw_block(outputs [1, V], state, rules, excluded, numbers) -> (ids, outputs, states): it draws
     tokens and reads them itself, at most one for each of `numbers` (see Draw), and returns their ids, and the outputs
     [1, V] and the state after each of them, as lists. rules: those of the samplers; excluded: ids that are not drawn.

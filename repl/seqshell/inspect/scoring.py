@@ -45,6 +45,15 @@ def continued(cursor: Cursor, ids: Ids) -> Iterator[Part | int]:
     size = max(1, min(CHUNK, MAX_OUTPUTS // max(1, outputs.size)))
     for start in range(0, len(ids), size):
         part = list(map(int, ids[start : start + size]))
+        if cursor.interrupted:
+            return
+        read = part if start + len(part) < len(ids) else part[:-1]  # the last token of all is not read
+        if read and (found := cursor.decoder.outputs_of_steps(read, state)) is not None:
+            each, state = found
+            yield len(part)
+            yield Part(0, start, *measured(np.concatenate((outputs[None], each))[: len(part)], np.array(part)))
+            outputs = each[-1]
+            continue
         before = []
         for place, token in enumerate(part, start + 1):
             if cursor.interrupted:

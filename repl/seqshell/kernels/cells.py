@@ -97,12 +97,13 @@ def next_rows(left):
 
 
 @kernel
-def lstm(weights, rows, first, first_row, given, size, state, new, row):
+def lstm(weights, rows, first, first_row, given, size, state, new, row, kept):
     """One step of an LSTM layer. first: the biases or input products [4, H], gates i, f, o, g.
 
     weights: their precision and address. given: the address of the inputs, bytes between their rows, their number, and
     the number that there are weights for. state, new: the addresses of hidden state and cell. first_row, row: bytes
-    between the rows. There is one row, unless the weights are in FLOAT32.
+    between the rows. There is one row, unless the weights are in FLOAT32. kept: the address for the gates [B, 4, H], or
+    0.
     """
     sums, gate, split = room(), 4 * size, block_bytes(weights, given[3], 4)
     precision, block = weights
@@ -126,17 +127,27 @@ def lstm(weights, rows, first, first_row, given, size, state, new, row):
             add(4, precision, number, sums, hidden + done * row, row, size, block + split)
             for each in range(number):
                 at, place = (done + each) * row + here, sums + 256 * each
-                added = logistic(load(place, 16)) * tanh(load(place + 192, 16))
-                cell = logistic(load(place + 64, 16)) * load(state[1] + at, left) + added
+                entry, candidate = logistic(load(place, 16)), tanh(load(place + 192, 16))
+                forget, output = logistic(load(place + 64, 16)), logistic(load(place + 128, 16))
+                cell = forget * load(state[1] + at, left) + entry * candidate
                 store(new[1] + at, cell, left)
-                store(new[0] + at, logistic(load(place + 128, 16)) * tanh(cell), left)
+                store(new[0] + at, output * tanh(cell), left)
+                if kept != 0:
+                    at = kept + 4 * gate * (done + each) + here
+                    store(at, entry, left)
+                    store(at + gate, forget, left)
+                    store(at + 2 * gate, output, left)
+                    store(at + 3 * gate, candidate, left)
             done += number
         block += step
 
 
 @kernel
-def gru(weights, rows, first, first_row, given, size, before, after, row, bias):
-    """One step of a GRU layer. first: the biases or input products [3, H], gates r, z, n; bias: of the candidate."""
+def gru(weights, rows, first, first_row, given, size, before, after, row, bias, kept):
+    """One step of a GRU layer. first: the biases or input products [3, H], gates r, z, n; bias: of the candidate.
+
+    kept: as for an LSTM, [B, 3, H].
+    """
     sums, gate, split = room(), 4 * size, block_bytes(weights, given[3], 3)
     precision, block = weights
     step = split + block_bytes(weights, size, 3)
@@ -162,9 +173,15 @@ def gru(weights, rows, first, first_row, given, size, before, after, row, bias):
             add(3, precision, number, sums, hidden + done * row, row, size, block + split)
             for each in range(number):
                 at, place = (done + each) * row + here, sums + 256 * each
-                candidate = tanh(load(place + 192, 16) + logistic(load(place, 16)) * load(place + 128, 16))
+                reset, update = logistic(load(place, 16)), logistic(load(place + 64, 16))
+                candidate = tanh(load(place + 192, 16) + reset * load(place + 128, 16))
                 old = load(before + at, left)
-                store(after + at, candidate + logistic(load(place + 64, 16)) * (old - candidate), left)
+                store(after + at, candidate + update * (old - candidate), left)
+                if kept != 0:
+                    at = kept + 3 * gate * (done + each) + here
+                    store(at, reset, left)
+                    store(at + gate, update, left)
+                    store(at + 2 * gate, candidate, left)
             done += number
         block += step
 

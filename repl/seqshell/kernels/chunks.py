@@ -15,6 +15,7 @@ from seqshell.kernels.lanes import clamp, first_lanes, load, room, splat, store,
 from seqshell.kernels.layout import (
     ADDS_INPUTS,
     ALL_CELLS,
+    ALL_GATES,
     ALL_HIDDEN,
     BIAS,
     CHUNK_CELL,
@@ -157,6 +158,7 @@ def chunk(call):
     rows, steps, span = word(call + CHUNK_ROWS * WORD), word(call + CHUNK_STEPS * WORD), word(call + SPAN * WORD)
     hidden, cell = array(call, model, CHUNK_HIDDEN), array(call, model, CHUNK_CELL)
     all_hidden, all_cells = array(call, model, ALL_HIDDEN), array(call, model, ALL_CELLS)
+    all_gates = array(call, model, ALL_GATES)
     outputs, products = array(call, model, CHUNK_OUTPUTS), array(call, model, CHUNK_ROOM)
     logits, logit_steps = array(call, model, CHUNK_LOGITS), word(call + LOGIT_STEPS * WORD)
     targets, found = array(call, model, TARGETS), array(call, model, FOUND)
@@ -184,10 +186,14 @@ def chunk(call):
                 after = all_hidden + (layer * steps + begin) * one
                 cell_after = all_cells + (layer * steps + begin) * one
             before, cell_before = hidden + layer * one, cell + layer * one
-            states = after
+            states, gates = after, all_gates
+            if all_gates != 0:
+                gates += (layer * steps + begin) * rows * width
             for _ in range(taken):
                 state, new = (before, cell_before), (after, cell_after)
-                layer_step(precision, record, rows, size, given, width, 0, 0, state, new, row)
+                layer_step(precision, record, rows, size, given, width, 0, 0, state, new, row, gates)
+                if gates != 0:
+                    gates += rows * width
                 given += rows * width
                 before, cell_before = after, cell_after
                 after += one

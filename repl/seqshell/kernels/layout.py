@@ -51,12 +51,13 @@ CHUNK_TOKENS = 3  # (array) [T, B]: the rows of that table; without them, it has
 CHUNK_EXTRA = 4  # (array) [B, F]: the first layer's inputs at every step, if its weights are not in the table
 CHUNK_HIDDEN, CHUNK_CELL = 5, 6  # (array) [L, B, H]; of a layer without cells, both are the same
 ALL_HIDDEN, ALL_CELLS = 7, 8  # (array) [L, T, B, H]: the states after each step, if they are wanted
-CHUNK_OUTPUTS = 9  # (array) [T, B, H]: what the last layer passes on, if it is wanted
-CHUNK_LOGITS, LOGIT_STEPS = 10, 11  # (array) the logits after the last LOGIT_STEPS steps [., B, V]; if FOUND, room
-TARGETS, FOUND = 12, 13  # (array) [T, B], and [T, B, 3]: the largest logit m, the sum of exp(l - m), the target's logit
-CHUNK_ROOM = 14  # (array) room for the input products [SPAN, B, G] and two times what a layer passes on [SPAN, B, H]
-CHUNK_ROWS, CHUNK_STEPS, SPAN = 15, 16, 17  # B, T, and the steps that one layer reads before the next one does
-chunk_words = Struct("18q").pack
+ALL_GATES = 9  # (array) [L, T, B, G]: what the gates of layers with several were, if they are wanted
+CHUNK_OUTPUTS = 10  # (array) [T, B, H]: what the last layer passes on, if it is wanted
+CHUNK_LOGITS, LOGIT_STEPS = 11, 12  # (array) the logits after the last LOGIT_STEPS steps [., B, V]; if FOUND, room
+TARGETS, FOUND = 13, 14  # (array) [T, B], and [T, B, 3]: the largest logit m, the sum of exp(l - m), the target's logit
+CHUNK_ROOM = 15  # (array) room for the input products [SPAN, B, G] and two times what a layer passes on [SPAN, B, H]
+CHUNK_ROWS, CHUNK_STEPS, SPAN = 16, 17, 18  # B, T, and the steps that one layer reads before the next one does
+chunk_words = Struct("19q").pack
 
 # Tokens that are drawn and read: these words, and then a record for each token.
 TABLE, TABLE_ROW = 1, 2  # (array) the first layer's input products of every token [V, G]; bytes of a row

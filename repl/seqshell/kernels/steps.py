@@ -44,9 +44,15 @@ from seqshell.kernels.layout import (
 )
 
 
+@kernel
+def num_gates(kind):
+    """The number of gates of a layer."""
+    return 4 if kind == LSTM else 3 if kind == GRU else 1
+
+
 @shared
-def layer_step(precision, record, rows, size, first, first_row, inputs, input_row, state, new, row):
-    """One step of the layer of a record. inputs: 0 if their product is in `first`."""
+def layer_step(precision, record, rows, size, first, first_row, inputs, input_row, state, new, row, kept):
+    """One step of the layer of a record. inputs: 0 if their product is in `first`; kept: as in `lstm`."""
     kind, packed_inputs = word(record + KIND * WORD), word(record + NUM_INPUTS * WORD)
     weights = precision, word(record + WEIGHTS * WORD)
     number = rows if precision == FLOAT32 else 1
@@ -54,19 +60,16 @@ def layer_step(precision, record, rows, size, first, first_row, inputs, input_ro
         given = inputs + done * input_row, input_row, packed_inputs if inputs != 0 else 0, packed_inputs
         start, skipped = first + done * first_row, done * row
         before, after = (state[0] + skipped, state[1] + skipped), (new[0] + skipped, new[1] + skipped)
+        gates = kept
+        if kept != 0:
+            gates += done * 4 * size * num_gates(kind)
         if kind == LSTM:
-            lstm(weights, number, start, first_row, given, size, before, after, row)
+            lstm(weights, number, start, first_row, given, size, before, after, row, gates)
         elif kind == GRU:
             bias = word(record + CANDIDATE_BIAS * WORD)
-            gru(weights, number, start, first_row, given, size, before[0], after[0], row, bias)
+            gru(weights, number, start, first_row, given, size, before[0], after[0], row, bias, gates)
         else:
             simple(kind, weights, number, start, first_row, given, size, before[0], size, row, after[0], row)
-
-
-@kernel
-def num_gates(kind):
-    """The number of gates of a layer."""
-    return 4 if kind == LSTM else 3 if kind == GRU else 1
 
 
 @kernel
@@ -102,7 +105,7 @@ def model_step(model, rows, first, inputs, state, new, outputs, logits):
     for layer in range(depth):
         if layer > 0:
             first, first_row = word(record + BIAS * WORD), 0
-        layer_step(precision, record, rows, size, first, first_row, inputs, input_row, state, new, row)
+        layer_step(precision, record, rows, size, first, first_row, inputs, input_row, state, new, row, 0)
         if outputs != 0:
             gain, bias, adds = (
                 word(record + GAIN * WORD),

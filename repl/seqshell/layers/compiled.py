@@ -28,7 +28,7 @@ from seqshell.layers.cells import (
 from seqshell.layers.compiled_linear import CompiledLinear
 from seqshell.layers.linear import Linear
 from seqshell.layers.output_stack import OutputStack
-from seqshell.layers.recurrent import CHUNK, RecurrentStack, parts_of, state_of
+from seqshell.layers.recurrent import CHUNK, RecurrentStack, gates_of, parts_of, state_of
 from seqshell.layers.residual import ResidualStack
 from seqshell.layers.rounded import rounded_stack
 from seqshell.layers.rule_codes import rule_codes
@@ -213,17 +213,20 @@ class CompiledStack(OutputStack):
     def trace(
         self, inputs: NDArray[Any], state: State, extra: Floats | None = None
     ) -> tuple[Floats, State, State, dict[str, Floats]]:
-        """As OutputStack.trace. Outputs and states are those of single steps; gates differ from theirs in rounding."""
+        """As OutputStack.trace, with the results of single steps."""
         if self.backend == "numpy":
             return super().trace(inputs, state, extra)
-        first = parts_of(state)
         wanted = {"logit_steps": inputs.shape[1], "wants_outputs": True, "wants_states": True}
         found, state = self._chunk(inputs, state, extra, **wanted)
         outputs = found.outputs if found.logits is None else found.logits
         assert outputs is not None
         assert found.states is not None
-        named = self.stack.named_steps(inputs, first, found.states, extra)
+        assert found.gates is not None
         steps = [part.transpose(2, 1, 0, 3) for part in found.states]
+        named = dict(zip(("hidden", "cell"), steps, strict=False))
+        if names := gates_of(self.layers[0]):
+            gates = np.split(found.gates.transpose(2, 1, 0, 3), len(names), axis=-1)
+            named |= dict(zip(names, gates, strict=True))
         return outputs.swapaxes(0, 1), state, state_of(steps), named
 
     def surprisals(self, inputs: NDArray[Any], targets: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:

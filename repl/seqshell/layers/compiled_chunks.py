@@ -23,13 +23,15 @@ class Chunk:
     """What was computed of T steps of B rows.
 
     parts: of the state after the last step, [B, L, H] each. outputs: what the last layer passes on, [T, B, H].
-    logits: those of the last steps [., B, V]. states: the parts after each step, [L, T, B, H] each. nats: [T, B]
+    logits: those of the last steps [., B, V]. states: the parts after each step, [L, T, B, H] each. gates: of
+    each step, [L, T, B, G]. nats: [T, B].
     """
 
     parts: list[Floats]
     outputs: Floats | None = None
     logits: Floats | None = None
     states: list[Floats] | None = None
+    gates: Floats | None = None
     nats: NDArray[np.float64] | None = None
 
 
@@ -62,6 +64,7 @@ def read_chunk(
         tokens = _checked(by_time, len(table))
     hidden, cell = (np.array(part.swapaxes(0, 1), np.float32, order="C") for part in (parts[0], parts[-1]))
     every = [np.empty((depth, steps, rows, size), np.float32) for _ in parts] if wants_states else None
+    gates = np.empty((depth, steps, rows, width), np.float32) if wants_states else None
     outputs = np.empty((steps, rows, size), np.float32) if wants_outputs else None
     span = max(1, min(steps, SPAN_ROWS // rows))
     logits = found = None
@@ -81,7 +84,7 @@ def read_chunk(
             model,
             id(table),
             4 * width,
-            *(0 if each is None else id(each) for each in (*arrays, outputs, logits)),
+            *(0 if each is None else id(each) for each in (*arrays, gates, outputs, logits)),
             logit_steps,
             *(0 if each is None else id(each) for each in (expected, found, room)),
             rows,
@@ -91,9 +94,9 @@ def read_chunk(
     )
     after = [np.ascontiguousarray(part.swapaxes(0, 1)) for part in (hidden, cell)[: len(parts)]]
     if found is None:
-        return Chunk(after, outputs, logits, every)
+        return Chunk(after, outputs, logits, every, gates)
     top, total, own = (found[..., place].astype(np.float64) for place in range(3))
-    return Chunk(after, outputs, None, every, np.log(total) + (top - own))
+    return Chunk(after, outputs, None, every, gates, np.log(total) + (top - own))
 
 
 def _checked(ids: NDArray[Any], size: int) -> NDArray[np.int64]:

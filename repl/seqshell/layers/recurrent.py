@@ -119,30 +119,6 @@ class RecurrentStack:
         names = (*("hidden", "cell")[:number], *gates_of(self.layers[0]))
         return outputs, state, state_of(steps[:number]), dict(zip(names, steps, strict=True))
 
-    def named_steps(
-        self, inputs: NDArray[Any], first: Parts, states: Sequence[Floats], extra: Floats | None = None
-    ) -> dict[str, Floats]:
-        """What `trace` returns by name, from the parts of the state before the inputs [B, L, H] and after each step [L,
-        T, B, H]. The gates of all steps are computed at once.
-        """
-        values = inputs.swapaxes(0, 1)
-        gates: list[list[Floats]] = []
-        for depth, layer in enumerate(self.layers):
-            after = [part[depth] for part in states]
-            before = [np.concatenate((old[None, :, depth], part[:-1])) for old, part in zip(first, after, strict=True)]
-            names = gates_of(layer)
-            if isinstance(layer, GatedLayer):
-                products = _products(layer, values) if depth else self.input_products(values, self.table_for(0), extra)
-                activations = np.empty_like(products)
-                layer.advance(products, before, [np.empty_like(part) for part in after], activations)
-                gates.append(np.split(activations, len(names), axis=-1))
-            values = self._layer_outputs(depth, after[0], values)
-        found = dict(zip(("hidden", "cell"), states, strict=False))
-        found |= {
-            name: np.stack(each) for name, each in zip(gates_of(self.layers[0]), zip(*gates, strict=True), strict=False)
-        }
-        return {name: array.transpose(2, 1, 0, 3) for name, array in found.items()}
-
     def read_layers(
         self, run: Run, inputs: NDArray[Any], state: State, extra: Floats | None
     ) -> tuple[Floats, State, list[list[Floats]]]:

@@ -72,6 +72,16 @@ class WatchedDecoder:
         """Whether the decoder has a method surprisals."""
         return own_method(self._decoder, "surprisals", *SURPRISALS) is not None
 
+    def outputs_of_steps(self, inputs: NDArray[Any], state: State) -> Any:
+        """As the decoder's outputs_of_steps; None if it has none."""
+        method = own_method(self._decoder, "outputs_of_steps", "inputs", "state")
+        return None if method is None else method(inputs, state)
+
+    @property
+    def has_outputs_of_steps(self) -> bool:
+        """Whether the decoder has a method outputs_of_steps."""
+        return own_method(self._decoder, "outputs_of_steps", "inputs", "state") is not None
+
     @property
     def has_precisions(self) -> bool:
         """Whether the decoder has a method in_precision."""

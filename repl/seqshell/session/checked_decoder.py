@@ -183,6 +183,19 @@ class CheckedDecoder:
         self._check(outputs.reshape(-1, *outputs.shape[2:]), inputs.shape[0] * inputs.shape[1])
         return outputs, new, arrays
 
+    def outputs_of_steps(self, ids: list[int], state: State) -> tuple[NDArray[Any], State] | None:
+        """The outputs [T, V] after each of one row of ids, and the state; None if the decoder has no such method.
+
+        PluginError if the model fails.
+        """
+        method = own_method(self._decoder, "outputs_of_steps", "inputs", "state")
+        if method is None:
+            return None
+        with self._guard, np.errstate(all="ignore"):
+            (outputs,), state = method(np.array([ids], np.int64), state)
+        self._check(outputs, len(ids))
+        return outputs, state
+
     def read(self, ids: list[int], how: Read, state: State) -> tuple[NDArray[Any], State]:
         """One row of ids: fed together, or stepped over if it is a single token that was drawn.
 

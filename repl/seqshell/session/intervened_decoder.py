@@ -53,6 +53,10 @@ class IntervenedDecoder(CheckedDecoder):
                 state = intervened(state, self._steerings, self._clamps)
         return self.step(inputs[:, -1], state)
 
+    def outputs_of_steps(self, ids: list[int], state: State) -> tuple[NDArray[Any], State] | None:
+        """None: they are read token by token."""
+        return None
+
     def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays] | None:
         """As CheckedDecoder.trace, token by token, with the states that the interventions make."""
         steps, traces = [], []

@@ -36,7 +36,7 @@ from seqshell.testing.decoder_rules import (
     traced,
 )
 from seqshell.testing.examples import LONG_BATCH, LONG_STEPS, Example
-from seqshell.testing.surprisal_rules import surprisals
+from seqshell.testing.surprisal_rules import outputs_of_steps, surprisals
 from seqshell.testing.task_examples import task_example
 
 FEW = 17  # steps up to which every number is tried
@@ -165,6 +165,9 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[Rule]:
         if model.own[name].draws_blocks:
             rule = f"{title}: its draw_block draws the tokens of single steps, with the same outputs and states"
             yield Rule(rule, partial(_of_own, name, blocks))
+        if model.own[name].has_outputs_of_steps:
+            rule = f"{title}: its outputs_of_steps, and the state after them, have the bits of single steps"
+            yield Rule(rule, partial(_of_own, name, outputs_of_steps))
         if model.own[name].has_surprisals:
             rule = f"{title}: its surprisals, and the state after them, are those of single steps"
             yield Rule(rule, partial(_of_own, name, surprisals))

@@ -1,4 +1,4 @@
-"""The rule for decoders that compute surprisals themselves."""
+"""The rules for decoders that compute surprisals, or the outputs of many steps, themselves."""
 
 from __future__ import annotations
 
@@ -24,4 +24,19 @@ def surprisals(decoder: Any, example: Example) -> str:
             expected.append(-np.take_along_axis(log_probs(logits), target[:, None], 1))
         if seen := result_difference(found, (np.concatenate(expected, 1), state)):
             return f"{batch} rows: {seen.replace('outputs', 'surprisals', 1)}"
+    return ""
+
+
+def outputs_of_steps(decoder: Any, example: Example) -> str:
+    """Compare the outputs of many steps, and the state after them, with those of single steps, in every bit."""
+    for batch in sorted({1, example.batch}):
+        part = example.rows(slice(batch))
+        state = part.start(decoder)
+        found = decoder.outputs_of_steps(part.inputs, state)
+        expected = []
+        for column in part.columns:
+            outputs, state = decoder.step(column, state)
+            expected.append(outputs)
+        if seen := result_difference(found, (np.stack(expected, 1), state), 0.0):
+            return f"{batch} rows: {seen}"
     return ""
