@@ -70,7 +70,7 @@ class ElmanDecoder:
         layer = ELMAN_LAYERS[config.nonlinearity](weight_ih, weight_hh, *biases)
         stack = RecurrentStack([layer], self._vectors, one_hot=self._vectors is None)
         self._recurrent = self.stack_class(stack)
-        self.backend = self._recurrent.backend
+        self.backend, self.num_threads = self._recurrent.backend, self._recurrent.num_threads
         self._hidden_size = hidden_size
 
     def initial_state(self, batch_size: int = 1) -> State:
@@ -122,7 +122,7 @@ class CellDecoder:
         vectors = _vectors(config, weights)
         readout = Readout(weights, config.hidden_size, config.vocab_size)
         self.stack = self.stack_class(RecurrentStack(layers, vectors, one_hot=vectors is None), readout)
-        self.backend = self.stack.backend
+        self.backend, self.num_threads = self.stack.backend, self.stack.num_threads
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros [batch_size, L, H]; for the LSTM an LSTMState of two."""

@@ -47,7 +47,7 @@ class RecurrentDecoder:
             stack = RecurrentStack(layers, embedding, one_hot=one_hot)
         readout = Readout(weights, hidden_size, vocab_size, embedding=embedding if config.tied else None)
         self.stack = self.stack_class(stack, readout)
-        self.backend = self.stack.backend
+        self.backend, self.num_threads = self.stack.backend, self.stack.num_threads
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros [batch_size, L, H]; for the LSTM an LSTMState of two."""

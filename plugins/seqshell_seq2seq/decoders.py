@@ -68,7 +68,7 @@ class TranslationDecoder(ABC):
         }
         layers = read_layers(cell, weights, **sizes, prefix="decoder.")
         self.recurrent = self.stack_class(RecurrentStack(layers, target_vectors, table_rows=TABLE_ROWS))
-        self.backend = self.recurrent.backend
+        self.backend, self.num_threads = self.recurrent.backend, self.recurrent.num_threads
         embedding = target if config.tied else None
         self.readout = self.stepped(
             Readout(weights, config.readout_size, config.target_vocab_size, embedding=embedding)

@@ -310,6 +310,7 @@ def test_the_named_fields_of_commands_are_the_whole_result():
         "vocabulary",
         "fingerprint",
         "backend",
+        "threads",
         "weights",
     }
     assert described == set(info) - {"type", "line", "op"}

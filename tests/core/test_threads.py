@@ -65,9 +65,12 @@ def test_a_reader_that_ends_early_ends_the_work():
     assert stopped.wait(10)
 
 
-def test_one_thread_is_used_if_blas_has_its_own(monkeypatch):
+def test_one_thread_is_used_if_blas_has_its_own_or_the_user_says_so(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.delenv("OPENBLAS_NUM_THREADS", raising=False)
     assert num_cores() == 1
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda process: {0, 2, 3}, raising=False)
     assert num_cores() == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert num_cores() == 1

@@ -130,6 +130,7 @@ def test_info_reads_the_parts_from_the_file(tmp_path):
             "vocabulary": 10,
             "fingerprint": shell.session.model.fingerprint,
             "backend": "numpy",
+            "threads": 1,
             "weights": "float32",
         }
     )

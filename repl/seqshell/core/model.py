@@ -248,3 +248,8 @@ class Model:
     def backend(self) -> str:
         """What computes the outputs: compiled, numpy or torch, or what the decoder says of itself."""
         return str(getattr(self.decoder, "backend", "numpy"))
+
+    @property
+    def num_threads(self) -> int:
+        """The number of threads of a step, as the decoder says."""
+        return int(getattr(self.decoder, "num_threads", 1))

@@ -20,6 +20,7 @@ class Stopped(HostStop):
 
 
 _limit: list[int] = []  # of use_one_core
+_users: list[None] = []  # of in_threads, those with several threads
 
 
 def available_cores() -> int:
@@ -33,8 +34,15 @@ def use_one_core() -> None:
 
 
 def num_cores() -> int:
-    """The number of cores that threads may use; 1 if BLAS has threads of its own for all of them."""
-    return 1 if _limit or os.environ.get("OPENBLAS_NUM_THREADS") != "1" else available_cores()
+    """The number of cores that threads may use; 1 if BLAS has threads of its own, or if OMP_NUM_THREADS is 1."""
+    if _limit or os.environ.get("OPENBLAS_NUM_THREADS") != "1" or os.environ.get("OMP_NUM_THREADS") == "1":
+        return 1
+    return available_cores()
+
+
+def cores_are_taken() -> bool:
+    """Whether in_threads uses them now."""
+    return bool(_users)
 
 
 def in_threads(
@@ -70,6 +78,7 @@ def in_threads(
             found.put((True, error))
 
     running = min(num_threads, len(items))
+    _users.append(None)
     try:
         for number in range(running):
             Thread(target=run, name=f"seqshell work {number + 1}", daemon=True).start()
@@ -82,4 +91,5 @@ def in_threads(
             else:
                 raise result
     finally:
+        _users.pop()
         is_over.set()

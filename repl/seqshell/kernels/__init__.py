@@ -6,12 +6,14 @@
     rounding     makes those weights
     scalars      single numbers for numba
     cells        the kernels of one step of a layer
+    sharing      how two threads share a step
     steps        the kernels of time steps of all layers and the read-out
     draws        the kernels that draw tokens between steps
     chunks       the kernel that reads many tokens
     compile      makes the object code; `python -m seqshell.kernels.compile` runs it
     cache        the file of the object code
     loading      loads the file with llvmlite alone, without numba
+    second_thread  the thread that helps
     background   compiles in a process of its own
 
     batches      the kernels of training, which run in torch's threads

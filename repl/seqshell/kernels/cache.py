@@ -14,7 +14,19 @@ from seqshell.core.atomic_write import replacing
 from seqshell.core.errors import UsageError
 
 MAGIC = b"seqshell kernels 1\n"
-SOURCES = ("layout", "lanes", "narrow", "cells", "steps", "scalars", "draws", "chunks", "batches/numbers", "compile")
+SOURCES = (
+    "layout",
+    "lanes",
+    "narrow",
+    "sharing",
+    "cells",
+    "steps",
+    "scalars",
+    "draws",
+    "chunks",
+    "batches/numbers",
+    "compile",
+)
 ENDING, FAILED = ".o", ".failed"
 MOST = 20  # files; the oldest are removed
 DISABLED = "NUMBA_DISABLE_JIT"  # numba's variable: do not compile

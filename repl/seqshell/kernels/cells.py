@@ -5,8 +5,9 @@ and those of a layer with one gate, as those of the read-out, in blocks of 64 co
 (`packing` makes them). The last block is filled with zeros. What is not a weight, such as biases and states, is as
 numpy has it.
 
-A block of weights is read once for all rows, which it is multiplied with in tiles of at most TILE rows. A row's result
-does not depend on the others: its sums are added up in the same order, by the same code.
+A function of a layer computes some of its blocks. A block of weights is read once for all rows, which it is multiplied
+with in tiles of at most TILE rows. A row's result does not depend on the others: its sums are added up in the same
+order, by the same code.
 
 The logistic function is sigmoid(x) = tanh(x / 2) / 2 + 1 / 2, and the inner half is in the weights, as in
 `seqshell.layers.cells`, whose equations these are.
@@ -20,7 +21,7 @@ import numpy as np
 from numba import njit
 
 from seqshell.kernels.lanes import TILE, add_products, clamp, first_lanes, load, room, root, splat, store, total
-from seqshell.kernels.layout import BF16, FLOAT32, INT8, RELU, SIGMOID, TANH
+from seqshell.kernels.layout import BF16, FLOAT32, GRU, INT8, LSTM, RELU, SIGMOID, TANH
 from seqshell.kernels.narrow import add_narrow_product, prepare, room_for
 
 single = np.float32
@@ -97,23 +98,30 @@ def next_rows(left):
 
 
 @kernel
-def lstm(weights, rows, first, first_row, given, size, state, new, row, kept):
+def num_blocks(kind, size):
+    """The number of blocks of a layer's or the read-out's weights."""
+    width = 16 if kind == LSTM or kind == GRU else 64  # noqa: SIM109  # numba makes no tuple of it
+    return (size + width - 1) // width
+
+
+@kernel
+def lstm(blocks, weights, rows, first, first_row, given, size, state, new, row, kept):
     """One step of an LSTM layer. first: the biases or input products [4, H], gates i, f, o, g.
 
-    weights: their precision and address. given: the address of the inputs, bytes between their rows, their number, and
-    the number that there are weights for. state, new: the addresses of hidden state and cell. first_row, row: bytes
-    between the rows. There is one row, unless the weights are in FLOAT32. kept: the address for the gates [B, 4, H], or
-    0.
+    blocks: the first one, and the one after the last. weights: their precision and address. given: the address of the
+    inputs, bytes between their rows, their number, and the number that there are weights for. state, new: the addresses
+    of hidden state and cell. first_row, row: bytes between the rows. There is one row, unless the weights are in
+    FLOAT32. kept: the address for the gates [B, 4, H], or 0.
     """
     sums, gate, split = room(), 4 * size, block_bytes(weights, given[3], 4)
-    precision, block = weights
+    precision, packed = weights
     step = split + block_bytes(weights, size, 4)
     inputs, hidden = (
         readable(weights, room_for(given[2]), given[0], given[2]),
         readable(weights, room_for(size), state[0], size),
     )
-    for unit in range(0, size, 16):
-        left, here = size - unit, 4 * unit
+    for index in range(blocks[0], blocks[1]):
+        left, here, block = size - 16 * index, 64 * index, packed + index * step
         done = 0
         while done < rows:
             number = next_rows(rows - done)
@@ -139,24 +147,23 @@ def lstm(weights, rows, first, first_row, given, size, state, new, row, kept):
                     store(at + 2 * gate, output, left)
                     store(at + 3 * gate, candidate, left)
             done += number
-        block += step
 
 
 @kernel
-def gru(weights, rows, first, first_row, given, size, before, after, row, bias, kept):
+def gru(blocks, weights, rows, first, first_row, given, size, before, after, row, bias, kept):
     """One step of a GRU layer. first: the biases or input products [3, H], gates r, z, n; bias: of the candidate.
 
     kept: as for an LSTM, [B, 3, H].
     """
     sums, gate, split = room(), 4 * size, block_bytes(weights, given[3], 3)
-    precision, block = weights
+    precision, packed = weights
     step = split + block_bytes(weights, size, 3)
     inputs, hidden = (
         readable(weights, room_for(given[2]), given[0], given[2]),
         readable(weights, room_for(size), before, size),
     )
-    for unit in range(0, size, 16):
-        left, here = size - unit, 4 * unit
+    for index in range(blocks[0], blocks[1]):
+        left, here, block = size - 16 * index, 64 * index, packed + index * step
         done = 0
         while done < rows:
             number = next_rows(rows - done)
@@ -183,7 +190,6 @@ def gru(weights, rows, first, first_row, given, size, before, after, row, bias, 
                     store(at + gate, update, left)
                     store(at + 2 * gate, candidate, left)
             done += number
-        block += step
 
 
 @kernel
@@ -199,17 +205,17 @@ def activation(kind, x):
 
 
 @shared
-def simple(kind, weights, rows, first, first_row, given, size, before, num_before, row, after, after_row):
+def simple(blocks, kind, weights, rows, first, first_row, given, size, before, num_before, row, after, after_row):
     """after = activation(first + [inputs, before] @ weights); a layer with one gate, or the read-out."""
     sums, split = room(), block_bytes(weights, given[3], 4)
-    precision, block = weights
+    precision, packed = weights
     step = split + block_bytes(weights, num_before, 4)
     inputs, hidden = (
         readable(weights, room_for(given[2]), given[0], given[2]),
         readable(weights, room_for(num_before), before, num_before),
     )
-    for unit in range(0, size, 64):
-        left, here = size - unit, 4 * unit
+    for index in range(blocks[0], blocks[1]):
+        left, here, block = size - 64 * index, 256 * index, packed + index * step
         done = 0
         while done < rows:
             number = next_rows(rows - done)
@@ -224,7 +230,6 @@ def simple(kind, weights, rows, first, first_row, given, size, before, num_befor
                 for lanes in range(0, 64, 16):
                     store(start + 4 * lanes, activation(kind, load(place + 4 * lanes, 16)), left - lanes)
             done += number
-        block += step
 
 
 @shared

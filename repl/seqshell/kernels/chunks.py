@@ -18,6 +18,7 @@ from seqshell.kernels.layout import (
     ALL_GATES,
     ALL_HIDDEN,
     BIAS,
+    CALLER,
     CHUNK_CELL,
     CHUNK_EXTRA,
     CHUNK_HIDDEN,
@@ -191,7 +192,7 @@ def chunk(call):
                 gates += (layer * steps + begin) * rows * width
             for _ in range(taken):
                 state, new = (before, cell_before), (after, cell_after)
-                layer_step(precision, record, rows, size, given, width, 0, 0, state, new, row, gates)
+                layer_step(0, CALLER, precision, record, rows, size, given, width, 0, 0, state, new, row, gates)
                 if gates != 0:
                     gates += rows * width
                 given += rows * width
@@ -218,7 +219,7 @@ def chunk(call):
             place = logits
             if found == 0:
                 place += 4 * num_outputs * rows * (begin + first - (steps - logit_steps))
-            read_out(model, number, inputs + first * one, row, place)
+            read_out(0, CALLER, model, number, inputs + first * one, row, place)
             if found != 0:
                 for each in range(begin * rows, (begin + taken) * rows):
                     find(place, num_outputs, word(targets + each * WORD), found + 12 * each)

@@ -83,7 +83,7 @@ def object_code() -> bytes:
     module = binding.parse_assembly("")
     level, config.OPT = config.OPT, type(config.OPT)(0)  # numba would optimise each function in each that calls it
     try:
-        for name, source in zip(Kernels._fields, (steps, chunks, draws), strict=True):
+        for name, source in zip(Kernels._fields, (steps, chunks, draws, steps), strict=True):
             kernel = getattr(source, name)
             kernel.compile((types.int64,))
             (result,) = kernel.overloads.values()

@@ -23,6 +23,7 @@ SIZE = 1  # H
 ARRAY = 2  # bytes from a numpy array's id to the address of its data
 READ_WEIGHTS, READ_BIAS, NUM_OUTPUTS = 3, 4, 5  # addresses of the read-out; V
 PRECISION = 6  # of all weights
+TEAM = 7  # address of the words of a team; 0: one thread computes the model
 LAYERS = 8  # where the records begin
 
 # A layer's record.
@@ -70,6 +71,20 @@ TOKENS = 11  # (array) [N]: room for the ids, of which the one after the last is
 SCRATCH = 12  # (array) [3, V] float64
 NEW = 13  # where the records begin: (array) AFTER, CELL_AFTER and LOGITS
 NEW_RECORD = 3  # words
+
+# A team: the caller and its helper (see `sharing`). What one waits for is 128 bytes away from what the other waits for.
+IN_USE = 0  # 1 while a caller has the team
+MEETINGS, IS_ALONE = 1, 2  # the caller's number of meetings; 1 if its helper has left it in this step
+NUM_ALONE, WAS_LATE = 3, 4  # steps that the caller does alone; how many it does when the helper is late again
+CALLER_DONE, HELPER_DONE = 16, 32  # the last meeting that each has come to
+BEGUN = 48  # the last part that the helper has begun, negative if the caller has taken it
+HELPER_MEETINGS = 49  # the helper's number of meetings
+ASLEEP, RUNNING, PATIENCE = 64, 65, 66  # 1, unless the helper waits for work; 1 while it is in `help`; pauses
+JOB = 80  # the number of meetings before it, and what `put_job` writes
+TEAM_WORDS = 96
+CALLER, HELPER = range(2)
+MOST_ALONE = 1024  # steps
+help_words = Struct("q").pack
 
 # Kinds of rules.
 EXCLUDE, DIVIDE, KEEP_BEST, KEEP_NEAR, KEEP_MASS = range(5)

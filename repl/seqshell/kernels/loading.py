@@ -18,6 +18,7 @@ class Kernels(NamedTuple):
     step: Callable[[bytes], None]
     chunk: Callable[[bytes], None]
     block: Callable[[bytes], None]
+    help: Callable[[bytes], None]
 
 
 _engines: list[Any] = []  # the memory of the code belongs to them

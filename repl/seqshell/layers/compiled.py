@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,19 +13,15 @@ from seqshell.core.state import State
 from seqshell.kernels import layout
 from seqshell.kernels.layout import step_words
 from seqshell.kernels.loading import kernels
-from seqshell.kernels.rounding import PRECISIONS, blocks_in
+from seqshell.kernels.rounding import PRECISIONS
+from seqshell.kernels.second_thread import helper_for
 from seqshell.layers import compiled_chunks
 from seqshell.layers.cells import (
-    GRULayer,
-    LinearLayer,
-    LSTMLayer,
     Parts,
-    ReluLayer,
-    SigmoidLayer,
-    TanhLayer,
 )
 from seqshell.layers.compiled_linear import CompiledLinear
 from seqshell.layers.linear import Linear
+from seqshell.layers.model_words import KINDS, ModelWords
 from seqshell.layers.output_stack import OutputStack
 from seqshell.layers.recurrent import CHUNK, RecurrentStack, gates_of, parts_of, state_of
 from seqshell.layers.residual import ResidualStack
@@ -35,16 +30,6 @@ from seqshell.layers.rule_codes import rule_codes
 from seqshell.layers.states import LSTMState
 from seqshell.layers.weights import Floats
 
-KINDS: Mapping[type[Any], int] = MappingProxyType(
-    {
-        TanhLayer: layout.TANH,
-        ReluLayer: layout.RELU,
-        SigmoidLayer: layout.SIGMOID,
-        LinearLayer: layout.LINEAR,
-        LSTMLayer: layout.LSTM,
-        GRULayer: layout.GRU,
-    }
-)
 STACKS = RecurrentStack, ResidualStack
 COMPILED = kernels()
 BLOCK_BYTES = 1 << 28  # of weights that are read for one block, in ten milliseconds: a larger model has shorter blocks
@@ -75,21 +60,24 @@ class CompiledStack(OutputStack):
             self._block = 0
             return
         self._exact = stack, readout
-        self._kept: list[NDArray[Any]] = []  # the arrays whose addresses the kernels have
         # Whether a layer passes on something else than its hidden state.
         self._has_layer_outputs = isinstance(stack, ResidualStack) and bool(stack.norms or stack.residual)
         self._linear = None if readout is None else CompiledLinear(readout, precision=precision)
-        self._words = self._model_words()
+        self._words = ModelWords(stack, None if self._linear is None else self._linear.words, precision)
+        num_bytes = self._words.num_bytes
+        self._helper = helper_for(num_bytes)
+        if self._helper is not None:
+            self.num_threads = 2
+            self._words.use_team(self._helper.address)
         self.stack, self.readout = rounded_stack(stack, precision), self._linear
         self.layers = self.stack.layers
-        self._model = self._words.ctypes.data
+        self._model = self._words.address
         table = stack.table_for(1)
         self._table = None if table is None else np.ascontiguousarray(table, np.float32)
         num_outputs = 0 if readout is None else readout.weight.shape[1]
         self._scratch = np.empty(3 * num_outputs, np.float64)
         self._coded: tuple[Any, Any] = ((), ())
         self._codes = rule_codes((), (), 0)
-        num_bytes = sum(array.nbytes for array in self._kept)
         self._block = BLOCK_BYTES // num_bytes  # the number of tokens
         self.rows_share_weights = precision == "float32" and num_bytes >= SHARED_BYTES
         if self._table is None or len(self._table) != num_outputs or num_outputs > MOST_OUTPUTS:
@@ -120,6 +108,8 @@ class CompiledStack(OutputStack):
         new = [np.empty(shape, np.float32) for _ in parts]
         outputs = np.empty(shape, np.float32) if self._has_layer_outputs else None
         logits = None if self.readout is None else np.empty((rows, self.readout.weight.shape[1]), np.float32)
+        if self._helper is not None:
+            self._helper.wake()
         COMPILED.step(
             step_words(
                 self._model,
@@ -165,6 +155,8 @@ class CompiledStack(OutputStack):
         cells = [empty(shape, SINGLE) for _ in range(number)] if len(parts) > 1 else hidden
         logits = [empty(outputs.shape, SINGLE) for _ in range(number)]
         records = [id(array) for record in zip(hidden, cells, logits, strict=True) for array in record]
+        if self._helper is not None:
+            self._helper.wake()
         COMPILED.block(
             layout.block_words(
                 self._model,
@@ -282,43 +274,3 @@ class CompiledStack(OutputStack):
         if any(part.shape != shape for part in parts) or len(parts) != self.layers[0].num_parts:
             raise ValueError(f"the state is not {self.layers[0].num_parts} x {shape}")
         return parts
-
-    def _model_words(self) -> NDArray[np.int64]:
-        """The block of words that describes the model to the kernels."""
-        words = np.zeros(layout.LAYERS + layout.RECORD * len(self.layers), np.int64)
-        words[layout.DEPTH], words[layout.SIZE] = self._shape[1:]
-        words[layout.ARRAY], words[layout.PRECISION] = layout.array_offset(), PRECISIONS[self.precision]
-        if self._linear is not None:
-            places = [layout.READ_WEIGHTS, layout.READ_BIAS, layout.NUM_OUTPUTS]
-            words[places] = self._linear.words[places]
-        for number, layer in enumerate(self.layers):
-            record = words[layout.LAYERS + layout.RECORD * number :]
-            self._describe(layer, number, record)
-        return words
-
-    def _describe(self, layer: Any, number: int, record: NDArray[np.int64]) -> None:
-        """Write a layer's record."""
-        size = layer.hidden_size
-        inputs = layer.input_weight if number else self.stack.extra_weight
-        record[layout.KIND] = KINDS[type(layer)]
-        record[layout.WEIGHTS] = self._kept_at(
-            blocks_in(self.precision, inputs, layer.hidden_weight, gates=len(layer.bias) // size)
-        )
-        record[layout.BIAS] = self._address(layer.bias)
-        record[layout.NUM_INPUTS] = len(inputs)
-        if isinstance(layer, GRULayer):
-            record[layout.CANDIDATE_BIAS] = self._address(layer.candidate_bias)
-        if isinstance(self.stack, ResidualStack):
-            record[layout.ADDS_INPUTS] = self.stack.residual and number > 0
-            if self.stack.norms is not None:
-                norm = self.stack.norms[number]
-                record[layout.GAIN], record[layout.NORM_BIAS] = self._address(norm.gain), self._address(norm.bias)
-
-    def _address(self, array: Floats) -> int:
-        """The address of an array's data in float32, kept as long as this stack."""
-        return self._kept_at(np.ascontiguousarray(array, np.float32))
-
-    def _kept_at(self, array: NDArray[Any]) -> int:
-        """The address of an array's data, kept as long as this stack."""
-        self._kept.append(array)
-        return array.ctypes.data

@@ -8,6 +8,7 @@ from seqshell.kernels import layout
 from seqshell.kernels.layout import step_words
 from seqshell.kernels.loading import kernels
 from seqshell.kernels.rounding import PRECISIONS, blocks_in, rounded
+from seqshell.kernels.second_thread import helper_for
 from seqshell.layers.linear import Linear
 from seqshell.layers.weights import Floats
 
@@ -28,6 +29,8 @@ class CompiledLinear(Linear):
         self.words[[layout.SIZE, layout.ARRAY, layout.NUM_OUTPUTS]] = size, layout.array_offset(), outputs
         self.words[layout.PRECISION] = PRECISIONS[precision]
         self.words[[layout.READ_WEIGHTS, layout.READ_BIAS]] = self._packed.ctypes.data, self._first.ctypes.data
+        self._helper = helper_for(self._packed.nbytes)
+        self.words[layout.TEAM] = 0 if self._helper is None else self._helper.address
         self._model = self.words.ctypes.data
 
     def __call__(self, inputs: Floats) -> Floats:
@@ -36,5 +39,7 @@ class CompiledLinear(Linear):
             return super().__call__(inputs)
         inputs = np.ascontiguousarray(inputs, np.float32)
         outputs = np.empty((len(inputs), self.weight.shape[1]), np.float32)
+        if self._helper is not None:
+            self._helper.wake()
         COMPILED.step(step_words(self._model, 0, 0, id(inputs), 0, 0, 0, 0, 0, id(outputs), len(inputs)))
         return outputs

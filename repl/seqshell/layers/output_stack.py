@@ -16,10 +16,11 @@ from seqshell.layers.weights import Floats
 class OutputStack:
     """A RecurrentStack whose outputs pass through a read-out, if there is one. State: that of the stack.
 
-    backend: what computes the steps. O: outputs of the read-out, or H without one.
+    backend: what computes the steps. num_threads: of a step. O: outputs of the read-out, or H without one.
     """
 
     backend = "numpy"
+    num_threads = 1
 
     def __init__(self, stack: RecurrentStack, readout: Linear | None = None) -> None:
         self.stack = stack

@@ -52,6 +52,7 @@ def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
             "vocabulary": model.tokenizer.size,
             "fingerprint": model.fingerprint,
             "backend": model.backend,
+            "threads": model.num_threads,
             "weights": model.weights,
             **({"logit_error": vars(model.logit_error)} if model.logit_error is not None else {}),
             **({"runs_in_torch": reason} if (reason := model.header.get("runs_in_torch")) else {}),
@@ -91,7 +92,7 @@ def _backend(model: Model, architecture: Architecture | None) -> str:
         except ImportError as error:
             return f"numpy: {error}"
         return "numpy: it was opened before its steps were compiled"
-    return model.backend
+    return model.backend if model.num_threads == 1 else f"{model.backend}, {model.num_threads} threads"
 
 
 def _vocabulary(tokenizer: Tokenizer) -> str:
