@@ -45,11 +45,12 @@ collect_ignore = ["distributions"]  # their own tests run in the environments wh
 class Env:
     """A virtual environment, in `venv`, with a folder for seqshell's files (home) and a current folder (work).
 
-    folder: where home and work are.
+    folder: where home and work are. first: a folder with programs that come before those of the environment.
     """
 
     folder: Path
     venv: Path
+    first: Path | None = None
 
     def __post_init__(self) -> None:
         for folder in (self.home, self.work):
@@ -81,7 +82,8 @@ class Env:
             for name, value in os.environ.items()
             if not name.startswith(("SEQSHELL_", "PYTHON", "PYTEST_", "VIRTUAL_ENV"))
         }
-        return {**kept, "SEQSHELL_HOME": str(self.home), "PATH": f"{self.programs}{os.pathsep}{kept.get('PATH', '')}"}
+        path = os.pathsep.join(map(str, filter(None, (self.first, self.programs, kept.get("PATH")))))
+        return {**kept, "SEQSHELL_HOME": str(self.home), "PATH": path}
 
     def run(
         self, *words: str | Path, input: str | None = None, cwd: Path | None = None

@@ -1,8 +1,13 @@
-"""Follow each page of docs/plugins and docs/inspect in an environment with only wheels, in folders of its own."""
+"""Follow each page of docs/plugins and docs/inspect in an environment with only wheels, in folders of its own.
+
+The command lines share the imports of one process; that a process imports what it needs, tests/plugins/test_tutorial.py
+shows.
+"""
 
 from pathlib import Path
 
 import pytest
+from tests.plugins.served import served
 from tests.plugins.walkthrough import Page
 
 from seqshell.core import hookspecs
@@ -17,11 +22,17 @@ PAGES = {
 }
 
 
+@pytest.fixture(scope="module")
+def installed(environment):
+    with served(environment()) as env:
+        yield env
+
+
 @pytest.mark.parametrize("name", PAGES)
-def test_every_example_of_a_page_runs_and_prints_what_it_shows(environment, tmp_path, name):
+def test_every_example_of_a_page_runs_and_prints_what_it_shows(installed, tmp_path, name):
     page = PAGES[name]
 
-    page.follow(environment().elsewhere(tmp_path / "page"))
+    page.follow(installed.elsewhere(tmp_path / "page"))
 
     assert page.unmarked == 0
     expected = {"file", "shell", "prints"} if name.startswith("plugins/") else {"shell", "prints"}
