@@ -1,6 +1,7 @@
 """Training speed: updates of a recipe against a plain torch loop, or against another version of seqshell.
 
-    python tests/benchmarks/training.py [--cases float32:512,bf16:512,float32:128,bf16:128] [--cell lstm] [--rounds 7]
+    python tests/benchmarks/training.py [--cases float32:512,bf16:512,float32:128,bf16:128]
+        [--cell lstm] [--rounds 7] [--threads 1]
     python tests/benchmarks/training.py --translation FOLDER --rival REPOSITORY [--set model.input_feeding=true]
 
 Language models: two layers with embeddings of 128, batches of 48 streams of 128 characters, AdamW, gradients clipped to
@@ -12,7 +13,8 @@ the same run, the ratio, and the milliseconds of each part of an update and of a
 read-out of its own and without drawing subwords anew, 12.5M parameters. --rival: a checkout of the version to compare
 with, which runs in a process of its own and waits while this one computes.
 
-The contenders take turns, and the medians of the rounds are compared. All use both cores.
+The contenders take turns, and the medians of the rounds are compared. All use as many threads as there are cores, or
+--threads: the ratios of one thread are hardly disturbed by other processes.
 """
 
 from __future__ import annotations
@@ -274,11 +276,13 @@ def main() -> int:
     parser.add_argument("--cases", default=ALL)
     parser.add_argument("--cell", default="lstm", choices=tuple(GATES))
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--translation", type=Path)
     parser.add_argument("--rival", type=Path)
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--serve", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    torch.set_num_threads(options.threads)
     if options.serve:
         serve(options)
         return 0
