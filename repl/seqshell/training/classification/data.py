@@ -66,7 +66,7 @@ class Examples:
 
     def at(self, rows: Iterable[int]) -> Examples:
         """The examples with these row numbers."""
-        kept = np.fromiter(rows, np.int64)
+        kept = rows if isinstance(rows, np.ndarray) else np.fromiter(rows, np.int64)
         texts, labels, places = (items_at(part, kept) for part in (self.texts, self.labels, self.places))
         return Examples(self.name, self.digest, texts, labels, places, self.num_blank, self.num_unlabelled)
 

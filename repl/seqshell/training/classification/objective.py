@@ -122,7 +122,7 @@ class ClassificationObjective:
         """The rows of each batch."""
         settings = self.recipe.training
         draws = np.random.default_rng((settings.seed, order))
-        lengths = lengths_of(self._training.ids).tolist()
+        lengths = lengths_of(self._training.ids)
         return group_by_length(lengths, rows=settings.batch_size, tokens=settings.batch_tokens, draws=draws)
 
     def num_tokens(self, batch: TrainingBatch) -> int:

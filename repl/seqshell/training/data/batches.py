@@ -38,7 +38,7 @@ def group(
 
 
 def group_by_length(
-    lengths: Sequence[int], *, rows: int, tokens: int, draws: np.random.Generator
+    lengths: Sequence[int] | NDArray[Any], *, rows: int, tokens: int, draws: np.random.Generator
 ) -> list[NDArray[np.int64]]:
     """Group texts of similar length: the row numbers of each batch, batches in random order.
 
@@ -47,14 +47,14 @@ def group_by_length(
     tokens: limit for the tokens of a batch, padding included; 0: a batch is `rows` texts.
     """
     order = draws.permutation(len(lengths))
-    sizes = np.asarray(lengths)[order]
+    sizes = np.asarray(lengths, np.int32)[order]
     batches: list[NDArray[np.int64]] = []
     pool = POOL * (max(1, tokens // max(1, round(float(sizes.mean())))) if tokens else rows)
     for first in range(0, len(order), pool):
-        pool_rows = order[first : first + pool][np.argsort(sizes[first : first + pool], kind="stable")]
-        start = 0
-        for end, number in enumerate(pool_rows):
-            full = (end - start + 1) * lengths[number] > tokens if tokens else end - start >= rows
+        by_length = np.argsort(sizes[first : first + pool], kind="stable")
+        pool_rows, start = order[first : first + pool][by_length], 0
+        for end, length in enumerate(sizes[first : first + pool][by_length].tolist()):
+            full = (end - start + 1) * length > tokens if tokens else end - start >= rows
             if full and end > start:
                 batches.append(pool_rows[start:end])
                 start = end

@@ -19,7 +19,7 @@ from seqshell.training.data.part_encoding import integer_type
 
 Item = TypeVar("Item")
 TOGETHER = 4096  # rows that are looked up together
-FORGOTTEN = 1 << 26  # numbers of a mapped array that are read before it is left to the system
+FORGOTTEN = 1 << 24  # numbers of a mapped array that are read before it is left to the system
 BUFFER = 1 << 20  # numbers that are collected before they are written to a file
 
 

@@ -38,7 +38,7 @@ class Pairs:
 
     def at(self, rows: Iterable[int]) -> Pairs:
         """The pairs with these row numbers."""
-        kept = np.fromiter(rows, np.int64)
+        kept = rows if isinstance(rows, np.ndarray) else np.fromiter(rows, np.int64)
         sources, targets = (items_at(side, kept) for side in (self.sources, self.targets))
         return Pairs(self.names, self.digests, sources, targets)
 
