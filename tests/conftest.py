@@ -130,6 +130,8 @@ def compiled(object_code: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Pat
         "seqshell.layers.compiled",
         "seqshell.layers.compiled_chunks",
         "seqshell.layers.compiled_linear",
+        "seqshell.layers.drawn_blocks",
+        "seqshell.layers.large_vocabulary",
         "seqshell_recurrent.compiled_decoders",
         "seqshell_seq2seq.compiled_decoders",
     ):

@@ -1,5 +1,7 @@
 """Blocks of tokens that kernels draw and read, against a step and a draw at a time."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 from tests.layers.test_compiled import V, stacks
@@ -69,3 +71,56 @@ def test_a_block_ends_before_a_token_that_is_not_certain():
     assert drawn([np.nan] * V, (), 0.5) == drawn([-np.inf] * V, (), 0.5) == drawn([np.inf] * V, (), 0.5) == []
     for rules, excluded in (((KeepTypical(0.5),), ()), ((KeepBest("two"),), ()), ((), (V,)), ((), (-1,))):
         assert stack.draw_block(outputs, state, rules, excluded, [0.5]) is None
+
+
+@pytest.fixture
+def large(compiled, monkeypatch):
+    """A stack whose vocabulary counts as large."""
+    monkeypatch.setattr(import_module("seqshell.layers.compiled"), "LEAST_BYTES", 1)
+    return stacks(LSTMLayer, 20)[1]
+
+
+@pytest.mark.usefixtures("compiled")
+@pytest.mark.parametrize(
+    "rules", [(KeepBest(5), Divide(2.0)), (Divide(0.7), KeepNear(-1.5), KeepMass(0.7)), (KeepBest(20), KeepMass(0.9))]
+)
+def test_int8_candidates_of_a_large_vocabulary_draw_the_tokens_and_bits_of_single_steps(large, rules):
+    outputs, state = large.step(np.array([3]), large.initial_state())
+    numbers = np.random.default_rng(1).random(8).tolist()
+    for excluded in ((), (0, 7)):
+        expected = list(one_by_one(large, outputs, state, rules, excluded, numbers))
+        ids, rows, states = large.draw_block(outputs, state, rules, excluded, numbers)
+
+        assert ids == [token for token, _, _ in expected]
+        for row, after, (_, right, wanted) in zip(rows, states, expected, strict=True):
+            assert row.tobytes() == right.tobytes()
+            assert [leaf.tobytes() for leaf in leaves(after)] == [leaf.tobytes() for leaf in leaves(wanted)]
+
+
+@pytest.mark.usefixtures("compiled")
+def test_the_candidates_are_few_and_have_all_that_the_rule_keeps(large):
+    from seqshell.layers.large_vocabulary import RoughReadout
+
+    rough = RoughReadout(large._exact[1])
+    for seed in range(20):
+        hidden = np.tanh(np.random.default_rng(seed).normal(size=(1, 20))).astype(np.float32)
+        logits = large.read_out(hidden)[0]
+        for k in (1, 5):
+            found = rough._candidates(hidden, (KeepBest(k),), (2,)).tolist()
+            best = [token for token in logits.argsort()[::-1].tolist() if token != 2][:k]
+            assert set(best) <= set(found)
+            assert 2 not in found
+            assert len(found) <= 40
+
+
+@pytest.mark.usefixtures("compiled")
+def test_rules_that_need_all_logits_and_too_many_candidates_leave_the_draw_to_the_host(large, monkeypatch):
+    outputs, state = large.step(np.array([3]), large.initial_state())
+    assert large.draw_block(outputs, state, (Divide(0.8),), (), [0.5]) is None
+    assert large.draw_block(outputs, state, (KeepMass(0.9), KeepBest(5)), (), [0.5]) is None
+    monkeypatch.setattr(import_module("seqshell.layers.large_vocabulary"), "MOST", 9)
+    rules = (KeepNear(-100.0),)
+    for _ in range(2):
+        ids, rows, states = large.draw_block(outputs, state, rules, (), [0.5, 0.5])
+        assert (len(ids), len(rows), len(states)) == (1, 1, 1)  # the first, whose logits are known
+        assert large.draw_block(outputs, state, rules, (), [0.5, 0.5]) is None

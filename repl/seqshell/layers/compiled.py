@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from seqshell.core.shortlist import Rule
 from seqshell.core.state import State
-from seqshell.kernels import layout
 from seqshell.kernels.layout import step_words
 from seqshell.kernels.loading import kernels
 from seqshell.kernels.rounding import PRECISIONS
@@ -20,22 +19,20 @@ from seqshell.layers.cells import (
     Parts,
 )
 from seqshell.layers.compiled_linear import CompiledLinear
+from seqshell.layers.drawn_blocks import MOST_OUTPUTS, DrawnBlocks
+from seqshell.layers.large_vocabulary import LEAST_BYTES, RoughReadout, first_keeping
 from seqshell.layers.linear import Linear
 from seqshell.layers.model_words import KINDS, ModelWords
 from seqshell.layers.output_stack import OutputStack
 from seqshell.layers.recurrent import CHUNK, RecurrentStack, gates_of, parts_of, state_of
 from seqshell.layers.residual import ResidualStack
 from seqshell.layers.rounded import rounded_stack
-from seqshell.layers.rule_codes import rule_codes
-from seqshell.layers.states import LSTMState
 from seqshell.layers.weights import Floats
 
 STACKS = RecurrentStack, ResidualStack
 COMPILED = kernels()
 BLOCK_BYTES = 1 << 28  # of weights that are read for one block, in ten milliseconds: a larger model has shorter blocks
 SHARED_BYTES = 1 << 22  # of weights that take longer to read than it takes to draw a token in Python
-SINGLE = np.dtype(np.float32)  # which numpy takes sooner than the type
-MOST_OUTPUTS = 512  # of a model that draws blocks; numpy sorts more logits faster
 
 
 class CompiledStack(OutputStack):
@@ -49,6 +46,9 @@ class CompiledStack(OutputStack):
 
     backend = "compiled"
     rows_share_weights = False
+    _is_large = False  # the vocabulary
+    _rough: RoughReadout | None = None
+    _blocks: DrawnBlocks | None = None
 
     def __init__(self, stack: RecurrentStack, readout: Linear | None = None, *, precision: str = "float32") -> None:
         super().__init__(stack, readout)
@@ -57,7 +57,6 @@ class CompiledStack(OutputStack):
         self._shape = (1, len(stack.layers), stack.layers[0].hidden_size)
         if type(stack) not in STACKS or any(type(layer) not in KINDS for layer in stack.layers):
             self.backend = "numpy"
-            self._block = 0
             return
         self._exact = stack, readout
         # Whether a layer passes on something else than its hidden state.
@@ -75,13 +74,11 @@ class CompiledStack(OutputStack):
         table = stack.table_for(1)
         self._table = None if table is None else np.ascontiguousarray(table, np.float32)
         num_outputs = 0 if readout is None else readout.weight.shape[1]
-        self._scratch = np.empty(3 * num_outputs, np.float64)
-        self._coded: tuple[Any, Any] = ((), ())
-        self._codes = rule_codes((), (), 0)
-        self._block = BLOCK_BYTES // num_bytes  # the number of tokens
         self.rows_share_weights = precision == "float32" and num_bytes >= SHARED_BYTES
-        if self._table is None or len(self._table) != num_outputs or num_outputs > MOST_OUTPUTS:
-            self._block = 0
+        most = BLOCK_BYTES // num_bytes
+        if self._table is not None and len(self._table) == num_outputs <= MOST_OUTPUTS and most > 1:
+            self._blocks = DrawnBlocks(self._model, self._table, self._shape, most, self._has_layer_outputs)
+        self._is_large = precision == "float32" and 4 * num_outputs * self._shape[2] >= LEAST_BYTES
 
     def in_precision(self, precision: str) -> CompiledStack:
         """The same stack with its weights in another precision. Raises ValueError if there is no kernel for them."""
@@ -94,6 +91,14 @@ class CompiledStack(OutputStack):
         """As OutputStack.step. Each row's results are those of the row alone, to the last bit."""
         if self.backend == "numpy":
             return super().step(inputs, state, extra)
+        logits = None if self.readout is None else np.empty((len(inputs), self.readout.weight.shape[1]), np.float32)
+        hidden, state = self._step(inputs, state, extra, logits)
+        return hidden if logits is None else logits, state
+
+    def _step(
+        self, inputs: NDArray[Any], state: State, extra: Floats | None, logits: Floats | None
+    ) -> tuple[Floats, State]:
+        """The last layer's outputs [B, H], and the state. logits: room for them, None to leave out the read-out."""
         rows, offset = len(inputs), 0
         if self._table is not None and rows == 1 and 0 <= (token := inputs.item()) < len(self._table):
             first, offset = self._table, token * self._table.strides[0]
@@ -107,7 +112,6 @@ class CompiledStack(OutputStack):
             raise ValueError(f"the state has {len(parts[0]):,} rows, not {rows:,}")
         new = [np.empty(shape, np.float32) for _ in parts]
         outputs = np.empty(shape, np.float32) if self._has_layer_outputs else None
-        logits = None if self.readout is None else np.empty((rows, self.readout.weight.shape[1]), np.float32)
         if self._helper is not None:
             self._helper.wake()
         COMPILED.step(
@@ -126,8 +130,6 @@ class CompiledStack(OutputStack):
             )
         )
         self._last = state = state_of(new)
-        if logits is not None:
-            return logits, state
         return (new[0] if outputs is None else outputs)[:, -1], state
 
     def draw_block(
@@ -139,48 +141,27 @@ class CompiledStack(OutputStack):
         numbers: Sequence[float],
     ) -> tuple[list[int], list[Floats], list[State]] | None:
         """As Decoder.draw_block. None for rules without a kernel, and for a large model."""
-        if self.backend == "numpy" or self._table is None or self._block < 2:
-            return None
-        if (rules, excluded) != self._coded:
-            self._coded, self._codes = (rules, excluded), rule_codes(rules, excluded, len(self._table))
-        if self._codes is None:
+        if self._is_large:
+            if first_keeping(rules) is None:
+                return None
+            readout = self._exact[1]
+            if self._rough is None and readout is not None:
+                self._rough = RoughReadout(readout)
+            assert self._rough is not None
+            return self._rough.draw_block(outputs, state, rules, excluded, numbers, self._step_alone, self.read_out)
+        if self._blocks is None:
             return None
         parts = parts_of(state) if state is self._last else self._checked(state)
-        given = np.ascontiguousarray(outputs, np.float32)
-        number = min(self._block, len(numbers))
-        chances, tokens = np.array(numbers, np.float64), np.full(number, -1, np.int64)
-        layer_outputs = np.empty(self._shape, np.float32) if self._has_layer_outputs else None
-        empty, shape = np.empty, self._shape
-        hidden = [empty(shape, SINGLE) for _ in range(number)]
-        cells = [empty(shape, SINGLE) for _ in range(number)] if len(parts) > 1 else hidden
-        logits = [empty(outputs.shape, SINGLE) for _ in range(number)]
-        records = [id(array) for record in zip(hidden, cells, logits, strict=True) for array in record]
         if self._helper is not None:
             self._helper.wake()
-        COMPILED.block(
-            layout.block_words(
-                self._model,
-                id(self._table),
-                self._table.strides[0],
-                id(parts[0]),
-                id(parts[-1]),
-                0 if layer_outputs is None else id(layer_outputs),
-                id(given),
-                id(self._codes),
-                len(self._codes),
-                id(chances),
-                number,
-                id(tokens),
-                id(self._scratch),
-                *records,
-            )
-        )
-        ids = tokens.tolist()
-        drawn = ids.index(-1) if -1 in ids else number
-        states: list[State] = hidden[:drawn] if cells is hidden else list(map(LSTMState, hidden[:drawn], cells))
-        if drawn:
-            self._last = states[-1]
-        return ids[:drawn], logits[:drawn], states
+        found = self._blocks.draw(outputs, parts, rules, excluded, numbers)
+        if found is not None and found[2]:
+            self._last = found[2][-1]
+        return found
+
+    def _step_alone(self, token: int, state: State) -> tuple[Floats, State]:
+        """A step without the read-out."""
+        return self._step(np.array([token]), state, None, None)
 
     def feed(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
         """As OutputStack.feed; outputs and state are those of single steps, to the last bit."""
