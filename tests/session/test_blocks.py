@@ -2,6 +2,9 @@
 token of each candidate.
 """
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 import pytest
 import torch
@@ -130,16 +133,15 @@ def test_interventions_and_samplers_without_rules_are_asked_for_each_token(decod
     assert opened.state.hidden[0, 0, 0] == 0.5
 
 
+@dataclass(frozen=True)
 class Ending:
     """A sampler that ends an answer after a token."""
 
-    name = "ending"
-
-    def __init__(self, token):
-        self._token = token
+    name: ClassVar[str] = "ending"
+    token: int
 
     def __call__(self, logits, context):
-        return END if context.tokens[-1] == self._token else logits
+        return END if context.tokens[-1] == self.token else logits
 
 
 @pytest.mark.parametrize(
