@@ -52,13 +52,17 @@ COPIES = 2  # bytes of texts and ids in the file, for each of the texts, at most
 RecipePairs = tuple[Tokenizer, Tokenizer, PairSplit, tuple[EncodedPairs, EncodedPairs] | None]
 
 
-def read_recipe_pairs(recipe: Recipe, registry: Registry, parent: Parent | None) -> RecipePairs:
-    """The tokenizers of source and target, those of the parent if there is one, the pairs, and large ones encoded."""
-    if (corpus := large_pairs(recipe, registry, parent)) is not None:
-        return corpus.read()
-    sentences = read_sentences(recipe)
-    given = _tokenizers_of(parent)
-    return *(given or train_tokenizers(recipe, sentences.training, _kinds(recipe, registry))), sentences, None
+def read_recipe_pairs(recipe: Recipe, registry: Registry) -> tuple[Parent | None, RecipePairs]:
+    """The parent, if there is one, the tokenizers of source and target, which are the parent's, the pairs, and large
+    ones encoded.
+    """
+    sentences = None if any(map(is_large, _paths(recipe))) else read_sentences(recipe)  # a missing file is named first
+    parent = open_parent(recipe, registry)
+    if sentences is None and (corpus := large_pairs(recipe, registry, parent)) is not None:
+        return parent, corpus.read()
+    sentences = sentences or read_sentences(recipe)
+    given = _tokenizers_of(parent) or train_tokenizers(recipe, sentences.training, _kinds(recipe, registry))
+    return parent, (*given, sentences, None)
 
 
 def train_tokenizers(recipe: Recipe, pairs: Pairs, kinds: Sequence[Any]) -> tuple[Tokenizer, Tokenizer]:

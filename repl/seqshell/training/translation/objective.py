@@ -27,7 +27,6 @@ from seqshell.training.decoders import make_decoder
 from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
-from seqshell.training.parent import open_parent
 from seqshell.training.preparation import Prepared, check_config
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.stopping import CERTAIN
@@ -281,8 +280,7 @@ class TranslationObjective:
 
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
     """Read the sentence pairs, and train the tokenizers on them unless the parent has them."""
-    parent = open_parent(recipe, registry)
-    source_tokenizer, tokenizer, sentences, encoded = read_recipe_pairs(recipe, registry, parent)
+    parent, (source_tokenizer, tokenizer, sentences, encoded) = read_recipe_pairs(recipe, registry)
     sizes = {"source_vocab_size": source_tokenizer.size, "target_vocab_size": tokenizer.size}
     config = check_config(recipe, architecture, sizes)
     objective = TranslationObjective(recipe, architecture, config, source_tokenizer, tokenizer, sentences, encoded)
