@@ -21,6 +21,7 @@ from torch import nn
 
 from seqshell import CheckpointError, Record, StoredTensor, read_torch, weights_of
 from seqshell.foreign.records import Name
+from seqshell.foreign.torch_files import Storage
 
 PLAIN = {
     "text": "é ∑",
@@ -112,10 +113,30 @@ def test_objects_become_records(protocol: int) -> None:
     assert repr(vocabulary) == f"<{__name__}.Vocabulary>"
 
 
+class WithOptions:
+    def __new__(cls, *, size: int) -> WithOptions:
+        return super().__new__(cls)
+
+    def __getnewargs_ex__(self) -> Any:
+        return (), {"size": 3}
+
+
+def test_objects_of_every_protocol_and_opcode_become_records() -> None:
+    old = read_torch(as_file(pickle.dumps(Vocabulary(), 0)))
+    assert (old.cls.name, old.fields) == ("Vocabulary", {"words": ["a", "b"]})
+    assert read_torch(as_file(pickle.dumps(WithOptions(size=3), 4))).fields == {"size": 3}
+    assert read_torch(as_file(b"cm\nWords\n)\x81(K\x01\x90.")).items == [1]  # ADDITEMS
+    assert read_torch(as_file(b"cm\nWords\n)\x81K\x05b.")).state == 5  # BUILD from something else than a dict
+    assert read_torch(as_file(rb"S'\e'" + b"\n.")) == r"\e"
+    assert read_torch(as_file(b"NN0(N12\x86.")) == (None, None)  # POP, POP_MARK and DUP
+    torch.save([torch.Size([1, 2]), torch.device("cpu")], "t.pt")
+    assert read_torch(Path("t.pt")) == [(1, 2), "cpu"]
+
+
 @pytest.mark.parametrize("legacy", [False, True])
 def test_tensors_of_every_kind_are_read(legacy: bool) -> None:
     base = torch.arange(12).reshape(3, 4)
-    kinds = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"]
+    kinds = ["float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint16", "uint8", "bool"]
     tensors = {kind: base.to(getattr(torch, kind)) for kind in kinds}
     tensors |= {"transposed": base.t(), "part": base[1:, 1:3], "one": torch.tensor(5.0), "none": torch.zeros(0, 3)}
     tensors["parameter"] = nn.Parameter(torch.ones(2))
@@ -176,6 +197,15 @@ class Call:
         (b"\x80\x04\x8c\x02os\x8c\x03a\n\x1b\x93)R.", "it wants to call os.a"),
         (pickle.dumps(Call(getattr, [], "append")), "it is damaged (an attribute of something else)"),
         (pickle.dumps(Call(zipfile.ZipFile, "a")), "it wants to call zipfile.ZipFile"),
+        (b"c_codecs\nencode\n(Va\nVutf-8\ntR.", "it is damaged (bytes as utf-8)"),
+        (b"c__builtin__\nset\n(I5\ntR.", "it is damaged (a container of something else)"),
+        (b"ctorch.storage\n_load_from_bytes\n(I5\ntR.", "it has numbers of another kind"),
+        (b"ctorch._utils\n_rebuild_tensor_v2\n(I1\nI0\n(t(tI00\nNtR.", "it has a tensor without numbers"),
+        (pickle.dumps(np.array([None])), "it is damaged (numbers of the format 'O8')"),
+        (pickle.dumps(np.ones(2, ">f4")), "it is damaged (numbers in another byte order)"),
+        (pickle.dumps(np.ones(2)).replace(b"K\x02\x85", b"K\x03\x85"), "it is damaged (an array [3] with 16 bytes)"),
+        (b"K\x01K\x02\x93.", "it is damaged (a name is no text)"),
+        (b"K\x01)R.", "it is damaged (it calls something without a name)"),
         (b"\x82\x01.", "it has the opcode EXT1, which is not read"),
         (b"(l" + b"(t" * 3 + b"d.", "it is damaged (a mark is missing)"),
         (b"P1\n.", "it refers to data outside of it"),
@@ -223,6 +253,8 @@ def zipped(**changes: Any) -> Path:
         ({"data_0": bytes(12)}, "the numbers 0 are missing or too few"),
         ({"data_0": None}, "the numbers 0 are missing or too few"),
         ({"data_pkl": None}, "it is no archive of torch"),
+        ({"data_pkl": b"\x80\x02X\1\0\0\0aQ."}, "it refers to data of another kind"),
+        ({"data_pkl": b"\x80\x02(X\7\0\0\0storagecm\nOdd\nNNNtQ."}, "it has numbers of the kind m.Odd"),
         ({"byteorder": b"big"}, "its numbers are in another byte order"),
         ({"data_pkl": b"\x80\x02cos\nsystem\n(S'touch ran'\ntR."}, "it wants to call os.system"),
     ],
@@ -230,6 +262,30 @@ def zipped(**changes: Any) -> Path:
 def test_archives_that_are_not_whole_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(CheckpointError, match=f"^changed.pt is not read: {message}$"):
         read_torch(zipped(**changes))
+
+
+def test_a_pickle_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seqshell.foreign.pickles.MAX_OPCODES", 10)
+    with pytest.raises(CheckpointError, match="it has more than 10 opcodes"):
+        read_torch(as_file(pickle.dumps([*range(9)])))
+
+
+def test_what_tensors_of_a_file_cannot_be() -> None:
+    torch.save(torch.ones(2).to(torch.float8_e4m3fn), "small.pt")
+    with pytest.raises(CheckpointError, match=r"it has numbers of the kind torch\.float8_e4m3fn"):
+        read_torch(Path("small.pt"))
+    torch.save(torch.ones(2), "old.pt", _use_new_zipfile_serialization=False)
+    Path("old.pt").write_bytes(Path("old.pt").read_bytes()[:-4])
+    with pytest.raises(CheckpointError, match=r"old\.pt is not read: it is truncated"):
+        read_torch(Path("old.pt"))
+    storage = Storage("float32", 1)
+    for shape, strides in (((1, 2), (1,)), ((-1,), (1,)), ((1,), (True,))):
+        with pytest.raises(ValueError, match="a tensor of another shape"):
+            StoredTensor(storage, 0, shape, strides, "float32")
+    empty = StoredTensor(storage, 0, (1,), (1,), "float32")
+    assert repr(empty) == "<float32 [1]>"
+    with pytest.raises(CheckpointError, match="does not have the numbers"):
+        empty.numpy()
 
 
 def test_a_tensor_cannot_have_more_numbers_than_its_file() -> None:

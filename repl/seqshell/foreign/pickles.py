@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pickletools
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
@@ -29,7 +30,8 @@ def read_pickle(
     PickleFault, which names what the file wants to call otherwise.
     """
     try:
-        return _Machine(calls, persistent).run(file)
+        with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of texts with invalid escapes
+            return _Machine(calls, persistent).run(file)
     except PickleFault:
         raise
     except RecursionError:

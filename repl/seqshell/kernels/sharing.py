@@ -77,7 +77,7 @@ def replaced(context: Any, address: Any, before: Any, after: Any) -> Any:
 
 @intrinsic  # type: ignore[untyped-decorator]
 def pause(context: Any) -> Any:
-    """Tell the processor that this thread waits for another."""
+    """A hint for the processor: this thread waits for another."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         if IS_ARM:
@@ -115,7 +115,7 @@ def begin(team):
 
 @_kernel
 def put_job(team, model, rows, first, inputs, state, new, outputs, logits):
-    """Tell the helper what `model_step` computes."""
+    """Give the helper what `model_step` computes."""
     job = team + JOB * WORD
     put_int64(job + 1 * WORD, model)
     put_int64(job + 2 * WORD, rows)
@@ -157,7 +157,7 @@ def may_begin(team, side):
 
 @intrinsic  # type: ignore[untyped-decorator]
 def _fetch(context: Any, address: Any) -> Any:
-    """Tell the processor that this thread will read an address."""
+    """A hint for the processor: this thread will read an address."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         pointer = builder.inttoptr(args[0], ir.IntType(8).as_pointer())
