@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -322,6 +323,38 @@ def test_two_workers_of_a_ray_cluster_give_the_same_bytes(translator, monkeypatc
     assert ran.returncode == 0
     assert "800 lines written to out, 100 failed" in ran.stderr
     assert Path("out").read_bytes() == here
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("score a.txt -o out --what hidden", "--what is for bulk trace"),
+        ("score a.txt -o out --strategy greedy", "--strategy is for bulk translate"),
+        ("score a.txt -o a.txt", "-o: a.txt is also an input; write to another file"),
+        ("score a.txt -o -", "cannot write to -: name a file"),
+        ("score a.txt -o out --workers 0", "must be a whole number from 1 to 1,024, not '0'"),
+        ("score missing.txt -o out", "cannot read missing.txt"),
+        ("score utf16.txt -o out", "utf16.txt is in UTF-16; convert it: iconv"),
+        ("score a.txt -o begun", "begun is not finished: --resume continues it"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_a_worker_starts(options, message, capsys):
+    Path("a.txt").write_text("a")
+    Path("utf16.txt").write_text("a", "utf-16")
+    Path("begun").write_text("1")
+    Path("begun.bulk").write_text("{}")
+    with contextlib.suppress(SystemExit):
+        assert main(["bulk", *options.split()]) == 2
+    error = capsys.readouterr().err.splitlines()
+    assert message in error[-1]
+    assert not Path("out").exists()
+
+
+def test_a_finished_output_is_not_resumed(capsys):
+    Path("a.txt").write_text("a")
+    Path("out").write_text("1\n")
+    assert main(["bulk", "score", "a.txt", "-o", "out", "--resume"]) == 0
+    assert "out is finished; nothing to resume" in capsys.readouterr().err
 
 
 def test_without_ray_the_error_says_what_to_install(translator, monkeypatch, capsys):
