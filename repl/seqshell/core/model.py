@@ -197,7 +197,7 @@ PRECISIONS = ("float32", "bf16", "int8")  # of the weights of a decoder
 
 @dataclass(frozen=True)
 class LogitError:
-    """How far the logits are from those with weights in float32, on a text of so many tokens that the model writes.
+    """The error of the logits against those with weights in float32, on a text of `tokens` tokens by the model itself.
 
     largest, mean: absolute differences. changed: after how many tokens the most likely one is another.
     """

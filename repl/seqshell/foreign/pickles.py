@@ -27,7 +27,7 @@ def read_pickle(
     """Read the pickle at the file's position, up to its end.
 
     calls: what the file may call, by "module.name". persistent: returns what a persistent id stands for. Raises
-    PickleFault, which names what the file wants to call otherwise.
+    PickleFault for any other pickle; if it is meant to call something else, the message names that.
     """
     try:
         with warnings.catch_warnings(action="ignore", category=DeprecationWarning):  # of texts with invalid escapes

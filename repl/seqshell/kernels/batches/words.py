@@ -19,7 +19,7 @@ OUTER_CELL = 30  # that of the cells, [T, B, P], 0: none
 # [shares, CHUNK, rows of a share, P / 16, gates, 16]*: the gradient of the gates' sums in some steps, and the bytes of
 # a row and of a share; gru: of the input products, n, r, z
 DELTA, DELTA_STRIDE, DELTA_BYTES = 15, 32, 33
-CHUNK, MOST_ROWS = 34, 35  # steps, and rows of a share in so many of them
+CHUNK, MOST_ROWS = 34, 35  # steps in a chunk, and the rows of a share in all of them
 OF_HIDDEN, OF_CELL = 16, 17  # [B, N], [B, P]: gradient of the state, before the call of the last, after it of the first
 STATE_COLUMNS, INPUT_COLUMNS = 18, 19  # N, M: units and inputs, padded to blocks of 64
 OF_INPUTS = 20  # [T, B, M]

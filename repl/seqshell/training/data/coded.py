@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, overload
 
@@ -15,12 +16,13 @@ class Coded(Sequence[str]):
     def __init__(self, numbers: NDArray[Any]) -> None:
         self.numbers = numbers
 
+    @abstractmethod
     def _text(self, number: int) -> str:
-        raise NotImplementedError
+        """The text of a number."""
 
+    @abstractmethod
     def at(self, rows: NDArray[Any]) -> Coded:
         """Those of some rows."""
-        raise NotImplementedError
 
     @overload
     def __getitem__(self, place: int) -> str: ...

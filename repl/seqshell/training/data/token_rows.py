@@ -5,6 +5,7 @@ Lists of Python's integers take ten times as much memory. The array may be mappe
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar, overload
@@ -33,9 +34,9 @@ class Rows(Sequence[Item]):
     def __init__(self, content: Any, ends: Any, rows: NDArray[Any] | None = None) -> None:
         self._content, self._ends, self._rows = content, ends, rows
 
+    @abstractmethod
     def _item(self, part: Any) -> Item:
         """The item of a part of the content."""
-        raise NotImplementedError
 
     @overload
     def __getitem__(self, place: int) -> Item: ...
