@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import seqshell
-from seqshell import Architecture, Lazy, Task
+from seqshell import Architecture, Task
 
 
 @seqshell.hookimpl
@@ -61,9 +61,3 @@ def seqshell_architectures() -> Iterator[Architecture]:
             ),
             summary=summary,
         )
-
-
-@seqshell.hookimpl
-def seqshell_importers() -> Iterator[Lazy]:
-    """Offer state_dict: weights of nn.RNN, nn.LSTM and nn.GRU as torch saves them."""
-    yield Lazy("state_dict", "seqshell_recurrent.state_dict_importer:read_state_dict")

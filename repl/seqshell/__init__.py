@@ -15,6 +15,7 @@ Plugins (see plugins/README.md and docs/plugins)
     read_torch          a file of torch as weights, plain data and records; nothing of it is executed
     Record              an object in such a file; weights_of: the weights of a whole module by name
     StoredTensor        a tensor of such a file
+    read_npz            an archive of numpy's arrays; nothing of it is executed
 
 Samplers and strategies
     Sampler             reshapes the logits of the next token, with a SampleContext
@@ -62,6 +63,7 @@ _HOMES = {
     "seqshell.core.events": (
         "Attention Event Finished Forecast HookOutput Label Moved Notice Picture Progress Table Text Token Translation"
     ),
+    "seqshell.foreign.numpy_files": "read_npz",
     "seqshell.foreign.recognition": "ForeignFile recognise_file",
     "seqshell.foreign.records": "Record weights_of",
     "seqshell.foreign.torch_files": "StoredTensor read_torch",
@@ -164,6 +166,7 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.version import __version__ as __version__
     from seqshell.decoding.chain import Chain as Chain
     from seqshell.decoding.probabilities import log_probs as log_probs
+    from seqshell.foreign.numpy_files import read_npz as read_npz
     from seqshell.foreign.recognition import ForeignFile as ForeignFile
     from seqshell.foreign.recognition import recognise_file as recognise_file
     from seqshell.foreign.records import Record as Record

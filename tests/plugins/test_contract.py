@@ -12,7 +12,7 @@ from seqshell import EOS, PAD, Architecture, Task, setting
 from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
-from seqshell.testing import check_architecture, check_sampler, failed
+from seqshell.testing import check_architecture, check_importer, check_sampler, failed
 
 REGISTRY = load_registry(Policy(no_plugins=True))  # the built-in plugins only
 
@@ -100,6 +100,11 @@ def test_forecasters_pass_with_other_settings(settings):
 @pytest.mark.parametrize("name", REGISTRY.samplers)
 def test_every_sampler_passes_all_checks(name):
     assert failed(check_sampler(REGISTRY.samplers[name])) == []
+
+
+@pytest.mark.parametrize("name", REGISTRY.importers)
+def test_every_importer_passes_all_checks(name):
+    assert failed(check_importer(REGISTRY.importers[name])) == []
 
 
 @dataclass(frozen=True)

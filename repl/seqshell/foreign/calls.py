@@ -14,6 +14,7 @@ from seqshell.foreign.records import Name, Record
 
 LATIN = ("latin1", "latin-1")
 DTYPE = re.compile(r"[<|>=]?([biufcSUV?]\d{0,6})")
+OBJECT_CODES = ("O", "|O", "O4", "O8")
 MAX_DIMENSIONS = 32
 
 
@@ -63,45 +64,58 @@ def attribute(owner: Any, name: Any) -> Name:
     return Name(str(owner), name)
 
 
-def dtype(code: str, align: Any = False, copy: Any = True) -> np.dtype[Any]:
-    """A number format of numpy; never one of objects."""
+class Objects:
+    """The format of an array whose values are objects."""
+
+
+OBJECTS = Objects()
+
+
+def dtype(code: str, align: Any = False, copy: Any = True) -> np.dtype[Any] | Objects:
+    """A number format of numpy, or that of objects."""
+    if isinstance(code, str) and code in OBJECT_CODES:
+        return OBJECTS
     if not isinstance(code, str) or not DTYPE.fullmatch(code):
         raise ValueError(f"numbers of the format {code!r:.20}")
     return np.dtype(code)
 
 
 class StoredArray:
-    """An array of numpy in a pickle; `numpy` returns it."""
+    """An array of numpy in a pickle; `numpy` returns it. values: those of an array of objects, in their order."""
 
     def __init__(self, numbers: NDArray[Any]) -> None:
         self._numbers = numbers
+        self.values: list[Any] | None = None
 
     def __repr__(self) -> str:
-        return f"<{self._numbers.dtype} {list(self.shape)}>"
+        return f"<{self.kind} {list(self.shape)}>"
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Its sizes."""
-        return self._numbers.shape
+        """Its sizes; the number of values of an array of objects."""
+        return self._numbers.shape if self.values is None else (len(self.values),)
 
     @property
     def kind(self) -> str:
         """The format of its numbers, such as float32."""
-        return self._numbers.dtype.name
+        return self._numbers.dtype.name if self.values is None else "object"
 
     @property
     def is_float(self) -> bool:
         """Whether its numbers are floats."""
-        return self._numbers.dtype.kind == "f"
+        return self.values is None and self._numbers.dtype.kind == "f"
 
     def numpy(self) -> NDArray[Any]:
-        """The array itself."""
+        """The array itself; empty if its values are objects."""
         return self._numbers
 
     def restore(self, state: Any) -> None:
         """Take its shape, its format and its bytes."""
         *_, shape, number_format, is_fortran, data = state
-        self._numbers = _array(shape, number_format, data, is_fortran)
+        if number_format is OBJECTS and isinstance(data, list):
+            self.values = data
+        else:
+            self._numbers = _array(shape, number_format, data, is_fortran)
 
 
 def empty_array(cls: Name, shape: Any = (0,), code: Any = b"b") -> StoredArray:

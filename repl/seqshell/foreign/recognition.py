@@ -54,7 +54,7 @@ class ForeignFile:
 
     kind: "checkpoint" of seqshell, "safetensors" of other programs, "transformer" in safetensors, "torch" (weights,
     or containers with weights), "mixed" (weights and other objects), "object" (a pickle of another object),
-    "torchscript", or "other", which includes empty and truncated files.
+    "torchscript", "arrays" (a .npz), or "other", which includes empty and truncated files.
     what: the rest of a sentence that begins with the file's name. todo: what the user can do; FILE is the file.
     """
 
@@ -170,7 +170,7 @@ def _archive_of(archive: zipfile.ZipFile) -> ForeignFile:
     if "metadata.json" in parts and any(name.endswith(".weights.h5") for name in names):
         return ForeignFile("other", "is a model of Keras", CONVERT)
     if names and all(name.endswith(".npy") for name in names):
-        return ForeignFile("other", "is a set of arrays of numpy", CONVERT)
+        return ForeignFile("arrays", "is a set of arrays of numpy that no importer knows", CONVERT)
     shown = f" with {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""
     return ForeignFile("other", f"is a zip archive{shown}", "unpack it first, and use the file of the model")
 

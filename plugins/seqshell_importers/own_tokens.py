@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
+
 from seqshell import CharTokenizer
 
 
@@ -21,6 +23,8 @@ def own_tokenizer(loaded: Any, vocab_size: int) -> CharTokenizer | None:
 
 def _vocabularies(entry: Any) -> Iterator[str]:
     """Yield the characters of an entry, if that is what it contains."""
+    if isinstance(entry, np.ndarray) and entry.dtype.kind == "U":
+        entry = entry.reshape(-1).tolist()
     if isinstance(entry, Mapping):
         for pairs in (dict(entry), {number: character for character, number in _hashable(entry)}):
             numbers = list(range(len(pairs)))

@@ -36,8 +36,8 @@ from seqshell import (
     recognise_file,
     weights_of,
 )
-from seqshell_recurrent.own_tokens import own_tokenizer
-from seqshell_recurrent.weight_matching import WeightMatch, match_weights
+from seqshell_importers.own_tokens import own_tokenizer
+from seqshell_importers.weight_matching import WeightMatch, match_weights
 
 PICKLED = (".pt", ".pth", ".ckpt", ".bin")  # names that promise a file of torch
 READABLE = ("checkpoint", "safetensors", "torch", "mixed", "object")  # kinds of seqshell.ForeignFile

@@ -1,0 +1,19 @@
+"""Importers: readers of other programs' model files, one module for each format.
+
+The order below is the one in which they are asked; state_dict, which takes any weights of nn.RNN, nn.LSTM or nn.GRU
+layers, comes last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import seqshell
+from seqshell import Lazy
+
+
+@seqshell.hookimpl
+def seqshell_importers() -> Iterator[Lazy]:
+    """Offer the importers by name. Their modules are imported when a file is read."""
+    yield Lazy("min_char_rnn", "seqshell_importers.min_char_rnn:read_min_char_rnn")
+    yield Lazy("state_dict", "seqshell_importers.state_dict:read_state_dict")
