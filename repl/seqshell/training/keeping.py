@@ -19,7 +19,7 @@ from seqshell.host import Registry
 from seqshell.kernels.batches import team
 from seqshell.models.saving import save_checkpoint
 from seqshell.models.task_parts.parts import Inputs
-from seqshell.training.data.generated import PREFIX
+from seqshell.training.data.python_data import NOT_FILES
 from seqshell.training.fitting import CalibratingObjective
 from seqshell.training.preparation import Prepared
 from seqshell.training.recipes.settings import FILES
@@ -228,6 +228,6 @@ def _without_folder(value: Any) -> Any:
     """
     if isinstance(value, list | tuple):
         return [_without_folder(item) for item in value]
-    if not isinstance(value, str) or not value or value.startswith(PREFIX):
+    if not isinstance(value, str) or not value or value.startswith(NOT_FILES):
         return value
     return Path(value).name

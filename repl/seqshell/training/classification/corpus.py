@@ -38,10 +38,10 @@ from seqshell.training.classification.encoding import encode_into
 from seqshell.training.data.array_store import ArrayStore, Spools, check_room, write_store, written_once
 from seqshell.training.data.coded import Labels, Places
 from seqshell.training.data.file_format import FileFormat
-from seqshell.training.data.generated import PREFIX
 from seqshell.training.data.large_table import LargeTable, large_table
 from seqshell.training.data.large_text import is_large
 from seqshell.training.data.plugin_data import PluginData
+from seqshell.training.data.python_data import NOT_FILES
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.token_rows import NewRows, TextRows, TokenRows, stored_rows
 from seqshell.training.data.vocabularies import SAMPLED, shown_to_tokenizer, train_tokenizer
@@ -73,7 +73,7 @@ def read_recipe_texts(recipe: Recipe, registry: Registry, architecture: Architec
 def large_examples(recipe: Recipe, registry: Registry, architecture: Architecture) -> LargeExamples | None:
     """The labelled texts of a recipe in a large table; None for any others."""
     word = recipe.data.table
-    if not word or isinstance(word, PluginData) or word.startswith(PREFIX):
+    if not word or isinstance(word, PluginData) or word.startswith(NOT_FILES):
         return None
     path, columns = named_path(word, recipe.folder, RecipeError), recipe_columns(recipe.data)
     if not is_large(path):

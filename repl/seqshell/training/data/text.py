@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,8 @@ from seqshell.core.text_output import quoted
 from seqshell.training.data.file_format import AS_FOUND, FileFormat
 from seqshell.training.data.generated import PREFIX, make_table
 from seqshell.training.data.plugin_data import PluginData
+from seqshell.training.data.python_data import PREFIX as PYTHON
+from seqshell.training.data.python_data import make_text
 from seqshell.training.recipes.settings import DataSettings
 
 SMALLEST = 256  # characters for training; with fewer, batches are too short to carry a state
@@ -103,7 +104,7 @@ def check_length(name: str, training: int, validation: int) -> None:
 def read_text(
     source: str, folder: Path = Path(), origin: str = "", format: FileFormat = AS_FOUND
 ) -> tuple[str, str, str]:
-    """(name, text, sha256 of its bytes) of a file, of "python:MODULE.NAME", or of the data "generated:NAME".
+    """(name, text, sha256 of its bytes) of a file, of "python:NAME", or of the data "generated:NAME".
 
     folder: where relative paths start. origin: where the user can get a missing file.
     In files, CRLF becomes LF, a byte order mark is removed, and .gz files are unpacked.
@@ -112,8 +113,8 @@ def read_text(
         return with_digest(str(source), source.text())
     if source.startswith(PREFIX):
         return with_digest(source, make_table(source))
-    if source.startswith("python:"):
-        return with_digest(source, _python_text(source))
+    if source.startswith(PYTHON):
+        return with_digest(source, make_text(source))
     name, text, digest, _ = read_text_file(named_path(source, folder, RecipeError), origin, format)
     return name, text, digest
 
@@ -150,18 +151,6 @@ def _decoded(content: bytes, name: str, format: FileFormat) -> tuple[str, str]:
 def with_digest(name: str, text: str) -> tuple[str, str, str]:
     """(name, text, sha256), as `read_text` returns, for a text that is not from a file."""
     return name, text, hashlib.sha256(text.encode()).hexdigest()
-
-
-def _python_text(source: str) -> str:
-    """Python's help topics, a text that every installation has.
-
-    Repeated paragraphs are dropped: they would leak into the validation.
-    """
-    if source != "python:pydoc_data.topics":
-        raise RecipeError(f"data.text: unknown text {quoted(source)}; Python has python:pydoc_data.topics")
-    topics: dict[str, str] = importlib.import_module("pydoc_data.topics").topics
-    paragraphs = dict.fromkeys(part.rstrip() for name in sorted(topics) for part in topics[name].split("\n\n"))
-    return "\n\n".join(filter(None, paragraphs)) + "\n"
 
 
 def fit_sizes(num_tokens: int, batch_size: int, sequence_length: int) -> tuple[int, int]:

@@ -24,10 +24,10 @@ from seqshell.core.text_output import quoted, readable
 from seqshell.host import Registry
 from seqshell.training.data.array_store import ArrayStore, Spool, Spools, check_room, forget, write_store, written_once
 from seqshell.training.data.file_format import FileFormat
-from seqshell.training.data.generated import PREFIX
 from seqshell.training.data.large_table import LargeTable, large_table
 from seqshell.training.data.large_text import is_large
 from seqshell.training.data.plugin_data import PluginData
+from seqshell.training.data.python_data import NOT_FILES
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.token_rows import NewRows, TextRows, stored_rows
 from seqshell.training.forecasting.columns import describe_left_out, find_series_columns
@@ -72,7 +72,7 @@ def encoding(recipe: Recipe, registry: Registry) -> Callable[[Stages], None] | N
 def large_series(recipe: Recipe) -> LargeSeries | None:
     """The series of a recipe in a large table; None for any others."""
     data = recipe.data
-    if not data.table or isinstance(data.table, PluginData) or data.table.startswith(PREFIX):
+    if not data.table or isinstance(data.table, PluginData) or data.table.startswith(NOT_FILES):
         return None
     path = named_path(data.table, recipe.folder, RecipeError)
     if not is_large(path):

@@ -20,6 +20,7 @@ from seqshell.core.units import in_unit
 from seqshell.host import Registry
 from seqshell.models.opening import open_model
 from seqshell.training.data.plugin_data import with_plugin_data
+from seqshell.training.data.python_data import NOT_FILES, PREFIX
 from seqshell.training.data.text import encode, load_text, read_text
 from seqshell.training.language.measuring import measure
 from seqshell.training.loop import train
@@ -174,7 +175,7 @@ def _on_data(recipe: Recipe, options: ComparisonOptions) -> Recipe:
 
 
 def _absolute(text: str) -> str:
-    return text if text.startswith("python:") else str(named_path(text).absolute())
+    return text if text.startswith(NOT_FILES) else str(named_path(text).absolute())
 
 
 def _held_out(options: ComparisonOptions, entries: Sequence[Model | Recipe]) -> HeldOut:
@@ -225,7 +226,7 @@ def _text_of(model: Model) -> tuple[str, str, str]:
     data = provenance(model, "data")
     name, digest = str(data.get("name", "")), str(data.get("sha256", ""))
     try:
-        if name.startswith("python:"):
+        if name.startswith(PREFIX):
             return read_text(name)
         if model.name in paths.list_recipes():
             recipe = load_recipe(model.name)

@@ -30,7 +30,9 @@ class DataSettings:
     source: str = setting("", help="translate: a file of sentences, one per line")
     target: str = setting("", help="translate: a file of their translations, line by line")
     pairs: str = setting(
-        "", help="translate: instead, one file with source TAB target in each line, a table, or generated:NAME"
+        "",
+        help="translate: instead, one file with source TAB target in each line, a table, generated:NAME, or "
+        "python:docstrings",
     )
     extra_pairs: str = setting(
         "", help="translate: a further file of pairs, for training only, such as greetings that the data lacks"

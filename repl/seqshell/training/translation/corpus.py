@@ -23,10 +23,10 @@ from seqshell.models.guarded_tokenizer import guarded_tokenizer
 from seqshell.training.data.array_store import ArrayStore, Spools, check_room, write_store, written_once
 from seqshell.training.data.distinct import SIZE, hash_of, numbers_of_hashes
 from seqshell.training.data.file_format import PairFormat
-from seqshell.training.data.generated import PREFIX
 from seqshell.training.data.large_table import LargeTable, large_table
 from seqshell.training.data.large_text import LargeText, Report, is_large, lines_of
 from seqshell.training.data.plugin_data import PluginData
+from seqshell.training.data.python_data import NOT_FILES
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.table_tasks import pair_columns
 from seqshell.training.data.token_rows import NewRows, TextRows, TokenRows, stored_rows
@@ -100,7 +100,7 @@ def _paths(recipe: Recipe) -> list[Path]:
     """The files of the pairs, if they are files that exist."""
     data = recipe.data
     words = [data.pairs] if data.pairs else [data.source, data.target]
-    if any(isinstance(word, PluginData) or word.startswith(PREFIX) for word in words):
+    if any(isinstance(word, PluginData) or word.startswith(NOT_FILES) for word in words):
         return []
     paths = [named_path(word, recipe.folder, RecipeError) for word in words]
     return paths if all(path.is_file() for path in paths) else []
