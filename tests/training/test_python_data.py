@@ -93,5 +93,56 @@ def test_two_columns_of_the_docstrings_are_pairs(library: Path, monkeypatch: pyt
 
 
 def test_an_unknown_name_lists_those_that_exist() -> None:
-    with pytest.raises(RecipeError, match=r"python:pydoc_data\.topics and python:docstrings"):
+    with pytest.raises(RecipeError, match=r"python:pydoc_data\.topics, python:docstrings, python:chatterbot_corpus"):
         make_text("python:os")
+
+
+CONVERSATIONS = """categories: [a]
+conversations:
+- - Hello
+  - Hi
+  - How are
+    you?
+  - Fine
+- [7, 8]
+- [Alone]
+- - "Empty"
+  - ""
+- - Who: he
+  - Hello
+  - Hi
+"""
+
+
+@pytest.fixture
+def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "chatterbot_corpus"
+    (folder / "data" / "english").mkdir(parents=True)
+    (folder / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    return folder / "data" / "english"
+
+
+def test_an_answer_follows_a_message_and_the_turns_before_it(corpus: Path) -> None:
+    (corpus / "a.yml").write_text(CONVERSATIONS)
+
+    assert make_text("python:chatterbot_corpus.english").splitlines() == [
+        "message,dialogue,answer",
+        "Hello,Hello,Hi",
+        "Hi,Hello / Hi,How are you?",
+        "How are you?,Hello / Hi / How are you?,Fine",
+        "7,7,8",
+        "Who: he,Who: he,Hello",
+        "Hello,Who: he / Hello,Hi",
+    ]
+
+
+def test_dialogues_that_are_not_there_are_named(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (corpus / "a.yml").write_text("conversations: 7")
+    with pytest.raises(RecipeError, match="a.yml is not a list of conversations"):
+        make_text("python:chatterbot_corpus.english")
+    with pytest.raises(RecipeError, match="no 'latin'; it has english"):
+        make_text("python:chatterbot_corpus.latin")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(RecipeError, match="pip install chatterbot-corpus"):
+        make_text("python:chatterbot_corpus.english")

@@ -89,7 +89,7 @@ TASKS: dict[str, TaskSpec] = {
             strategy="greedy",
             default_model="english-french",
             settings=frozenset(
-                {"max_tokens", "stop", "unknown", "nbest", "unk", "replace_unk", "pace", "color", "surprisal"}
+                {"max_tokens", "stop", "unknown", "nbest", "turns", "unk", "replace_unk", "pace", "color", "surprisal"}
             ),
             next_steps="then /attention, /top",
             keys=(

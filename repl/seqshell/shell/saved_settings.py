@@ -10,7 +10,7 @@ from seqshell.core.errors import UsageError
 from seqshell.core.setting_origins import BUILT_IN, CHECKPOINT, COMMAND_LINE, SET
 from seqshell.shell.settings import Settings
 
-KEPT = ("max_tokens", "stop", "horizon", "unknown", "newline", "nbest", "unk", "replace_unk", "unit", "color")
+KEPT = ("max_tokens", "stop", "horizon", "unknown", "newline", "nbest", "turns", "unk", "replace_unk", "unit", "color")
 
 
 def to_save(settings: Settings) -> dict[str, Any]:

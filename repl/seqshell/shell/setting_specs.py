@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import UsageError
 from seqshell.core.json_values import parsed, unquoted
-from seqshell.core.limits import MAX_STEPS, MAX_TOKENS
+from seqshell.core.limits import MAX_STEPS, MAX_TOKENS, MAX_TURNS
 from seqshell.core.names import did_you_mean
 from seqshell.core.plugin_api import Setting
 from seqshell.core.setting_origins import BUILT_IN
@@ -65,6 +65,15 @@ SHELL_SETTINGS: Mapping[str, Setting] = _declared(
         neutral=1,
         help="number of best translations to show; more than one needs a search such as beam",
     ),
+    Setting(
+        "turns",
+        int,
+        0,
+        low=0,
+        high=MAX_TURNS,
+        neutral=0,
+        help="how many earlier messages and answers a dialogue model reads before each message",
+    ),
     Setting("unk", bool, False, help="let the model write <unk> for a word that is not in its vocabulary"),
     Setting("replace_unk", bool, True, help="replace <unk> by the source word with the most attention"),
     Setting(
@@ -115,7 +124,7 @@ ON_SESSION: Mapping[str, str] = MappingProxyType(
     {"snapshot_mb": "snapshot_mb", "unk": "draws_unknown", "replace_unk": "replaces_unknown"}
 )
 # Settings that the checkpoint of a model in the background decides, whatever was set for the current model.
-OF_THE_MODEL = ("max_tokens", "stop", "horizon")
+OF_THE_MODEL = ("max_tokens", "stop", "horizon", "turns")
 
 
 def defaults_of(model: Model, report: Callable[[str], None]) -> dict[str, Any]:

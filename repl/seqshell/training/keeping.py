@@ -180,7 +180,10 @@ def save_model(
         tokenizer=prepared.tokenizer,
         source_tokenizer=prepared.source_tokenizer,
         config=prepared.config,
-        defaults={"strategy": defaults.strategy, "sampler": defaults.sampler, "max_tokens": defaults.max_tokens},
+        defaults={
+            **{"strategy": defaults.strategy, "sampler": defaults.sampler, "max_tokens": defaults.max_tokens},
+            **({"turns": defaults.turns} if defaults.turns else {}),
+        },
         examples=objective.examples(),
         about=defaults.about,
         provenance=provenance,

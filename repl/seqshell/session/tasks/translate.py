@@ -14,6 +14,7 @@ from seqshell.core.events import Attention, Event, Score, Translation
 from seqshell.core.sampling import Strategy
 from seqshell.core.state import attention_of
 from seqshell.core.tokenizers import EOS
+from seqshell.core.turns import turns_of, with_turns
 from seqshell.session import inspection
 from seqshell.session.answer_options import NO_OPTIONS, AnswerOptions
 from seqshell.session.answers import Answer
@@ -46,9 +47,12 @@ class TranslateBehaviour(TaskBehaviour):
         """Translate the message; yields a Token for each token, then Translation.
 
         settings: max_tokens, stop, unknown (error or skip: what to do with unknown characters), nbest (number of
-        candidates). If VocabularyError is raised, or the message is blank, nothing has changed.
+        candidates), turns (the number of earlier messages and answers to read with it). If VocabularyError is raised,
+        or the message is blank, nothing has changed.
         """
         unknown = settings["unknown"]
+        if text.strip() and (number := settings.get("turns") or 0):
+            text = with_turns(self._turns(), text, number)
         plan = self._plan_translation(NO_OPTIONS, "", unknown, settings.get("nbest") or 1, _defaults(settings))
         yield from self._answered(plan, text, unknown)
 
@@ -179,6 +183,14 @@ class TranslateBehaviour(TaskBehaviour):
         )
 
     # Inside
+
+    def _turns(self) -> tuple[str, ...]:
+        """The messages and answers up to here that the model has read or written, oldest first."""
+        here = self.cursor.here.node
+        source = self.cursor.timeline.source(here)
+        if source is None:
+            return ()
+        return (*turns_of(source.text), inspection.text_of(self.cursor, here, self.drops_separator).text)
 
     def _plan_translation(
         self, options: AnswerOptions, prefix: str, unknown: str, nbest: int, defaults: AnswerOptions = NO_OPTIONS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from seqshell.core.limits import MAX_TOKENS
+from seqshell.core.limits import MAX_TOKENS, MAX_TURNS
 from seqshell.core.plugin_api import setting
 
 FILL_RULES = ("short", "linear", "previous", "none")
@@ -225,6 +225,9 @@ class DefaultSettings:
     strategy: str = setting("sample", help="decoding strategy")
     sampler: str = setting("", help="sampler chain")
     max_tokens: int = setting(200, low=1, high=MAX_TOKENS, help="longest answer in tokens")
+    turns: int = setting(
+        0, low=0, high=MAX_TURNS, help="translate: how many earlier messages and answers are read before each message"
+    )
     examples: tuple[str, ...] = setting((), help="inputs for new users; the first one is used for samples")
     about: str = setting("", help="one sentence about what the model does")
 
