@@ -22,10 +22,10 @@ def seqshell_architectures() -> Iterator[seqshell.Architecture]:
         "attention_seq2seq",
         seqshell.Task.TRANSLATE,
         config="seqshell_seq2seq.config:AttentionConfig",
-        model="seqshell_seq2seq.attention_seq2seq:AttentionSeq2Seq",
+        model="seqshell_seq2seq.copying:attention_model",
         decoder=(
-            "seqshell_seq2seq.compiled_decoders:AttentionSeq2SeqDecoder",
-            "seqshell_seq2seq.decoders:AttentionSeq2SeqDecoder",
+            "seqshell_seq2seq.compiled_decoders:attention_decoder",
+            "seqshell_seq2seq.copying_decoder:attention_decoder",
         ),
         summary="encoder-decoder with attention to every source token (Bahdanau et al. 2015, Luong et al. 2015)",
     )

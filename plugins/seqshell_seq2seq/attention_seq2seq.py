@@ -66,37 +66,47 @@ class AttentionSeq2Seq(EncoderDecoder):
         return AttentionState(recurrent, outputs, keys, mask, weights)
 
     def hidden_states(self, target: Tensor, state: State) -> tuple[Tensor, State]:
-        embedded = self.embed_target(target)
+        attended, _, state = self.attentional_vectors(self.embed_target(target), state)
+        return self.dropped(attended), state
+
+    def attentional_vectors(self, embedded: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """embedded: [B, T, E]. Returns the attentional vectors [B, T, R], the weights [B, T, S], and the state."""
         if self.config.placement == "after" and not self.config.input_feeding:
-            attended, state = self._all_steps(embedded, state)
-        else:
-            steps, layers = [], self.decoder.one_by_one(embedded)
-            for vector in torch.split(embedded, 1, 1):  # [B, 1, E]
-                step, state = self._step(layers, vector, state)
-                steps.append(step)
-            attended = torch.cat(steps, 1)
-        return sequence_dropout(attended, self.config.dropout, self.training, self.config.locked), state
+            hidden, recurrent = self.decoder(embedded, state.recurrent)
+            attended, weights = self._attend(hidden, state)
+            return attended, weights, state._replace(recurrent=recurrent, attention=weights[:, -1])
+        vectors, of_steps, layers = [], [], self.decoder.one_by_one(embedded)
+        for embedding in torch.split(embedded, 1, 1):  # [B, 1, E]
+            attended, weights, state = self.attentional_vector(layers, embedding, state)
+            vectors.append(attended)
+            of_steps.append(weights)
+        return torch.cat(vectors, 1), torch.cat(of_steps, 1), state
 
-    def _all_steps(self, embedded: Tensor, state: State) -> tuple[Tensor, State]:
-        """embedded: [B, T, E]. Returns the attentional vectors [B, T, R] and the state after the last step."""
-        hidden, recurrent = self.decoder(embedded, state.recurrent)
-        attended, weights = self._attend(hidden, hidden, state)
-        return attended, state._replace(recurrent=recurrent, attention=weights)
+    def dropped(self, attended: Tensor) -> Tensor:
+        """The attentional vectors [B, T, R] with dropout in training."""
+        return sequence_dropout(attended, self.config.dropout, self.training, self.config.locked)
 
-    def _step(self, layers: Layers, vector: Tensor, state: State) -> tuple[Tensor, State]:
-        """layers: of the decoder; vector: [B, 1, E]. Returns the attentional vector [B, 1, R] and the state."""
+    def attentional_vector(self, layers: Layers, embedding: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """One step. layers: of the decoder; embedding: [B, 1, E]. Returns [B, 1, R], the weights [B, 1, S], state."""
         if self.config.placement == "before":
             recurrent = state.recurrent
             hidden = recurrent.hidden if isinstance(recurrent, LSTMState) else recurrent  # [B, L, H]
             context, weights = self.attention(hidden[:, -1:], state.keys, state.encoded, state.mask)
-            hidden, recurrent = layers(torch.cat((vector, context), -1), recurrent)
+            hidden, recurrent = layers(torch.cat((embedding, context), -1), recurrent)
             attended = torch.tanh(self.attended(torch.cat((context, hidden), -1)))
-            return attended, state._replace(recurrent=recurrent, attention=weights[:, -1])
-        hidden, recurrent = layers(torch.cat((vector, state.attended.unsqueeze(1)), -1), state.recurrent)
-        attended, weights = self._attend(hidden, hidden, state)
-        return attended, state._replace(recurrent=recurrent, attention=weights, attended=attended[:, -1].float())
+            return attended, weights, state._replace(recurrent=recurrent, attention=weights[:, -1])
+        if self.config.input_feeding:
+            embedding = torch.cat((embedding, state.attended.unsqueeze(1)), -1)
+        hidden, recurrent = layers(embedding, state.recurrent)
+        attended, weights = self._attend(hidden, state)
+        state = state._replace(recurrent=recurrent, attention=weights[:, -1])
+        return (
+            attended,
+            weights,
+            state._replace(attended=attended[:, -1].float()) if self.config.input_feeding else state,
+        )
 
-    def _attend(self, queries: Tensor, hidden: Tensor, state: State) -> tuple[Tensor, Tensor]:
-        """queries, hidden: [B, T, H]. Returns the attentional vectors [B, T, R] and the last step's weights [B, S]."""
-        contexts, weights = self.attention(queries, state.keys, state.encoded, state.mask)
-        return torch.tanh(self.attended(torch.cat((contexts, hidden), -1))), weights[:, -1]
+    def _attend(self, hidden: Tensor, state: State) -> tuple[Tensor, Tensor]:
+        """hidden: [B, T, H]. Returns the attentional vectors [B, T, R] and the weights [B, T, S]."""
+        contexts, weights = self.attention(hidden, state.keys, state.encoded, state.mask)
+        return torch.tanh(self.attended(torch.cat((contexts, hidden), -1))), weights

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from seqshell.layers import CompiledLinear, CompiledStack, Linear, OutputStack
-from seqshell_seq2seq import decoders
+from seqshell.layers.weights import Weights
+from seqshell_seq2seq import copying_decoder, decoders
+from seqshell_seq2seq.config import AttentionConfig
 
 
 class _Compiled:
@@ -27,3 +29,12 @@ class Seq2SeqDecoder(_Compiled, decoders.Seq2SeqDecoder):
 
 class AttentionSeq2SeqDecoder(_Compiled, decoders.AttentionSeq2SeqDecoder):
     """Decoder of attention_seq2seq. State: AttentionState; with input feeding a FeedingState."""
+
+
+class CopyingDecoder(_Compiled, copying_decoder.CopyingDecoder):
+    """Decoder of attention_seq2seq with copy. State: CopyState; with coverage_weight a CoverageState."""
+
+
+def attention_decoder(config: AttentionConfig, weights: Weights) -> AttentionSeq2SeqDecoder | CopyingDecoder:
+    """The decoder of attention_seq2seq for a config."""
+    return (CopyingDecoder if config.copy else AttentionSeq2SeqDecoder)(config, weights)

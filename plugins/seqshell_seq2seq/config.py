@@ -39,9 +39,14 @@ class EncoderDecoderConfig:
     def __post_init__(self) -> None:
         if min(self.source_vocab_size, self.target_vocab_size) < 1:
             raise ValueError("source_vocab_size and target_vocab_size must be at least 1")
-        if self.shared_embedding and self.source_vocab_size != self.target_vocab_size:
+        if self.shared_embedding:
+            self.require_one_vocabulary("shared_embedding")
+
+    def require_one_vocabulary(self, name: str) -> None:
+        """Raise ValueError if source and target have vocabularies of different sizes. name: the setting."""
+        if self.source_vocab_size != self.target_vocab_size:
             raise ValueError(
-                "shared_embedding needs one vocabulary, from a single [tokenizer] in the recipe, but source and target "
+                f"{name} needs one vocabulary, from a single [tokenizer] in the recipe, but source and target "
                 f"have {self.source_vocab_size} and {self.target_vocab_size} tokens"
             )
 
@@ -85,6 +90,21 @@ class AttentionConfig(EncoderDecoderConfig):
     input_feeding: bool = setting(
         False, help="feed the attentional vector to the next step (Luong et al. 2015, section 3.3)"
     )
+    copy: bool = setting(
+        False, help="copy tokens of the source by their attention (See et al. 2017); needs one vocabulary"
+    )
+    coverage_weight: float = setting(
+        0.0,
+        low=0,
+        high=100,
+        neutral=0.0,
+        help="copy: attend by what was attended to before, and train with this weight of the coverage loss; 0: off",
+    )
+
+    @property
+    def key_size(self) -> int:
+        """K, the size of a key of the attention."""
+        return self.attention_size if self.attention in ("additive", "concat") else self.hidden_size
 
     @property
     def extra_size(self) -> int:
@@ -95,6 +115,10 @@ class AttentionConfig(EncoderDecoderConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.copy:
+            self.require_one_vocabulary("copy")
+        elif self.coverage_weight:
+            raise ValueError("coverage_weight needs copy = true")
         if self.attention == "dot" and self.encoded_size != self.hidden_size:
             raise ValueError(
                 "dot attention needs hidden_size equal to the size of the encoder's outputs, but they are "

@@ -46,7 +46,7 @@ class TranslationDecoder(ABC):
         """extra_size: the number of inputs of the recurrent layers besides the target embedding."""
         self.config = config
         target = take(weights, "target_embedding.weight", config.target_vocab_size, config.embed_size)
-        target_vectors = source_vectors = target * config.embedding_scale
+        self.target_vectors = target_vectors = source_vectors = target * config.embedding_scale
         if not config.shared_embedding:
             source = take(weights, "source_embedding.weight", config.source_vocab_size, config.embed_size)
             source_vectors = source * config.embedding_scale

@@ -40,3 +40,18 @@ class FeedingState(NamedTuple):
     mask: Any
     attention: Any
     attended: Any
+
+
+class CopyState(NamedTuple):
+    """State of attention_seq2seq with copy. attending: AttentionState or FeedingState; source: [B, S] ids, constant."""
+
+    attending: State
+    source: Any
+
+
+class CoverageState(NamedTuple):
+    """A CopyState and coverage: [B, S], the sum of the weights of all steps."""
+
+    attending: State
+    source: Any
+    coverage: Any

@@ -139,7 +139,7 @@ def test_an_answer_follows_a_message_and_the_turns_before_it(corpus: Path) -> No
 
 def test_dialogues_that_are_not_there_are_named(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (corpus / "a.yml").write_text("conversations: 7")
-    with pytest.raises(RecipeError, match="a.yml is not a list of conversations"):
+    with pytest.raises(RecipeError, match=r"a\.yml is not a list of conversations"):
         make_text("python:chatterbot_corpus.english")
     with pytest.raises(RecipeError, match="no 'latin'; it has english"):
         make_text("python:chatterbot_corpus.latin")

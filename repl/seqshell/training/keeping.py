@@ -181,7 +181,9 @@ def save_model(
         source_tokenizer=prepared.source_tokenizer,
         config=prepared.config,
         defaults={
-            **{"strategy": defaults.strategy, "sampler": defaults.sampler, "max_tokens": defaults.max_tokens},
+            "strategy": defaults.strategy,
+            "sampler": defaults.sampler,
+            "max_tokens": defaults.max_tokens,
             **({"turns": defaults.turns} if defaults.turns else {}),
         },
         examples=objective.examples(),

@@ -28,10 +28,10 @@ Row = tuple[str, str, str, str, str]
 
 
 def documented_functions(folder: Path | None = None) -> list[Row]:
-    """The functions and methods with docstrings in the modules of a folder, in order of file and place; equal ones once.
+    """The functions and methods with docstrings in the modules of a folder, equal ones once.
 
-    folder: by default that of the standard library. Modules are read, not imported; those that Python cannot parse are
-    left out.
+    They are in order of file and place. folder: by default that of the standard library. Modules are read, not
+    imported; those that Python cannot parse are left out.
     """
     found: dict[Row, None] = {}
     root = folder or Path(sysconfig.get_path("stdlib"))

@@ -47,4 +47,6 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return table.getvalue()
 
 
-NAMED: Mapping[str, Callable[[], str]] = MappingProxyType({"pydoc_data.topics": _help_topics, "docstrings": _docstrings})
+NAMED: Mapping[str, Callable[[], str]] = MappingProxyType(
+    {"pydoc_data.topics": _help_topics, "docstrings": _docstrings}
+)
