@@ -12,13 +12,12 @@ pytestmark = pytest.mark.usefixtures("kernels")
 ROWS, SIZE, OUTPUTS = 101, 50, 70  # no multiples of what the kernel divides them into
 
 
-@pytest.fixture
-def case():
+@pytest.fixture(params=[OUTPUTS, 11, 64], ids=str)  # 11 fill no block of 64, and 64 leave no rest
+def case(request):
     torch.manual_seed(0)
-    hidden, weight, bias = (
-        torch.randn(*size, requires_grad=True) for size in ((ROWS, SIZE), (OUTPUTS, SIZE), (OUTPUTS,))
-    )
-    return hidden, weight, bias, torch.randint(OUTPUTS, (ROWS,))
+    sizes = (ROWS, SIZE), (request.param, SIZE), (request.param,)
+    hidden, weight, bias = (torch.randn(*size, requires_grad=True) for size in sizes)
+    return hidden, weight, bias, torch.randint(request.param, (ROWS,))
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -36,6 +35,6 @@ def test_loss_and_gradients_are_those_of_torch_within_rounding(case, smoothing):
 
 def test_a_target_outside_the_vocabulary_is_refused(case):
     *given, targets = case
-    targets[5] = OUTPUTS
+    targets[5] = len(given[1])
     with pytest.raises(IndexError, match="a target is not in the vocabulary"):
         readout_loss.run(*given, targets, ignore_index=-100, label_smoothing=0.0)

@@ -22,8 +22,24 @@ SIZES = {  # distinct, so that a shape shows which sizes it has
     "encoder_size": 17,
     "attention_size": 19,
     "horizon": 23,
+    "conv_size": 29,
+    "mlp_size": 31,
 }
-LETTERS = {5: "V", 7: "W", 3: "C", 2: "F", 11: "E", 13: "H", 17: "N", 23: "K", 1: "1", 6: "V + 1", 47: "H + 2 N"}
+LETTERS = {
+    5: "V",
+    7: "W",
+    3: "C",
+    2: "F",
+    11: "E",
+    13: "H",
+    17: "N",
+    23: "K",
+    29: "J",
+    31: "M",
+    1: "1",
+    6: "V + 1",
+    47: "H + 2 N",
+}
 MULTIPLES = {26: "2 H", 39: "3 H", 52: "4 H", 34: "2 N", 68: "4 N", 44: "4 E", 46: "K F", 2**20: "table_size"}
 
 

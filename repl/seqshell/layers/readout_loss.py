@@ -115,7 +115,8 @@ def _packed(weight: Tensor, kind: torch.dtype) -> Tensor:
     with pairs of inputs."""
     pair, whole = 2 if kind == torch.bfloat16 else 1, len(weight) // BLOCK * BLOCK
     parts = (weight[:whole], BLOCK), (weight[whole:], VECTOR)
-    blocks = (part.view(len(part) // size, size, -1, pair).transpose(1, 2) for part, size in parts)
+    pairs = weight.shape[1] // pair  # named, because a part may be empty
+    blocks = (part.view(len(part) // size, size, pairs, pair).transpose(1, 2) for part, size in parts)
     return torch.cat([block.to(kind).flatten() for block in blocks])
 
 

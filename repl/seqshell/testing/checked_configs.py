@@ -19,6 +19,7 @@ SMALL = {
     "num_layers": 2,
     "attention_size": 8,
     "table_size": 1000,
+    "mlp_size": 16,
 }
 
 

@@ -1,0 +1,25 @@
+"""Language models with recurrent cells of 2024 and 2025, which train in parallel over time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import seqshell
+from seqshell import Architecture, Task
+
+
+@seqshell.hookimpl
+def seqshell_architectures() -> Iterator[Architecture]:
+    """Offer mingru and minlstm. torch and numpy are imported when one is first used."""
+    for name, module, config, prefix, summary in (
+        ("mingru", "min_cells", "Minimal", "MinGRU", "minGRU (Feng et al. 2024), whose gates see only the input"),
+        ("minlstm", "min_cells", "Minimal", "MinLSTM", "minLSTM (Feng et al. 2024), whose gates see only the input"),
+    ):
+        yield Architecture(
+            name,
+            Task.GENERATE,
+            config=f"seqshell_modern.config:{config}Config",
+            model=f"seqshell_modern.{module}:{prefix}LanguageModel",
+            decoder=f"seqshell_modern.numpy_{module}:{prefix}Decoder",
+            summary=summary,
+        )

@@ -1,0 +1,35 @@
+"""The settings of the modern recurrent language models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seqshell import setting
+
+MOST = 65_536  # of any size
+
+
+@dataclass(frozen=True)
+class ModernConfig:
+    """Settings that all modern cells share. vocab_size is filled in from the data."""
+
+    vocab_size: int
+    embed_size: int = setting(256, low=1, high=MOST, help="size of the token embeddings and of what each block adds to")
+    num_layers: int = setting(2, low=1, high=128, help="number of blocks")
+    conv_size: int = setting(4, low=2, high=64, help="number of steps that the convolution before each cell sees")
+    mlp_size: int = setting(512, low=0, high=MOST, help="hidden units of the MLP after each cell; 0: no MLP")
+    dropout: float = setting(
+        0.0, low=0, high=0.99, neutral=0.0, help="dropout of what each cell and MLP adds, in training"
+    )
+    tied: bool = setting(False, help="use the embedding matrix as read-out")
+
+    def __post_init__(self) -> None:
+        if self.vocab_size < 1:
+            raise ValueError(f"vocab_size must be at least 1, not {self.vocab_size}")
+
+
+@dataclass(frozen=True)
+class MinimalConfig(ModernConfig):
+    """Settings of mingru and minlstm."""
+
+    hidden_size: int = setting(256, low=1, high=MOST, help="size of each cell's hidden state")

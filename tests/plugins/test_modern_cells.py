@@ -1,0 +1,204 @@
+"""Each modern cell against its equations, computed by hand, and its form for many steps against single steps."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from seqshell.core.plugin_api import build
+from seqshell.core.state import leaves, named_leaves
+from seqshell.host import Policy, resolve
+from seqshell.host.builtin import load_registry
+from seqshell_modern.scans import linear_scan, log_scan
+
+REGISTRY = load_registry(Policy(no_plugins=True))
+SETTINGS = {
+    "mingru": {"hidden_size": 7},
+    "minlstm": {"hidden_size": 7},
+}
+SHARED = {"vocab_size": 5, "embed_size": 6, "num_layers": 2, "mlp_size": 8, "conv_size": 3}
+
+
+def model(name, scale=1.0, **settings):
+    """A model with seeded weights, all of them multiplied by `scale`."""
+    offered = REGISTRY.architectures[name]
+    torch.manual_seed(0)
+    module = resolve(offered.model)(build(resolve(offered.config), {**SHARED, **SETTINGS[name], **settings})).eval()
+    with torch.no_grad():
+        for weight in module.parameters():
+            weight.add_(0.1 * torch.randn_like(weight)).mul_(scale)
+    return module
+
+
+def decoder(name, module):
+    """The decoder in numpy with the weights of a module."""
+    weights = {key: value.numpy() for key, value in module.state_dict().items()}
+    return resolve(REGISTRY.architectures[name].decoder)(module.config, weights)
+
+
+def one_by_one(module, tokens, state):
+    """The logits [B, T, V] of single steps, and the state after the last."""
+    outputs = []
+    for column in tokens.unbind(1):
+        logits, state = module(column[:, None], state)
+        outputs.append(logits)
+    return torch.cat(outputs, 1), state
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("scale", [1.0, 6.0])
+def test_a_long_text_at_once_equals_the_decoder_step_by_step(name, scale):
+    """With large weights, gates are 0 or 1 to the last bit for hundreds of steps."""
+    module = model(name, scale)
+    stepping = decoder(name, module)
+    tokens = torch.randint(5, (1, 400))
+    with torch.inference_mode():
+        logits, state = module(tokens, module.initial_state(1))
+    found, last, _ = stepping.trace(tokens.numpy(), stepping.initial_state(1))
+
+    limit = 1e-4 * max(1.0, float(logits.abs().max()))
+    np.testing.assert_allclose(found, logits.numpy(), atol=limit, rtol=0)
+    for (key, seen), expected in zip(named_leaves(last), leaves(state), strict=True):
+        np.testing.assert_allclose(seen, expected, atol=1e-4, rtol=1e-4, err_msg=key)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_gradients_and_states_at_once_equal_those_of_single_steps(name):
+    """In double precision: outputs, state and the gradient of every weight, from a state that is not zero."""
+    module = model(name).double()
+    tokens, before = torch.randint(5, (2, 40)), torch.randint(5, (2, 3))
+    found = []
+    for read in (module, lambda *inputs: one_by_one(module, *inputs)):
+        logits, state = read(tokens, module(before, module.initial_state(2))[1])
+        loss = logits.logsumexp(-1).sum() + sum((leaf**2).sum() for leaf in leaves(state))
+        found.append((logits, *leaves(state), *torch.autograd.grad(loss, list(module.parameters()))))
+
+    for seen, expected in zip(*found, strict=True):
+        torch.testing.assert_close(seen, expected, atol=1e-9, rtol=1e-8)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_training_in_bfloat16_keeps_the_state_in_float32(name):
+    module = model(name)
+    tokens = torch.randint(5, (2, 20))
+    exact, _ = module(tokens, module.initial_state(2))
+    with torch.autocast("cpu", torch.bfloat16):
+        logits, state = module.train()(tokens, module.initial_state(2))
+    logits.float().logsumexp(-1).sum().backward()
+
+    assert {leaf.dtype for leaf in leaves(state)} == {torch.float32}
+    torch.testing.assert_close(logits.float(), exact, atol=0.1, rtol=0.1)
+    assert all(torch.isfinite(weight.grad).all() for weight in module.parameters())
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_model_can_have_tied_weights_and_no_mlp(name):
+    module = model(name, tied=True, mlp_size=0)
+    assert not {key for key in module.state_dict() if "mlp" in key or key == "readout.weight"}
+    tokens = torch.randint(5, (2, 4))
+    logits, _ = module(tokens, module.initial_state(2))
+    stepping = decoder(name, module)
+    found, _ = stepping.feed(tokens.numpy(), stepping.initial_state(2))
+
+    np.testing.assert_allclose(found, logits[:, -1].detach(), atol=1e-5)
+    torch.testing.assert_close(module.logits(torch.ones(6)), module.logit_weights()[0].sum(1) + module.readout.bias)
+
+
+# The scans
+
+
+def test_a_scan_is_the_recurrence():
+    """h_1 = 0.5 * 8 + 1 = 5, h_2 = 0.1 * 5 + 2 = 2.5, h_3 = 0 * 2.5 + 3 = 3."""
+    factors, terms = (torch.tensor(values)[None, :, None] for values in ([0.5, 0.1, 0.0], [1.0, 2.0, 3.0]))
+    expected = torch.tensor([5.0, 2.5, 3.0])[None, :, None]
+
+    torch.testing.assert_close(linear_scan(factors, terms, torch.full((1, 1), 8.0)), expected)
+    torch.testing.assert_close(log_scan(factors.log(), terms.log(), torch.full((1, 1), 8.0)), expected)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 4, 7, 64, 65])
+def test_scans_have_the_gradients_of_the_recurrence(steps):
+    factors = torch.rand(2, steps, 3, dtype=torch.float64, requires_grad=True)
+    terms = torch.rand(2, steps, 3, dtype=torch.float64, requires_grad=True)
+    start = torch.randn(2, 3, dtype=torch.float64, requires_grad=True)
+    slopes = torch.randn(2, steps, 3, dtype=torch.float64)
+    hidden, expected = start, []
+    for step in range(steps):
+        hidden = factors[:, step] * hidden + terms[:, step]
+        expected.append(hidden)
+    found = []
+    for outputs in (
+        torch.stack(expected, 1),
+        linear_scan(factors, terms, start),
+        log_scan(factors.log(), terms.log(), start),
+    ):
+        found.append((outputs, *torch.autograd.grad((outputs * slopes).sum(), (factors, terms, start))))
+
+    for seen in found[1:]:
+        torch.testing.assert_close(seen, found[0])
+
+
+def test_the_scan_in_log_space_neither_overflows_nor_vanishes():
+    """The product of 5,000 factors of 0.01 is far below the smallest float; h stays at 1.01 of the last term."""
+    steps = 5000
+    hidden = log_scan(torch.full((1, steps, 1), math.log(0.01)), torch.full((1, steps, 1), 80.0), torch.ones(1, 1))
+    assert hidden[0, -1, 0].item() == pytest.approx(math.exp(80) / 0.99, rel=1e-4)
+
+    kept = log_scan(torch.zeros(1, steps, 1), torch.full((1, steps, 1), -1e9), torch.full((1, 1), -3.0))
+    assert kept.unique().tolist() == [-3.0]  # nothing is added and nothing is forgotten
+
+
+# One step by hand
+
+
+def sigmoid(value):
+    return 1 / (1 + math.exp(-value))
+
+
+def cell_of(name, **settings):
+    """The cell of a model with one layer of D = 1 and K = 2, all of whose weights are zero."""
+    cell = model(name, num_layers=1, embed_size=1, conv_size=2, **settings).blocks[0].cell
+    with torch.no_grad():
+        for weight in cell.parameters():
+            weight.zero_()
+    return cell
+
+
+def assign(weight, *values):
+    with torch.no_grad():
+        weight.copy_(torch.tensor(values).view_as(weight))
+
+
+def test_a_step_of_mingru_by_hand():
+    cell = cell_of("mingru", hidden_size=1)
+    assign(cell.conv.weight, 0.5, 2.0)  # of the step before and of this one
+    assign(cell.conv.bias, 0.1)
+    assign(cell.gates.weight, 0.3, 0.7)
+    assign(cell.gates.bias, -0.2, 0.4)
+    assign(cell.output.weight, 1.5)
+    x = 0.5 * 0.8 + 2.0 * 0.6 + 0.1
+    z, candidate = sigmoid(0.3 * x - 0.2), 0.7 * x + 0.4 + 0.5
+    h = (1 - z) * 0.9 + z * candidate
+
+    state = cell.initial_state(1)._replace(hidden=torch.tensor([[0.9]]), conv=torch.tensor([[[0.8]]]))
+    outputs, (hidden, conv) = cell(torch.tensor([[[0.6]]]), state)
+    assert hidden.item() == pytest.approx(h)
+    assert outputs.item() == pytest.approx(1.5 * h)
+    assert conv.item() == pytest.approx(0.6)
+
+
+def test_a_step_of_minlstm_by_hand():
+    cell = cell_of("minlstm", hidden_size=1)
+    assign(cell.conv.weight, 0.0, 1.0)
+    assign(cell.gates.weight, 0.3, -0.9, -2.0)
+    assign(cell.gates.bias, 0.1, 0.2, 0.4)
+    assign(cell.output.weight, 1.0)
+    f, i, candidate = sigmoid(0.3 * 0.6 + 0.1), sigmoid(-0.9 * 0.6 + 0.2), sigmoid(-2.0 * 0.6 + 0.4)
+    h = f / (f + i) * 0.9 + i / (f + i) * candidate
+
+    outputs, state = cell(torch.tensor([[[0.6]]]), cell.initial_state(1)._replace(hidden=torch.tensor([[0.9]])))
+    assert state.hidden.item() == pytest.approx(h)
+    assert outputs.item() == pytest.approx(h)
