@@ -17,6 +17,7 @@ from seqshell.host.builtin import load_registry
 from seqshell.models.saving import save_checkpoint
 from seqshell.testing import tiny_checkpoint
 from seqshell.training.evaluation import evaluate_model
+from seqshell.training.translation.data import read_pairs, split_pairs
 
 SOURCES = ("a dog runs", "the red dog sees a cat and runs", "", "the cat sees")
 TARGETS = ("ein hund läuft", "der rote hund sieht eine katze und läuft", "", "die katze sieht")
@@ -25,6 +26,10 @@ TARGETS = ("ein hund läuft", "der rote hund sieht eine katze und läuft", "", "
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A checkpoint with random weights from a fixed seed."""
+    return saved(tmp_path_factory.mktemp("model") / "tiny.safetensors")
+
+
+def saved(path, provenance=None):
     registry = load_registry(Policy(no_plugins=True))
     source, target = (WordTokenizer.train(texts, specials=True) for texts in (SOURCES, TARGETS))
     architecture = registry.lookup("architecture", "attention_seq2seq")
@@ -34,7 +39,6 @@ def model(tmp_path_factory):
         module = resolve(architecture.model)(config)
         for parameter in module.parameters():
             parameter.data.mul_(3)
-    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     defaults = {"strategy": "greedy", "max_tokens": 6}
     return save_checkpoint(
         path,
@@ -44,6 +48,7 @@ def model(tmp_path_factory):
         source_tokenizer=source,
         defaults=defaults,
         languages=("english", "german"),
+        provenance=provenance or {},
         registry=registry,
     )
 
@@ -192,11 +197,35 @@ def test_a_language_model_takes_one_text_and_no_strategy(tmp_path, capsys):
     (tmp_path / "data.txt").write_text("abcabc")
 
     assert evaluate(path, tmp_path / "data.txt", "--strategy", "greedy") == 2
-    assert (
-        "elman is a language model; --strategy, --set and --language are for translation models"
-        in capsys.readouterr().err
-    )
+    assert "elman is a language model; --strategy is for translation models" in capsys.readouterr().err
     assert evaluate(path, tmp_path / "data.txt", tmp_path / "data.txt") == 2
     assert "elman is a language model; it is evaluated on one text file, not on 2 files" in capsys.readouterr().err
     assert evaluate(path, tmp_path / "data.txt", "--json") == 0
     assert json.loads(capsys.readouterr().out)["data"]["items"] == 6
+
+
+def test_held_out_pairs_are_those_of_the_training_and_have_baselines_from_the_others(tmp_path, files, capsys):
+    provenance = {
+        "data": {"name": "test.tsv", "sha256": hashlib.sha256((files / "test.tsv").read_bytes()).hexdigest()},
+        "recipe": "[data]\nvalidation = 0.4\n",
+    }
+    path = saved(tmp_path / "own.safetensors", provenance)
+    split = split_pairs(read_pairs(["test.tsv"], files), 0.4)
+
+    assert evaluate(path, "test.tsv", "--held-out", "--json") == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["data"]["items"] == 1
+    assert values["baselines_from"] == len(split.training.without_blank()) == 2
+    assert set(values["baselines"]) == {"most_frequent", "lead", "nearest"}
+    assert evaluate(path, "test.tsv", "--training", "test.tsv") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "answer of the nearest source, by n-grams of words  100.00  100.00  100.00 %" in lines
+    assert "baselines from 3 other pairs" in lines
+
+
+def test_held_out_needs_the_pairs_of_the_training_and_a_share(model, tmp_path, files, capsys):
+    assert evaluate(model, "test.tsv", "--held-out") == 2
+    assert "no share of the pairs was held out when tiny was trained" in capsys.readouterr().err
+    provenance = {"data": {"name": "a.tsv", "sha256": "0"}, "recipe": "[data]\nvalidation = 0.4\n"}
+    assert evaluate(saved(tmp_path / "own.safetensors", provenance), "test.tsv", "--held-out") == 2
+    assert "own was trained on other pairs, a.tsv, or test.tsv has changed since" in capsys.readouterr().err

@@ -73,13 +73,13 @@ def add_evaluate_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--held-out",
         action="store_true",
-        help="evaluate a classifier on the part of its training data that was held out",
+        help="evaluate a classifier or translation model on the part of its training data that was held out",
     )
     parser.add_argument(
         "--training",
         default="",
         metavar="DATA",
-        help="data to train a classifier's baselines on; default: cross-validation on DATA",
+        help="data to train baselines on; default: --held-out, the rest; a classifier: cross-validation on DATA",
     )
     parser.add_argument(
         "--rows",
@@ -135,12 +135,12 @@ def evaluate_command(arguments: Namespace) -> int:
 
 def _check_options(arguments: Namespace, model: Model) -> None:
     """Raise UsageError if an option was given that is for models of another task."""
-    for spec in TASKS.values():
-        if spec.name != model.task and any(getattr(arguments, name) for name in spec.evaluation_options):
-            *flags, last = (FLAGS.get(name, f"--{name.replace('_', '-')}") for name in spec.evaluation_options)
-            raise UsageError(
-                f"{model.name} is {task_spec(model.task).noun}; {', '.join(flags)} and {last} are for {spec.plural}"
-            )
+    own = task_spec(model.task)
+    for name in (name for spec in TASKS.values() for name in spec.evaluation_options):
+        if getattr(arguments, name) and name not in own.evaluation_options:
+            flag = FLAGS.get(name, f"--{name.replace('_', '-')}")
+            tasks = " and ".join(spec.plural for spec in TASKS.values() if name in spec.evaluation_options)
+            raise UsageError(f"{model.name} is {own.noun}; {flag} is for {tasks}")
 
 
 def _task_options(arguments: Namespace, evaluation: TaskEvaluation) -> Any:

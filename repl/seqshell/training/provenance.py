@@ -20,15 +20,21 @@ def provenance(model: Model, key: str) -> Mapping[str, Any]:
     return part if isinstance(part, Mapping) else {}
 
 
-def recorded_texts(model: Model, keys: tuple[str, ...]) -> dict[str, str]:
-    """The settings of [data] in the recipe of a checkpoint that are texts, by these keys; without those it lacks."""
+def recorded_settings(model: Model) -> Mapping[str, Any]:
+    """The settings of [data] in the recipe of a checkpoint; empty if there are none."""
     whole = model.header.get("provenance")
     recipe = whole.get("recipe") if isinstance(whole, Mapping) else None
     try:
         data = tomllib.loads(recipe).get("data", {}) if isinstance(recipe, str) else {}
     except tomllib.TOMLDecodeError:
         data = {}
-    return {key: data[key] for key in keys if isinstance(data, dict) and isinstance(data.get(key), str)}
+    return data if isinstance(data, Mapping) else {}
+
+
+def recorded_texts(model: Model, keys: tuple[str, ...]) -> dict[str, str]:
+    """The settings of [data] in the recipe of a checkpoint that are texts, by these keys; without those it lacks."""
+    data = recorded_settings(model)
+    return {key: data[key] for key in keys if isinstance(data.get(key), str)}
 
 
 def file_format(model: Model) -> FileFormat:

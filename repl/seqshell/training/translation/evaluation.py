@@ -37,7 +37,7 @@ from seqshell.training.optimizer import device_of, on_device
 from seqshell.training.translation import bleu
 from seqshell.training.translation.data import Pairs
 from seqshell.training.translation.loss import pair_loss
-from seqshell.training.translation.metrics import text_metrics
+from seqshell.training.translation.metrics import baseline_metrics, text_metrics
 
 ROWS = 64  # sentences per batch
 NO_WORDS: Mapping[int, str] = MappingProxyType({})
@@ -57,12 +57,16 @@ class TranslationOptions:
     settings: (name, value) pairs as for /set: max_tokens, unk, replace_unk, or a field of the strategy or a sampler.
     language: of the target, for Moses tokens; None: the ending of its file (test.fr), else the language in the
     checkpoint, else English.
+    held_out: whether to evaluate on the held-out share of the training pairs, and train baselines on the rest.
+    training: the pairs to train baselines on, as one file or data with a name; "": no baselines.
     """
 
     strategy: str = ""
     settings: tuple[tuple[str, str], ...] = ()
     language: str | None = None
     seed: int = 0
+    held_out: bool = False
+    training: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,17 @@ class Search:
 
 
 def evaluate_pairs(
-    model: Model, module: nn.Module, pairs: Pairs, registry: Registry, options: TranslationOptions
+    model: Model,
+    module: nn.Module,
+    pairs: Pairs,
+    registry: Registry,
+    options: TranslationOptions,
+    others: Pairs | None = None,
 ) -> Iterator[Progress | Evaluation]:
     """Evaluate a translation model: yields progress and, last, the Evaluation.
 
     module: the model's torch module, in eval mode, on the device to use; on a CPU the model's own decoder translates.
+    others: pairs for the baselines; None: no baselines.
     A sentence that the model cannot read gets an empty translation and is not part of the loss.
     Raises UsageError for an invalid strategy or setting and for a missing library.
     """
@@ -127,12 +137,14 @@ def evaluate_pairs(
             "name": pairs.names[0] if one else list(pairs.names),
             "sha256": pairs.digests[0] if one else list(pairs.digests),
             "items": len(pairs),
+            **({"held_out": True} if options.held_out else {}),
         },
         "strategy": _with_all_settings(search.strategy, registry),
         "sampler": format_chain(search.samplers, registry.samplers),
         "nats": nats,
         "perplexity": math.exp(min(nats, 700.0)),
         **text_metrics(pairs.sources, found, pairs.targets, language),
+        **({} if others is None else {"baselines": baseline_metrics(others, pairs), "baselines_from": len(others)}),
         "failed": sum(ids is None for ids in sources),
         "sentences_per_second": readable / seconds,
         "tokens_per_second": num_tokens / seconds,

@@ -10,6 +10,8 @@ from seqshell.core.events import Table
 from seqshell.core.units import in_unit
 from seqshell.training.pictures import new_figure, plain_title, write_figure
 from seqshell.training.translation import bleu
+from seqshell.training.translation.baselines import BASELINES, TITLES
+from seqshell.training.translation.data import Pairs
 
 BAR = 30  # characters of the longest bar
 
@@ -35,6 +37,33 @@ def text_metrics(
             for group in bleu.bleu_by_length(sources, found, references)
         ],
     }
+
+
+def baseline_metrics(training: Pairs, tested: Pairs) -> dict[str, dict[str, float]]:
+    """bleu, chrf and exact_match of each baseline, given the training pairs, on the tested ones.
+
+    A blank source has a blank answer.
+    """
+    metrics = {}
+    for name, answers in BASELINES.items():
+        answered = answers(training.sources, training.targets, tested.sources)
+        found = [text if source.strip() else "" for text, source in zip(answered, tested.sources, strict=True)]
+        metrics[name] = {
+            "bleu": bleu.bleu(found, tested.targets).value,
+            "chrf": bleu.chrf(found, tested.targets).value,
+            "exact_match": exact_match(found, tested.targets),
+        }
+    return metrics
+
+
+def baselines_table(values: Mapping[str, Any]) -> Table:
+    """The scores of the model beside those of the baselines."""
+    rows = {values["model"]: values} | {TITLES[name]: each for name, each in values["baselines"].items()}
+    cells = (
+        (name, f"{each['bleu']:.2f}", f"{each['chrf']:.2f}", f"{100 * each['exact_match']:.2f} %")
+        for name, each in rows.items()
+    )
+    return Table(("answers", "BLEU", "chrF", "exact"), tuple(cells))
 
 
 def exact_match(found: Sequence[str], references: Sequence[str]) -> float:

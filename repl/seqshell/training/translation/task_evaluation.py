@@ -15,7 +15,8 @@ from seqshell.training.task_evaluation import TaskEvaluation
 from seqshell.training.torch_module import torch_module_on
 from seqshell.training.translation.data import read_pairs
 from seqshell.training.translation.evaluation import TranslationOptions, evaluate_pairs
-from seqshell.training.translation.metrics import lengths_table, metrics_table, write_png
+from seqshell.training.translation.held_out import held_out
+from seqshell.training.translation.metrics import baselines_table, lengths_table, metrics_table, write_png
 
 
 class TranslationEvaluation(TaskEvaluation):
@@ -28,15 +29,24 @@ class TranslationEvaluation(TaskEvaluation):
         self, model: Model, files: Sequence[str], registry: Registry, device: str, options: TranslationOptions
     ) -> Iterator[Progress | Evaluation]:
         """Yield progress and, last, the Evaluation."""
-        pairs = read_pairs(files, format=pair_format(model))
-        yield from evaluate_pairs(model, torch_module_on(device, model, registry), pairs, registry, options)
+        pairs, others = read_pairs(files, format=pair_format(model)), None
+        if options.held_out:
+            split = held_out(model, pairs)
+            pairs, others = split.validation, split.training
+        elif options.training:
+            others = read_pairs([options.training], format=pair_format(model)).without_blank()
+        yield from evaluate_pairs(model, torch_module_on(device, model, registry), pairs, registry, options, others)
 
     def report(self, values: Mapping[str, Any], width: int | None) -> Iterator[str | Table]:
         """Yield the metrics, also by length of the source, and the speed."""
         data = values["data"]
         names = data["name"] if isinstance(data["name"], str) else " and ".join(data["name"])
-        yield f"{values['model']} on {names}, {data['items']:,} pairs, by {values['strategy']}"
+        pairs = "held-out pairs" if data.get("held_out") else "pairs"
+        yield f"{values['model']} on {names}, {data['items']:,} {pairs}, by {values['strategy']}"
         yield metrics_table(values, self.unit)
+        if "baselines" in values:
+            yield baselines_table(values)
+            yield f"baselines from {values['baselines_from']:,} other pairs"
         yield lengths_table(values)
         if values["failed"]:
             yield f"{values['failed']:,} sentences could not be read and have empty translations"
