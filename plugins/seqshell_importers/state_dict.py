@@ -48,6 +48,7 @@ KEYS: Mapping[str, tuple[type, ...]] = {  # of the table [weights]
     "ignore": (list,),
     "inside": (str,),
 }
+GIVEN = ("allow_pt", "vocabulary")  # options that are not of a map
 TABLES = ("weights", "config", "tokenizer", "defaults", "importer", "about")
 
 
@@ -84,7 +85,7 @@ def read_state_dict(path: Path, options: Mapping[str, Any]) -> ForeignModel | No
 def _weights_table(options: Mapping[str, Any]) -> Mapping[str, Any]:
     """The table [weights] of a map. Raises UsageError if the map is invalid."""
     for key in options:
-        if key not in (*TABLES, "allow_pt"):
+        if key not in (*TABLES, *GIVEN):
             raise UsageError(f"{key!r} is not a map key of the importer state_dict; available: {', '.join(TABLES)}")
     for table in ("weights", "config"):
         if not isinstance(options.get(table, {}), Mapping):

@@ -10,7 +10,9 @@ Plugins (see plugins/README.md and docs/plugins)
     State, state        what a model remembers: a tree of arrays; functions on states
     Tokenizer           what a tokenizer must have; ByteTokenizer, CharTokenizer: the built-in ones
     PAD, BOS, EOS, UNK  the special ids of translation and classification vocabularies
-    ForeignModel        what an importer returns
+    ForeignModel        what an importer returns; KnownOutputs: outputs of the original to check it with
+    tokenizer_of        the tokenizer of a list of tokens, CharTokenizer or ListTokenizer
+    vocabularies_in     the vocabularies in what was read of a file
     ForeignFile         what recognise_file says of a file
     read_torch          a file of torch as weights, plain data and records; nothing of it is executed
     Record              an object in such a file; weights_of: the weights of a whole module by name
@@ -67,7 +69,9 @@ _HOMES = {
     "seqshell.foreign.recognition": "ForeignFile recognise_file",
     "seqshell.foreign.records": "Record weights_of",
     "seqshell.foreign.torch_files": "StoredTensor read_torch",
-    "seqshell.core.imported_model": "ForeignModel",
+    "seqshell.core.imported_model": "ForeignModel KnownOutputs",
+    "seqshell.core.list_tokenizer": "ListTokenizer tokenizer_of",
+    "seqshell.foreign.vocabularies": "vocabularies_in",
     "seqshell.core.model": "Task Architecture Model SequenceModel Seq2Seq",
     "seqshell.core.state": "State",
     "seqshell.core.decoder": "Decoder",
@@ -123,6 +127,9 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.events import Translation as Translation
     from seqshell.core.hookspecs import hookimpl as hookimpl
     from seqshell.core.imported_model import ForeignModel as ForeignModel
+    from seqshell.core.imported_model import KnownOutputs as KnownOutputs
+    from seqshell.core.list_tokenizer import ListTokenizer as ListTokenizer
+    from seqshell.core.list_tokenizer import tokenizer_of as tokenizer_of
     from seqshell.core.model import Architecture as Architecture
     from seqshell.core.model import Model as Model
     from seqshell.core.model import Seq2Seq as Seq2Seq
@@ -173,6 +180,7 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.foreign.records import weights_of as weights_of
     from seqshell.foreign.torch_files import StoredTensor as StoredTensor
     from seqshell.foreign.torch_files import read_torch as read_torch
+    from seqshell.foreign.vocabularies import vocabularies_in as vocabularies_in
     from seqshell.inspect.saved_states import load_state as load_state
     from seqshell.inspect.saved_states import save_state as save_state
     from seqshell.models.saving import save_checkpoint as save_checkpoint

@@ -260,7 +260,7 @@ def test_weights_that_are_not_a_language_model_are_refused_with_a_reason(capsys,
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "the file does not name its 7 tokens; write --map MAP.toml with [tokenizer]"),
+        ("", "the file does not name its 7 tokens; write --vocab FILE, with one token in each line, or --map MAP.toml"),
         ("=", "map.toml is not TOML"),
         ("tokenizer = 3", "map.toml: tokenizer must be a table, [tokenizer] with its keys below it, not 3"),
         ("[tokenizer]", 'char needs one of vocabulary = "abc..."'),
@@ -270,12 +270,9 @@ def test_weights_that_are_not_a_language_model_are_refused_with_a_reason(capsys,
         ),
         ('[tokenizer]\nname = "nope"', "it needs the tokenizer 'nope', which no plugin offers"),
         ('[tokenizer]\nfile = "nope"', "cannot read nope: No such file"),
-        ('[tokenizer]\nfile = "map.toml"', "map.toml is not JSON"),
-        (
-            '[tokenizer]\nfile = "words.json"',
-            "words.json: the token 1 is 'the', but the char tokenizer has single characters",
-        ),
-        ('[tokenizer]\nfile = "gap.json"', "gap.json: the characters' numbers must be 0 to 1, each once"),
+        ('[tokenizer]\nfile = "map.toml"', "the weights are for 7 tokens, but the listed tokenizer has 2"),
+        ('[tokenizer]\nfile = "words.json"', "the weights are for 7 tokens, but the listed tokenizer has 2"),
+        ('[tokenizer]\nfile = "short.txt"', "short.txt is no vocabulary: it has one line; --vocab needs one token"),
         (MAP + "[defaults]\nmax_tokens = true", "[defaults] max_tokens = True"),
         (MAP + "[weight]", "'weight' is not a map key of the importer state_dict; available: weights, config"),
         (MAP + "[weights]\nrnn = 'rnn'", "[weights] of a map has no key 'rnn'; available: recurrent, embedding"),
@@ -295,7 +292,7 @@ def test_weights_that_are_not_a_language_model_are_refused_with_a_reason(capsys,
 def test_invalid_maps_are_refused_in_one_line(capsys, tmp_path, text, message):
     save_file(WordModel(nn.GRU).state_dict(), "theirs.safetensors")
     (tmp_path / "words.json").write_text('["a", "the"]')
-    (tmp_path / "gap.json").write_text('{"a": 0, "b": 2}')
+    (tmp_path / "short.txt").write_text("abcdefg")
     (tmp_path / "map.toml").write_text(text)
     code, out, err = run(capsys, "theirs.safetensors", "--map", "map.toml")
     assert (code, out, err.count("\n")) == (2, "", 1)

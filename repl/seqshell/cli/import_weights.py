@@ -20,7 +20,7 @@ MAP.toml (leave out whatever the file itself shows):
   about = "one sentence"       what the model does
   importer = "state_dict"      use this importer; default: try those of plugins first
   [tokenizer]                  only if the file does not name its characters
-  vocabulary = "\\n abc..."     tokens by id; or file = "vocab.json"; or text = "input.txt" for
+  vocabulary = "\\n abc..."     tokens by id; or file = "vocab.txt"; or text = "input.txt" for
                                the sorted characters of the training text
   [weights]                    names in the file, of modules or weights
   recurrent = "rnn"            for several layers, bottom first: ["rnn1", "rnn2"]
@@ -38,6 +38,11 @@ def add_import_arguments(parser: ArgumentParser) -> None:
     """The options of `seqshell import`."""
     parser.epilog = MAP
     parser.add_argument("file", metavar="FILE", help="file of weights: safetensors, or of PyTorch")
+    parser.add_argument(
+        "--vocab",
+        metavar="FILE",
+        help="its tokens by id: one in each line, a JSON list or object, or a pickle of these",
+    )
     parser.add_argument("--map", metavar="MAP.toml", help="names of the weights, settings and vocabulary; see below")
     parser.add_argument(
         "--out", metavar="NAME|PATH", help="checkpoint to write; default: the name of FILE in your models folder"
@@ -57,6 +62,7 @@ def import_command(arguments: Namespace, registry: Registry) -> int:
     imported = import_model(
         named_path(arguments.file),
         registry,
+        vocab_path=named_path(arguments.vocab) if arguments.vocab else None,
         map_path=named_path(arguments.map) if arguments.map else None,
         out=arguments.out,
         allow_pt=arguments.allow_pt,
@@ -71,12 +77,16 @@ def import_command(arguments: Namespace, registry: Registry) -> int:
         "architecture": header["architecture"],
         "importer": imported.importer,
     }
+    if imported.difference is not None:
+        summary["difference"] = imported.difference
     if arguments.json:
         print_json({**summary, "parameters": header["parameters"], "config": header["config"]})
         return 0
     settings = ", ".join(f"{key}={value}" for key, value in imported.model.config.items())
     tokenizer = header["tokenizer"].get("name", "")
     print(safe(f"{header['architecture']} with {settings}; tokenizer {tokenizer}; {header['parameters']:,} parameters"))
+    if imported.difference is not None:
+        print(f"its outputs are those of the original (largest difference: {imported.difference:.2g})")
     model = arguments.out if arguments.out and paths.is_path(arguments.out) else name
     print(safe(f"wrote {imported.path}; open it with seqshell -m {model}"))
     return 0

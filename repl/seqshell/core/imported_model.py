@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from seqshell.core.model import Series, Task
 
@@ -12,6 +12,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from seqshell.core.tokenizers import Tokenizer
+
+
+class KnownOutputs(NamedTuple):
+    """What the original computes for an input, to check an imported model with.
+
+    tokens: the ids that it reads, from its initial state. outputs: its logits after each of them, [T, V]; of a
+    classifier, the logits of the classes, [C]. source: the ids that a translator encodes first. tolerance: how far the
+    imported model's outputs may be off.
+    """
+
+    tokens: Sequence[int]
+    outputs: NDArray[Any]
+    source: Sequence[int] = ()
+    tolerance: float = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +38,8 @@ class ForeignModel:
     tokenizer: for the text that the model writes; None for a forecaster, which has `series` instead.
     source_tokenizer: for the text that a translator reads.
     defaults: its default settings ("strategy", "sampler", "max_tokens"). about: one sentence for /info.
-    labels: the names of the classes, by number.
+    labels: the names of the classes, by number. checks: outputs of the original, if the file has them or they are
+    published; a model with other outputs is not saved.
     """
 
     task: Task
@@ -37,3 +52,4 @@ class ForeignModel:
     labels: tuple[str, ...] = ()
     source_tokenizer: Tokenizer | None = None
     series: Series | None = None
+    checks: tuple[KnownOutputs, ...] = ()

@@ -56,6 +56,7 @@ def seqshell_tokenizers() -> Iterator[Lazy]:
     yield Lazy("byte", "seqshell.core.tokenizers:ByteTokenizer")
     yield Lazy("word", "seqshell.core.subword_tokenizers:WordTokenizer")
     yield Lazy("bpe", "seqshell.core.subword_tokenizers:BPETokenizer")
+    yield Lazy("listed", "seqshell.core.list_tokenizer:ListTokenizer")
     yield Lazy("whitespace", "seqshell.core.whitespace_tokenizer:WhitespaceTokenizer")
 
 

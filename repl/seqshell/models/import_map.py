@@ -7,7 +7,7 @@ others.
     [tokenizer]                     # of the model's input and output, without special tokens
     name = "char"                   # char (default), byte, or one from a plugin
     vocabulary = "\n !',abc"        # char: the characters in order; or instead of it
-    file = "vocab.json"             #   a JSON list of them, or object of character -> number
+    file = "vocab.json"             #   a file of tokens, as --vocab takes it: words, too
     text = "input.txt"              #   the training text, whose characters in code point order are the vocabulary;
                                     #   refused if the file names its characters and they are others
 
@@ -19,15 +19,16 @@ Paths are relative to the map.
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import CheckpointError, UsageError
+from seqshell.core.list_tokenizer import tokenizer_of
 from seqshell.core.named_files import named_path, read_bytes
 from seqshell.models.tokenizer_header import read_tokenizer
+from seqshell.models.vocabulary_file import read_vocabulary
 
 if TYPE_CHECKING:
     from seqshell.core.tokenizers import Tokenizer
@@ -71,34 +72,11 @@ def map_tokenizer(table: Mapping[str, Any], folder: Path, registry: Registry) ->
         if sources == ["text"]:
             data["vocabulary"] = "".join(sorted(set(_text(_path(folder, data.pop("text"))))))
         if sources == ["file"]:
-            data["vocabulary"] = _characters(_path(folder, data.pop("file")))
+            return tokenizer_of(read_vocabulary(_path(folder, data["file"])), ends_lines=True)
     try:
         return read_tokenizer(data, registry)
     except CheckpointError as error:
         raise UsageError(f"[tokenizer] of the map: {error.message}") from None
-
-
-def _characters(path: Path) -> str:
-    """Read the characters, in order, from a JSON list or object."""
-    try:
-        found = json.loads(_text(path))
-    except (ValueError, RecursionError):
-        raise UsageError(
-            f"{path.name} is not JSON; it must be a list of characters or an object of character -> number"
-        ) from None
-    if isinstance(found, dict):
-        if sorted(found.values(), key=repr) != sorted(range(len(found)), key=repr):
-            raise UsageError(f"{path.name}: the characters' numbers must be 0 to {len(found) - 1}, each once")
-        found = sorted(found, key=found.__getitem__)
-    if not isinstance(found, list) or not found:
-        raise UsageError(f"{path.name} must be a list of characters or an object of character -> number")
-    for number, token in enumerate(found):
-        if not isinstance(token, str) or len(token) != 1:
-            raise UsageError(
-                f"{path.name}: the token {number} is {token!r:.40}, but the char tokenizer has single characters; "
-                "a plugin may offer others"
-            )
-    return "".join(found)
 
 
 def _path(folder: Path, word: Any) -> Path:

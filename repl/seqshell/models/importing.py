@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, PluginError, SeqshellError, UsageError
 from seqshell.core.imported_model import ForeignModel
-from seqshell.core.model import Architecture
+from seqshell.core.list_tokenizer import tokenizer_of
+from seqshell.core.model import Architecture, Task
 from seqshell.core.named_files import output_file, shown_name
 from seqshell.core.names import NAME
 from seqshell.core.plugin_guard import Guard
@@ -22,6 +23,7 @@ from seqshell.models.building import build_module, read_config
 from seqshell.models.import_map import map_tokenizer, read_map
 from seqshell.models.saving import save_checkpoint
 from seqshell.models.task_parts.parts import parts_of
+from seqshell.models.vocabulary_file import read_vocabulary
 
 if TYPE_CHECKING:
     from seqshell.core.tokenizers import Tokenizer
@@ -33,11 +35,15 @@ BYTES = 256  # a vocabulary of this size is one of bytes, unless a map says othe
 
 @dataclass(frozen=True)
 class Imported:
-    """The path of the new checkpoint, the name of the importer, and the model that it read."""
+    """The path of the new checkpoint, the name of the importer, and the model that it read.
+
+    difference: the largest one between outputs of the original and the model's; None if the file has no such outputs.
+    """
 
     path: Path
     importer: str
     model: ForeignModel
+    difference: float | None = None
 
 
 def import_model(
@@ -45,21 +51,25 @@ def import_model(
     registry: Registry,
     *,
     map_path: Path | None = None,
+    vocab_path: Path | None = None,
     out: str | None = None,
     allow_pt: bool = False,
     warn: Callable[[str], None],
 ) -> Imported:
     """Save the model in a file of another program as a checkpoint.
 
-    out: a name or path; None: the file's own name, which must be free. warn: called with a message for each importer
-    that failed and was skipped, and as save_checkpoint does. Raises a SeqshellError that says what is wrong with the
-    file, or what its map must contain.
+    vocab_path: a file of its tokens. out: a name or path; None: the file's own name, which must be free. warn: called
+    with a message for each importer that failed and was skipped, and as save_checkpoint does. Raises a SeqshellError
+    that says what is wrong with the file, or what its map must contain.
     """
     if not path.exists():
         raise UsageError(f"no file {shown_name(path)!r}")
     target = _target(path, out)
     tables = read_map(map_path) if map_path else {}
-    importer, model = _read(path, {**tables, "allow_pt": allow_pt}, registry, warn)
+    tokens = read_vocabulary(vocab_path) if vocab_path else ()
+    importer, model = _read(path, {**tables, "allow_pt": allow_pt, "vocabulary": tokens}, registry, warn)
+    if tokens and model.task == Task.GENERATE:
+        model = replace(model, tokenizer=tokenizer_of(tokens, ends_lines=True))
     model = _with_map(model, tables, map_path.parent if map_path else Path(), registry)
     architecture: Architecture = registry.lookup("architecture", model.architecture)
     if architecture.task != model.task:
@@ -70,11 +80,16 @@ def import_model(
     config = read_config(architecture, model.config)
     _check_size(model.tokenizer, config, parts_of(architecture.task).vocab_field)
     _check_size(model.source_tokenizer, config, "source_vocab_size")
-    module = build_module(architecture, config, model.weights)
+    module = build_module(architecture, config, model.weights).eval()
+    difference = None
+    if model.checks:
+        from seqshell.models.known_outputs import largest_difference
+
+        difference = largest_difference(architecture, module, model.checks)
     written = save_checkpoint(
         target,
         architecture=model.architecture,
-        module=module.eval(),
+        module=module,
         config=config,
         tokenizer=model.tokenizer,
         source_tokenizer=model.source_tokenizer,
@@ -86,7 +101,7 @@ def import_model(
         registry=registry,
         warn=warn,
     )
-    return Imported(written, importer, model)
+    return Imported(written, importer, model, difference)
 
 
 def _target(path: Path, out: str | None) -> Path:
@@ -192,8 +207,8 @@ def _guessed_tokenizer(model: ForeignModel, registry: Registry) -> Tokenizer:
         tokenizer: Tokenizer = registry.tokenizers["byte"]()
         return tokenizer
     raise UsageError(
-        f"the file does not name its {size} tokens; write --map MAP.toml with [tokenizer] and below it "
-        'vocabulary = "abc...", file = "vocab.json" or text = "input.txt"'
+        f"the file does not name its {size} tokens; write --vocab FILE, with one token in each line, or --map MAP.toml "
+        'with [tokenizer] and below it vocabulary = "abc..." or text = "input.txt"'
     )
 
 

@@ -10,7 +10,16 @@ from typing import Any
 from seqshell.core.errors import SeqshellError
 from seqshell.core.units import in_unit
 
-UNITS = {"char": "character", "byte": "byte", "word": "word", "bpe": "subword", "whitespace": "word"}  # by tokenizer
+UNITS = {  # by tokenizer, or by the unit of a listed one
+    "char": "character",
+    "characters": "character",
+    "byte": "byte",
+    "bytes": "byte",
+    "word": "word",
+    "words": "word",
+    "bpe": "subword",
+    "whitespace": "word",
+}
 PROTOCOLS = ("blocks256", "carry")  # of a language model's metrics; the first one present is shown
 
 
@@ -21,7 +30,7 @@ def title(name: str, header: Mapping[str, Any], *, metric: bool = True, unit: st
     """
     config = header.get("config", {})
     tokenizer = header.get("tokenizer", {})
-    token = UNITS.get(str(tokenizer.get("name", "")), "")
+    token = UNITS.get(str(tokenizer.get("unit", tokenizer.get("name", ""))), "")
     architecture = str(header.get("architecture", "")).rpartition("/")[2]
     if isinstance(config.get("cell"), str):
         *before, kind = architecture.split("_")
