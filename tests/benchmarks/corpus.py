@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import json
 import random
-import resource
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from memory import peak
 
 UPDATES = 100
 BLOCK = 20_000_000
@@ -166,8 +167,7 @@ def train_one(text: Path, name: str, folder: Path) -> dict[str, float]:
             stages[event.description] = time.perf_counter() - imported
             if event.description.startswith("epoch"):
                 seconds.append(stages[event.description])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {"peak": peak, "first": seconds[0], "updates": len(seconds), "import": imported - start, **stages}
+    return {"peak": peak(), "first": seconds[0], "updates": len(seconds), "import": imported - start, **stages}
 
 
 def main() -> None:
@@ -186,10 +186,10 @@ def main() -> None:
                 path = folder / f"data{size:g}{TASKS[name][0] if name in TASKS else '.txt'}"
                 write_data(path, size, name)
                 found, again = (measured(path, name, folder) for _ in range(2))
-            peak = max(found["peak"], again["peak"]) / 1e6
-            small = small or peak
+            most = max(found["peak"], again["peak"]) / 1e6
+            small = small or most
             print(
-                f"{name:12} {size:16g} {peak:16.0f} {peak - small:16.0f} {found['first']:16.1f} {again['first']:16.1f}",
+                f"{name:12} {size:16g} {most:16.0f} {most - small:16.0f} {found['first']:16.1f} {again['first']:16.1f}",
                 flush=True,
             )
 

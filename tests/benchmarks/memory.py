@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import json
 import random
+import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -122,14 +124,11 @@ def train_one(name: str) -> dict[str, int]:
         for _ in train(recipe, registry, Path(folder) / "memory.safetensors"):
             pass
     parts = {part: getattr(estimate, part) for part in ("weights", "writing", "activations", "logits")}
-    return {"estimate": estimate.total, "peak": _peak() - before, **parts}
+    return {"estimate": estimate.total, "peak": peak() - before, **parts}
 
 
-def _peak() -> int:
+def peak() -> int:
     """The largest memory of this process so far. On Linux, ru_maxrss includes that of the process that started it."""
-    import re
-    import resource
-
     status = Path("/proc/self/status")
     if status.exists() and (found := re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.M)):
         return int(found[1]) * 1024

@@ -66,7 +66,7 @@ def test_labels_are_numbered_in_alphabetical_order(tmp_path):
     assert (ready.config.num_classes, ready.config.vocab_size) == (3, ready.tokenizer.size)
     assert (ready.tokenizer.pad, ready.tokenizer.unk) == (0, 3)
     assert ready.objective.split == {"training": 110, "validation": 28}
-    assert ready.objective.description.splitlines()[1] == "3 labels, from Russian with 43 examples to Polish with 24"
+    assert ready.objective.description.splitlines()[1] == "3 labels, from Italian with 43 examples to Polish with 24"
     texts, labels = ready.objective._training.ids, ready.objective._training.labels
     assert {
         b"".join(map(ready.tokenizer.piece, ids)).decode()[-2:]

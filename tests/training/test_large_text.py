@@ -30,7 +30,8 @@ from seqshell.training.data.array_store import ArrayStore, check_room, locked, r
 from seqshell.training.data.encoding_workers import EncodingWorkers, num_workers
 from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.large_text import Halves, LargeText, cut_before_spaces, line_start
-from seqshell.training.data.part_encoding import integer_type, part_encoder
+from seqshell.training.data.part_encoding import part_encoder
+from seqshell.training.data.small_integers import integer_type
 from seqshell.training.data.text import Streams
 from seqshell.training.data.token_rows import NewRows, TokenRows, lengths_of
 from seqshell.training.language import begun, corpus

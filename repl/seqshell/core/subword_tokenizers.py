@@ -49,8 +49,9 @@ class Vocabulary:
 
     def _checked(self, ids: list[int], text: str) -> list[int]:
         """Return ids. Raises VocabularyError if the text has letters or digits, but no known token in ids has any."""
-        letters = tuple(index for index, character in enumerate(text) if character.isalnum())
-        if letters and not any(index >= self.specials and any(map(str.isalnum, self.tokens[index])) for index in ids):
+        if any(index >= self.specials and any(map(str.isalnum, self.tokens[index])) for index in ids):
+            return ids
+        if letters := tuple(index for index, character in enumerate(text) if character.isalnum()):
             known = "".join(sorted(set(filter(str.isalpha, "".join(self.tokens[self.specials : 500])))))
             raise no_known_letter(text, letters, known)
         return ids

@@ -35,13 +35,14 @@ from seqshell.training.classification.data import (
     split_rows,
 )
 from seqshell.training.classification.encoding import encode_into
-from seqshell.training.data.array_store import ArrayStore, Spools, check_room, write_store, written_once
-from seqshell.training.data.coded import Labels, Places
+from seqshell.training.data.array_store import ArrayStore, Spools, array_parts, check_room, write_store, written_once
+from seqshell.training.data.coded import Labels, Places, label_counts
 from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.large_table import LargeTable, large_table
 from seqshell.training.data.large_text import is_large
 from seqshell.training.data.plugin_data import PluginData
 from seqshell.training.data.python_data import NOT_FILES
+from seqshell.training.data.small_integers import integer_type, rows_where
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.token_rows import NewRows, TextRows, TokenRows, stored_rows
 from seqshell.training.data.vocabularies import SAMPLED, shown_to_tokenizer, train_tokenizer
@@ -52,7 +53,7 @@ from seqshell.training.recipes.recipe import Recipe
 SIDES = ("training", "validation")
 COPIES = 2  # bytes of texts and ids in the file, for each of the texts, at most about
 
-Encoded = tuple[TokenRows, NDArray[np.int64]]  # the ids of the texts that can be read, and the rows of these texts
+Encoded = tuple[TokenRows, NDArray[Any]]  # the ids of the texts that can be read, and the rows of these texts
 RecipeTexts = tuple[Tokenizer, ExampleSplit, tuple[Encoded, Encoded] | None]
 
 
@@ -161,18 +162,24 @@ class LargeExamples:
                 rows = split_rows(examples, float(self.recipe.data.validation))  # type: ignore[arg-type]  # a number without a file
                 split = ExampleSplit(*map(examples.at, rows))
             else:
-                rows, split = (np.arange(len(examples)), np.arange(0)), ExampleSplit(examples, self._validation)
+                rows = rows_where(np.ones(len(examples), bool)), np.arange(0)
+                split = ExampleSplit(examples, self._validation)
             check_labels(examples.labels, examples.name)
-            check_seen(split.validation, split.training.labels)
+            check_seen(split.validation, label_counts(split.training.labels))
             stages("training the tokenizer")(0, 1)
             shown = shown_to_tokenizer(self.kind, split.training.texts)
             tokenizer = train_tokenizer(self.recipe, self.recipe.tokenizer, self.kind, shown, specials=True)
-            arrays = [*texts.parts("texts"), ("labels", np.uint32, codes.parts()), ("rows", np.int64, numbers.parts())]
+            of_labels, of_rows = integer_type(len(names)), integer_type(number + 1)
+            arrays = [
+                *texts.parts("texts"),
+                ("labels", of_labels, codes.parts(of_labels)),
+                ("rows", of_rows, numbers.parts(of_rows)),
+            ]
             for name, some, places in zip(SIDES, (split.training, split.validation), rows, strict=True):
                 ids = NewRows.of_ids(tokenizer, spools)
                 kept = encode_into(ids, some.texts, tokenizer, self.cut, stages(f"encoding the texts for {name}"))
                 arrays += [*ids.parts(f"{name} ids")]
-                arrays += [(name, np.int64, [places.tobytes()]), (f"{name} kept", np.int64, [kept.tobytes()])]
+                arrays += [array_parts(name, places), array_parts(f"{name} kept", kept)]
             facts = {"vocabulary": tokenizer.to_json(), "names": list(names), "left_out": left_out}
             write_store(self.path, arrays, facts)
 

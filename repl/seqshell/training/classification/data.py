@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,11 +17,12 @@ from seqshell.core.tables.reading import parse_table
 from seqshell.core.tables.table_file import TableFile
 from seqshell.core.text_output import quoted
 from seqshell.training.classification.folders import read_folder
-from seqshell.training.data.coded import numbers_of_labels
+from seqshell.training.data.coded import label_counts, numbers_of_labels
 from seqshell.training.data.distinct import numbers_of
 from seqshell.training.data.fasttext import is_fasttext, read_fasttext
 from seqshell.training.data.file_format import AS_FOUND, FileFormat
 from seqshell.training.data.large_table import large_table
+from seqshell.training.data.small_integers import rows_where
 from seqshell.training.data.text import read_text
 from seqshell.training.data.token_rows import items_at
 from seqshell.training.recipes.recipe import Recipe
@@ -162,25 +164,31 @@ def split_examples(examples: Examples, share: float) -> ExampleSplit:
     All copies of a text are on one side. Raises RecipeError, with the row, for a label with a single text.
     """
     split = ExampleSplit(*map(examples.at, split_rows(examples, share)))
-    check_seen(split.validation, split.training.labels)
+    check_seen(split.validation, label_counts(split.training.labels))
     return split
 
 
-def split_rows(examples: Examples, share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split_rows(examples: Examples, share: float) -> tuple[NDArray[Any], NDArray[Any]]:
     """The rows for training and those for validation. Errors as for `split_examples`."""
     check_labels(examples.labels, examples.name)
-    names = sorted(set(examples.labels))
+    names = sorted(label_counts(examples.labels))
     labels, texts = numbers_of_labels(examples.labels, names), numbers_of(examples.texts)
-    pairs = np.unique(texts * len(names) + labels)  # each text with each of its labels
-    of_text, of_label = pairs // len(names), pairs % len(names)
+    pairs = texts.astype(np.int64) * len(names) + labels
+    pairs.sort()
+    pairs = pairs[np.diff(pairs, prepend=-1) > 0]  # each text with each of its labels
+    of_label, begins = (
+        (pairs % len(names)).astype(labels.dtype),
+        np.flatnonzero(np.diff(pairs // len(names), prepend=-1)),
+    )
+    del pairs
     counts = np.bincount(of_label, minlength=len(names))
-    if len(single := np.flatnonzero(counts[labels] < 2)):
+    if len(single := np.flatnonzero((counts < 2)[labels])):
         label, place = examples.labels[int(single[0])], examples.places[int(single[0])]
         advice = "a label needs two texts, for training and validation"
         raise RecipeError(f"{place}: this is the only text labelled {quoted(label)}; {advice}")
     # A text with several labels belongs to the rarest.
-    rank = np.argsort(np.argsort(counts, kind="stable"))
-    rarest = np.minimum.reduceat(rank[of_label], np.searchsorted(of_text, np.arange(texts.max() + 1)))
+    rank = np.argsort(np.argsort(counts, kind="stable")).astype(labels.dtype)
+    rarest = np.minimum.reduceat(rank[of_label], begins)
     draws, chosen = np.random.default_rng(0), np.zeros(len(rarest), bool)
     for label_rank in rank.tolist():
         members = np.flatnonzero(rarest == label_rank)
@@ -188,26 +196,28 @@ def split_rows(examples: Examples, share: float) -> tuple[NDArray[np.int64], NDA
             number = min(len(members) - 1, max(1, round(share * len(members))))
             chosen[members[draws.permutation(len(members))[:number]]] = True
     held_out = chosen[texts]
-    return np.flatnonzero(~held_out), np.flatnonzero(held_out)
+    return rows_where(~held_out), rows_where(held_out)
 
 
 def folds(texts: Sequence[str], num: int) -> list[int]:
     """Assign each text a random fold below `num`, always the same; equal texts get the same fold."""
     numbers = numbers_of(texts)
-    drawn = np.random.default_rng(0).permutation(int(numbers.max(initial=-1)) + 1) % num
+    drawn = np.random.default_rng(0).permutation(int(numbers.max()) + 1 if len(numbers) else 0) % num
     found: list[int] = drawn[numbers].tolist()
     return found
 
 
 def check_labels(labels: Sequence[str], name: str) -> None:
     """Raise RecipeError unless there are at least two labels."""
-    if len(set(labels)) < 2:
+    if len(label_counts(labels)) < 2:
         raise RecipeError(f"{name} has only the label {quoted(labels[0])}; a classifier needs at least two")
 
 
 def check_seen(examples: Examples, labels: Iterable[str]) -> None:
     """Raise RecipeError, with row and column, for an example whose label is not in `labels`."""
     found = set(labels)
+    if found.issuperset(label_counts(examples.labels)):
+        return
     known = sorted(found)
     for label, place in zip(examples.labels, examples.places, strict=True):
         if label not in found:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +25,8 @@ class EncodedExamples:
     """The ids and label number of each text that the model can read. rows: their rows among all examples."""
 
     ids: Sequence[Ids]
-    labels: NDArray[np.int64]
-    rows: NDArray[np.int64]
+    labels: NDArray[Any]
+    rows: NDArray[Any]
 
 
 def encoded(tokenizer: Tokenizer, cut: Cut, text: str) -> list[int] | None:
@@ -38,13 +39,13 @@ def encoded(tokenizer: Tokenizer, cut: Cut, text: str) -> list[int] | None:
 
 def encode_into(
     ids: NewRows, texts: Sequence[str], tokenizer: Tokenizer, cut: Cut, report: Report = unheard
-) -> NDArray[np.int64]:
-    """Add the ids of texts to rows; returns the numbers of the texts that can be read."""
-    kept = array("q")
+) -> NDArray[Any]:
+    """Add the ids of texts to rows; returns the numbers of the texts that can be read, in small integers."""
+    kept = array("Q" if len(texts) >> 32 else "I")
     for row, text in enumerate(texts):
         if row % REPORTED == 0:
             report(row, len(texts))
         if found := encoded(tokenizer, cut, text):
             ids.append(found)
             kept.append(row)
-    return np.array(kept, np.int64)
+    return np.asarray(kept)

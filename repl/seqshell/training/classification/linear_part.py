@@ -51,13 +51,20 @@ class LinearPart(Protocol):
 class FittedPart:
     """keys: [F]; weights: [F, C]; bias: [C].
 
-    corrections: [R, C] to add to the logits of each training text, as if it had not been among them.
+    corrections: [R, C] to add to the logits of every step-th training text, as if it had not been among them; the part
+    is not fitted to the others.
     """
 
     keys: Ints
     weights: NDArray[np.float32]
     bias: NDArray[np.float32]
     corrections: NDArray[np.float32]
+    step: int = 1
+
+    def corrections_of(self, rows: Ints) -> NDArray[np.float32]:
+        """Those of some training texts, by their rows."""
+        is_fitted = rows % self.step == 0
+        return np.where(is_fitted[:, None], self.corrections[np.where(is_fitted, rows // self.step, 0)], np.float32(0))
 
     def put_into(self, module: LinearPart) -> str:
         """Set the linear part of a module; returns the part in words."""
@@ -100,7 +107,8 @@ def fit_linear_part(
     one, other = mixture(unseen, others, labels, data.importance)
     model = regression(data).mixed(one, data.naive_bayes(), other)
     corrections = one * unseen + other * others - model.logits(rows)
-    return FittedPart(keys[kept], *(part.astype(np.float32) for part in (model.weights, model.bias, corrections)))
+    weights, bias = model.weights.astype(np.float32), model.bias.astype(np.float32)
+    return FittedPart(keys[kept], weights, bias, corrections.astype(np.float32))
 
 
 def _bags(module: LinearPart, texts: Sequence[Ids], unit: str) -> tuple[Ints, Bags]:

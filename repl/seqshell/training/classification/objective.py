@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -43,8 +42,8 @@ from seqshell.training.classification.evaluation import (
 from seqshell.training.classification.linear_part import FittedPart, fit_linear_part, with_linear_part
 from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion
 from seqshell.training.classification.tables import metrics_table
-from seqshell.training.data.batches import group_by_length, pad
-from seqshell.training.data.coded import numbers_of_labels
+from seqshell.training.data.batches import RowBatches, group_by_length, pad
+from seqshell.training.data.coded import label_counts, numbers_of_labels
 from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.data.token_rows import NewRows, TokenRows, items_at, lengths_of
 from seqshell.training.data.vocabularies import every
@@ -93,8 +92,8 @@ class ClassificationObjective:
     @property
     def description(self) -> str:
         lines = f"{self.split['training']:,} examples for training, {self.split['validation']:,} for validation"
-        counts = Counter(self.split_of.training.labels)
-        (most, many), *_, (least, few) = counts.most_common()
+        counts = label_counts(self.split_of.training.labels)
+        (most, many), *_, (least, few) = counts.items()
         lines += f"\n{len(counts)} labels, from {most} with {many:,} examples to {least} with {few:,}"
         if self.split_of.training.num_blank:
             lines += f"\n{self.split_of.training.num_blank:,} blank texts are left out"
@@ -115,10 +114,11 @@ class ClassificationObjective:
         """(inputs [B, T] padded right, labels [B]), and with a linear part its `FittedPart.corrections` [B, C]."""
         part = self._linear_part
         for rows in self._epoch(order)[first:]:
-            batch = pad([self._training.ids[row] for row in rows]), self._training.labels[rows]
-            yield batch if part is None else (*batch, part.corrections[rows])
+            labels = self._training.labels[rows].astype(np.int64)
+            batch = pad([self._training.ids[row] for row in rows]), labels
+            yield batch if part is None else (*batch, part.corrections_of(rows))
 
-    def _epoch(self, order: int) -> list[NDArray[np.int64]]:
+    def _epoch(self, order: int) -> RowBatches:
         """The rows of each batch."""
         settings = self.recipe.training
         draws = np.random.default_rng((settings.seed, order))
@@ -175,8 +175,10 @@ class ClassificationObjective:
             module = with_linear_part(resolve(self.architecture.model)(self.config))
         if module is None:
             return None
-        training, some = self._training, self._fitted
-        labels, texts = training.labels[some], items_at(self.split_of.training.texts, training.rows[some])
+        training, step = self._training, every(self.split_of.training.texts)
+        some = np.arange(0, len(training.rows), step)  # the texts that it is fitted to
+        labels = training.labels[some].astype(np.int64)
+        texts = items_at(self.split_of.training.texts, training.rows[some])
         part = fit_linear_part(
             module,
             items_at(training.ids, some),
@@ -186,14 +188,7 @@ class ClassificationObjective:
             num_classes=len(self.labels),
             unit=unit_of(self.tokenizer),
         )
-        corrections = np.zeros((len(training.labels), len(self.labels)), np.float32)
-        corrections[some] = part.corrections
-        return replace(part, corrections=corrections)
-
-    @property
-    def _fitted(self) -> NDArray[np.int64]:
-        """The training texts that the linear part is fitted to, by their places among those that can be read."""
-        return np.arange(0, len(self._training.rows), every(self.split_of.training.texts))
+        return replace(part, step=step)
 
     def validate(self, module: Any, group: Group = ALONE) -> Metrics:
         """Nats, accuracy, macro recall and macro F1; first, unless it is the nats, 1 - the recipe's criterion."""
@@ -202,11 +197,11 @@ class ClassificationObjective:
         logs = np.zeros((len(own), len(self.labels)), np.float32)
         for rows, found in predictions(module, own, causal=self.architecture.causal):
             logs[rows] = found
-        logs = np.stack(group.interleaved(list(logs)))
+        logs = np.asarray(group.interleaved(logs))  # type: ignore[arg-type]  # an array is a sequence of its rows
         predicted = np.full(len(self.split_of.validation), UNREAD)
         predicted[examples.rows] = logs.argmax(1)
         counts = confusion(self._label_numbers(self.split_of.validation).tolist(), predicted.tolist(), len(self.labels))
-        metrics = {"nats": mean_nats(logs, examples.labels), **class_metrics(counts)}
+        metrics = {"nats": mean_nats(logs, examples.labels.astype(np.int64)), **class_metrics(counts)}
         criterion = self.recipe.training.criterion
         if criterion == "nats":
             return metrics
@@ -248,11 +243,11 @@ class ClassificationObjective:
     @cached_property
     def _shortest(self) -> tuple[str, ...]:
         training, shortest = self.split_of.training, dict[str, str]()
-        for text, label in zip(training.texts, training.labels, strict=True):
+        some = training.at(range(0, len(training), every(training.texts)))
+        for text, label in zip(some.texts, some.labels, strict=True):
             if label not in shortest or len(text) < len(shortest[label]):
                 shortest[label] = text
-        counts = Counter(training.labels)
-        common = sorted(self.labels, key=lambda label: -counts[label])
+        common = [label for label in label_counts(training.labels) if label in shortest]
         return tuple(dict.fromkeys(shortest[label] for label in common[:NUM_EXAMPLES]))
 
     def sample(self, module: Any, registry: Registry) -> str:
@@ -296,7 +291,7 @@ class ClassificationObjective:
             raise RecipeError(f"{examples.name} has no text with a known token")
         return EncodedExamples(ids, self._label_numbers(examples)[rows], rows)
 
-    def _label_numbers(self, examples: Examples) -> NDArray[np.int64]:
+    def _label_numbers(self, examples: Examples) -> NDArray[Any]:
         return numbers_of_labels(examples.labels, self.labels)
 
     @cached_property
@@ -307,7 +302,7 @@ class ClassificationObjective:
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
     """Read the labelled texts and train the tokenizer on them."""
     tokenizer, split, stored = read_recipe_texts(recipe, registry, architecture)
-    labels = tuple(sorted(set(split.training.labels)))
+    labels = tuple(sorted(label_counts(split.training.labels)))
     config = check_config(recipe, architecture, {"vocab_size": tokenizer.size, "num_classes": len(labels)})
     objective = ClassificationObjective(recipe, architecture, config, tokenizer, labels, split, stored)
     return Prepared(recipe, architecture, config, tokenizer, None, objective, labels)

@@ -29,7 +29,7 @@ from seqshell.core.errors import RecipeError, UsageError
 
 FOLDER = "encoded"  # beside the run
 ENDING, LOCK = ".tokens", ".lock"
-MARK = b"\nseqshell arrays 2"
+MARK = b"\nseqshell arrays 3"
 BLOCK = 1 << 22  # bytes of a file that are checked, or copied, together
 ALIGNED = 8  # each array begins at a multiple of so many bytes
 MOST_FACTS = 1 << 28  # bytes of JSON
@@ -73,7 +73,7 @@ class ArrayStore:
         return cls(arrays, facts)
 
 
-def forget(array: NDArray[Any]) -> None:
+def forget(array: Any) -> None:
     """Let the system take back what it read of a mapped array: what is read next comes from the file again."""
     base: Any = array
     while isinstance(base, np.ndarray):
@@ -112,13 +112,19 @@ class Spool:
             return np.zeros(0, self.dtype)
         return np.frombuffer(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ), self.dtype)
 
-    def parts(self) -> Iterator[bytes]:
-        """Their bytes."""
+    def parts(self, dtype: Any = None) -> Iterator[bytes]:
+        """Their bytes. dtype: as which integers."""
         self._file.flush()
         place = 0
         while block := os.pread(self._file.fileno(), BLOCK, place):
             place += len(block)
-            yield block
+            yield block if dtype is None else np.frombuffer(block, self.dtype).astype(dtype).tobytes()
+
+
+def array_parts(name: str, array: NDArray[Any]) -> Parts:
+    """What `write_store` writes of an array."""
+    size = BLOCK // array.itemsize
+    return name, array.dtype, (array[start : start + size].tobytes() for start in range(0, len(array), size))
 
 
 def write_store(path: Path, arrays: Iterable[Parts], facts: Facts) -> None:

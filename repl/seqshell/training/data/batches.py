@@ -3,63 +3,100 @@
 from __future__ import annotations
 
 import random
+from array import array
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.tokenizers import BOS, EOS, PAD
+from seqshell.training.data.small_integers import shuffled
 from seqshell.training.data.token_rows import lengths_of
 
 Ids = Sequence[int]
 POOL = 16  # batches of texts that are sorted by length together
+TOGETHER = 1 << 16  # lengths that are read together
 VARIANTS = 8  # random splits per word, one of which is used for each occurrence
+
+
+class RowBatches(Sequence[NDArray[np.int64]]):
+    """The row numbers of each batch.
+
+    order: the rows of all batches. ends: [M + 1], where each begins in it and the last one ends. places: [B], which of
+    these batches come, one after the other.
+    """
+
+    def __init__(self, order: NDArray[Any], ends: NDArray[Any], places: NDArray[Any]) -> None:
+        self._order, self._ends, self._places = order, ends, places
+
+    @overload
+    def __getitem__(self, place: int) -> NDArray[np.int64]: ...
+    @overload
+    def __getitem__(self, place: slice) -> RowBatches: ...
+    def __getitem__(self, place: int | slice) -> Any:
+        found = self._places[place]
+        if isinstance(place, slice):
+            return RowBatches(self._order, self._ends, found)
+        return self._order[self._ends[found] : self._ends[int(found) + 1]].astype(np.int64)
+
+    def __len__(self) -> int:
+        return len(self._places)
 
 
 def group(
     sources: Sequence[Ids], targets: Sequence[Ids], *, sentences: int, tokens: int, draws: np.random.Generator
-) -> list[NDArray[np.int64]]:
+) -> RowBatches:
     """Group pairs of similar length: the row numbers of each batch, batches in random order.
 
     tokens: limit for the target tokens of a batch, EOS and padding included; 0: a batch is `sentences` pairs.
     """
-    order = draws.permutation(len(sources))
+    order = shuffled(len(sources), draws)
     lengths, source_lengths = lengths_of(targets), lengths_of(sources)
     order = order[np.lexsort((source_lengths[order], lengths[order]))]
-    batches, start = [], 0
-    for end, length in enumerate(lengths[order].tolist()):
-        full = (end - start + 1) * (length + 1) > tokens if tokens else end - start >= sentences
-        if full and end > start:
-            batches.append(order[start:end])
-            start = end
-    batches.append(order[start:])
-    return [batches[number] for number in draws.permutation(len(batches))]
+    return _in_random_order(order, array("q", _cuts(lengths[order], sentences, tokens, more=1)), draws)
 
 
 def group_by_length(
     lengths: Sequence[int] | NDArray[Any], *, rows: int, tokens: int, draws: np.random.Generator
-) -> list[NDArray[np.int64]]:
+) -> RowBatches:
     """Group texts of similar length: the row numbers of each batch, batches in random order.
 
     Sorts by length only within pools of POOL random batches: lengths often depend on labels, and batches should mix
     labels.
     tokens: limit for the tokens of a batch, padding included; 0: a batch is `rows` texts.
     """
-    order = draws.permutation(len(lengths))
-    sizes = np.asarray(lengths, np.int32)[order]
-    batches: list[NDArray[np.int64]] = []
+    order = shuffled(len(lengths), draws)
+    sizes = np.asarray(lengths)
+    cuts = array("q")
     pool = POOL * (max(1, tokens // max(1, round(float(sizes.mean())))) if tokens else rows)
     for first in range(0, len(order), pool):
-        by_length = np.argsort(sizes[first : first + pool], kind="stable")
-        pool_rows, start = order[first : first + pool][by_length], 0
-        for end, length in enumerate(sizes[first : first + pool][by_length].tolist()):
-            full = (end - start + 1) * length > tokens if tokens else end - start >= rows
-            if full and end > start:
-                batches.append(pool_rows[start:end])
+        pool_rows = order[first : first + pool]
+        by_length = np.argsort(sizes[pool_rows], kind="stable")
+        pool_rows[:] = pool_rows[by_length]
+        cuts.extend(first + cut for cut in _cuts(sizes[pool_rows], rows, tokens))
+        if first + pool < len(order):
+            cuts.append(first + pool)
+    return _in_random_order(order, cuts, draws)
+
+
+def _cuts(lengths: NDArray[Any], rows: int, tokens: int, more: int = 0) -> Iterator[int]:
+    """Where sorted texts are cut into batches of `rows` texts, or of so many tokens. more: tokens of each text."""
+    if not tokens:
+        yield from range(rows, len(lengths), rows)
+        return
+    start = 0
+    for first in range(0, len(lengths), TOGETHER):
+        for end, length in enumerate(lengths[first : first + TOGETHER].tolist(), first):
+            if end > start and (end - start + 1) * (length + more) > tokens:
+                yield end
                 start = end
-        batches.append(pool_rows[start:])
-    return [batches[number] for number in draws.permutation(len(batches))]
+
+
+def _in_random_order(order: NDArray[Any], cuts: array[int], draws: np.random.Generator) -> RowBatches:
+    """The batches between the cuts of the rows."""
+    ends = np.concatenate(([0], np.asarray(cuts, np.int64), [len(order)]))
+    return RowBatches(order, ends, shuffled(len(cuts) + 1, draws))
 
 
 def pad(rows: Sequence[Ids]) -> NDArray[np.int64]:

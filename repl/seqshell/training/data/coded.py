@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.training.data.small_integers import integer_type
+
 
 class Coded(Sequence[str]):
-    """Texts by number. numbers: [N]."""
+    """Texts by number. numbers: [N]; rows: which of them these are, [R]; None: all."""
 
-    def __init__(self, numbers: NDArray[Any]) -> None:
-        self.numbers = numbers
+    def __init__(self, numbers: NDArray[Any], rows: NDArray[Any] | None = None) -> None:
+        self._numbers, self._rows = numbers, rows
+
+    @property
+    def numbers(self) -> NDArray[Any]:
+        """The number of each text."""
+        return self._numbers if self._rows is None else self._numbers[self._rows]
+
+    def _rows_at(self, rows: NDArray[Any]) -> NDArray[Any]:
+        return rows if self._rows is None else self._rows[rows]
 
     @abstractmethod
     def _text(self, number: int) -> str:
@@ -29,18 +40,18 @@ class Coded(Sequence[str]):
     @overload
     def __getitem__(self, place: slice) -> list[str]: ...
     def __getitem__(self, place: int | slice) -> Any:
-        found = self.numbers[place]
+        found = self._numbers[place if self._rows is None else self._rows[place]]
         return list(map(self._text, found.tolist())) if isinstance(place, slice) else self._text(int(found))
 
     def __len__(self) -> int:
-        return len(self.numbers)
+        return len(self._numbers if self._rows is None else self._rows)
 
 
 class Labels(Coded):
     """Labels. names: by number."""
 
-    def __init__(self, numbers: NDArray[Any], names: Sequence[str]) -> None:
-        super().__init__(numbers)
+    def __init__(self, numbers: NDArray[Any], names: Sequence[str], rows: NDArray[Any] | None = None) -> None:
+        super().__init__(numbers, rows)
         self.names = tuple(names)
 
     def _text(self, number: int) -> str:
@@ -48,14 +59,14 @@ class Labels(Coded):
 
     def at(self, rows: NDArray[Any]) -> Labels:
         """Those of some rows."""
-        return Labels(self.numbers[rows], self.names)
+        return Labels(self._numbers, self.names, self._rows_at(rows))
 
 
 class Places(Coded):
     """Cells of a column, for messages. numbers: of the rows."""
 
-    def __init__(self, numbers: NDArray[Any], name: str, column: str) -> None:
-        super().__init__(numbers)
+    def __init__(self, numbers: NDArray[Any], name: str, column: str, rows: NDArray[Any] | None = None) -> None:
+        super().__init__(numbers, rows)
         self.name, self.column = name, column
 
     def _text(self, number: int) -> str:
@@ -63,13 +74,23 @@ class Places(Coded):
 
     def at(self, rows: NDArray[Any]) -> Places:
         """Those of some rows."""
-        return Places(self.numbers[rows], self.name, self.column)
+        return Places(self._numbers, self.name, self.column, self._rows_at(rows))
 
 
-def numbers_of_labels(labels: Sequence[str], names: Sequence[str]) -> NDArray[np.int64]:
-    """[N]: the place of each label among the names."""
-    number = {name: place for place, name in enumerate(names)}
+def numbers_of_labels(labels: Sequence[str], names: Sequence[str]) -> NDArray[Any]:
+    """[N]: the place of each label among the names, in small integers."""
+    number, dtype = {name: place for place, name in enumerate(names)}, integer_type(len(names))
     if isinstance(labels, Labels):  # some of its names may be of no row
-        found: NDArray[np.int64] = np.array([number.get(name, -1) for name in labels.names])[labels.numbers]
+        found: NDArray[Any] = np.array([number.get(name, 0) for name in labels.names], dtype)[labels.numbers]
         return found
-    return np.fromiter(map(number.__getitem__, labels), np.int64, len(labels))
+    return np.fromiter(map(number.__getitem__, labels), dtype, len(labels))
+
+
+def label_counts(labels: Sequence[str]) -> dict[str, int]:
+    """How often each label occurs; the most frequent ones first, of equally frequent ones in the order of names."""
+    if isinstance(labels, Labels):
+        counts = np.bincount(labels.numbers, minlength=len(labels.names)).tolist()
+        found = {name: count for name, count in zip(labels.names, counts, strict=True) if count}
+    else:
+        found = dict(Counter(labels))
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from seqshell.training.data.small_integers import integer_type
 
 SIZE = 8  # bytes of a hash: among ten million texts, one of 400,000 sets has two with the same
 
@@ -16,17 +19,26 @@ def hash_of(text: str) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=SIZE).digest()
 
 
-def numbers_of(texts: Iterable[str]) -> NDArray[np.int64]:
-    """[N]: the number of each text among the different ones, in the order in which they come first."""
+def numbers_of(texts: Iterable[str]) -> NDArray[Any]:
+    """[N]: the number of each text among the different ones, in the order in which they come first; small integers."""
     hashes = bytearray()
     for text in texts:
         hashes += hash_of(text)
     return numbers_of_hashes(hashes)
 
 
-def numbers_of_hashes(hashes: bytearray) -> NDArray[np.int64]:
+def numbers_of_hashes(hashes: bytearray) -> NDArray[Any]:
     """The same, given the hashes one after the other."""
-    _, firsts, which = np.unique(np.frombuffer(hashes, np.uint64), return_index=True, return_inverse=True)
-    number = np.empty(len(firsts), np.int64)
-    number[np.argsort(firsts)] = np.arange(len(firsts))
-    return number[which]
+    found = np.frombuffer(hashes, np.uint64)
+    dtype = integer_type(len(found))
+    order = np.argsort(found, kind="stable").astype(dtype)  # equal ones are side by side, the first one before others
+    is_new = np.ones(len(order), bool)
+    ranked = found[order]
+    np.not_equal(ranked[1:], ranked[:-1], out=is_new[1:])
+    del ranked
+    is_first = np.zeros(len(order), bool)
+    is_first[order[is_new]] = True
+    number = np.cumsum(is_first, dtype=dtype) - dtype.type(1)  # of each text that is the first of its kind
+    numbers = np.empty(len(order), dtype)
+    numbers[order] = number[order[is_new]][np.cumsum(is_new, dtype=dtype) - dtype.type(1)]
+    return numbers

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from seqshell.core.errors import VocabularyError
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
+from seqshell.training.data.small_integers import integer_type
 
 MOST_REMEMBERED = 300_000  # words
 LAST_CODE = 0x10FFFF
@@ -23,11 +24,6 @@ PartEncoder = Callable[[str], bytes]
 def can_be_cut(kind: type[Any]) -> bool:
     """Whether a class of tokenizers promises so itself: a subclass may encode otherwise."""
     return bool(vars(kind).get("cuts_before_spaces", False))
-
-
-def integer_type(size: int) -> np.dtype[Any]:
-    """The smallest unsigned integers for `size` ids, in the order of bytes of this machine."""
-    return np.min_scalar_type(max(0, size - 1))
 
 
 def part_encoder(tokenizer: Tokenizer, beginning: str) -> PartEncoder:

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.training.data.array_store import ArrayStore, Parts, Spools, forget
 from seqshell.training.data.coded import Coded
-from seqshell.training.data.part_encoding import integer_type
+from seqshell.training.data.small_integers import integer_type, small
 
 Item = TypeVar("Item")
 TOGETHER = 4096  # rows that are looked up together
+MEASURED = 1 << 20  # rows whose lengths are computed together
 FORGOTTEN = 1 << 24  # numbers of a mapped array that are read before it is left to the system
 BUFFER = 1 << 20  # numbers that are collected before they are written to a file
 
@@ -59,8 +60,9 @@ class Rows(Sequence[Item]):
             for first, last in zip(firsts, lasts, strict=True):
                 yield self._item(content[first:last])
             read += lasts[-1] - firsts[0]
-            if isinstance(content, np.ndarray) and abs(read) > FORGOTTEN:
+            if abs(read) > FORGOTTEN:
                 forget(content)
+                forget(ends)
                 read = 0
 
     def __len__(self) -> int:
@@ -76,11 +78,15 @@ class Rows(Sequence[Item]):
         return len(self._content)
 
     @property
-    def lengths(self) -> NDArray[np.int64]:
-        """The size of each row."""
-        ends = np.asarray(self._ends, np.int64)
-        sizes: NDArray[np.int64] = np.diff(ends) if self._rows is None else ends[self._rows + 1] - ends[self._rows]
-        return sizes
+    def lengths(self) -> NDArray[Any]:
+        """The size of each row, in small integers."""
+        ends, found = np.asarray(self._ends), [np.zeros(0, np.uint8)]
+        for start in range(0, len(self), MEASURED):
+            end = min(start + MEASURED, len(self))
+            rows = np.arange(start, end) if self._rows is None else self._rows[start:end].astype(np.int64)
+            found.append(small(ends[rows + 1] - ends[rows]))
+            forget(ends)
+        return np.concatenate(found)
 
 
 class TokenRows(Rows[list[int]]):
@@ -149,11 +155,11 @@ def stored_rows(store: ArrayStore, name: str) -> tuple[Any, Any]:
     return store.arrays[name], store.arrays[f"{name}, ends"]
 
 
-def items_at(items: Sequence[Any], rows: NDArray[np.int64]) -> Sequence[Any]:
+def items_at(items: Sequence[Any], rows: NDArray[Any]) -> Sequence[Any]:
     """Some of the items, by their numbers: a tuple, or rows of the same array."""
     return items.at(rows) if isinstance(items, Rows | Coded) else tuple(items[row] for row in rows.tolist())
 
 
-def lengths_of(rows: Sequence[Sequence[int]]) -> NDArray[np.int64]:
-    """The number of tokens of each text."""
-    return rows.lengths if isinstance(rows, TokenRows) else np.fromiter(map(len, rows), np.int64, len(rows))
+def lengths_of(rows: Sequence[Sequence[int]]) -> NDArray[Any]:
+    """The number of tokens of each text, in small integers."""
+    return rows.lengths if isinstance(rows, TokenRows) else small(np.fromiter(map(len, rows), np.int64, len(rows)))

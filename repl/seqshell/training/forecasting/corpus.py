@@ -22,12 +22,22 @@ from seqshell.core.tables.table_file import TableFile
 from seqshell.core.tables.time_parts import split_names
 from seqshell.core.text_output import quoted, readable
 from seqshell.host import Registry
-from seqshell.training.data.array_store import ArrayStore, Spool, Spools, check_room, forget, write_store, written_once
+from seqshell.training.data.array_store import (
+    ArrayStore,
+    Spool,
+    Spools,
+    array_parts,
+    check_room,
+    forget,
+    write_store,
+    written_once,
+)
 from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.large_table import LargeTable, large_table
 from seqshell.training.data.large_text import is_large
 from seqshell.training.data.plugin_data import PluginData
 from seqshell.training.data.python_data import NOT_FILES
+from seqshell.training.data.small_integers import integer_type
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.token_rows import NewRows, TextRows, stored_rows
 from seqshell.training.forecasting.columns import describe_left_out, find_series_columns
@@ -152,13 +162,14 @@ class LargeSeries:
                     *filled.notes,
                 ),
             }
-            places = np.arange(len(numbers)) if order is None else order
+            dtype = integer_type(len(numbers))
+            places = np.arange(len(numbers), dtype=dtype) if order is None else order.astype(dtype)
             write_store(
                 self.path,
                 [
                     ("values", np.float64, filled.values.parts()),
                     *times.parts("times"),
-                    ("order", np.int64, [places.tobytes()]),
+                    array_parts("order", places),
                 ],
                 facts,
             )

@@ -126,8 +126,11 @@ def scale_of(values: Numbers) -> Scale:
     columns = [slice(None)] if values.size < MANY else [slice(place, place + 1) for place in range(values.shape[1])]
     means, stds = [], []
     for column in columns:
-        some = np.ascontiguousarray(values[:, column])
-        forget(values)
+        some = np.empty((len(values), len(range(values.shape[1])[column])))
+        for start in range(0, len(values), TOGETHER):
+            if start % (FORGOTTEN * TOGETHER) == 0:
+                forget(values)
+            some[start : start + TOGETHER] = values[start : start + TOGETHER, column]
         means.append(some.mean(0))
         stds.append(some.std(0))
     mean, std = np.concatenate(means), np.concatenate(stds)

@@ -26,9 +26,10 @@ from seqshell.training.data import large_text
 from seqshell.training.data.array_store import ArrayStore, check_room, write_store, written_once
 from seqshell.training.data.encoding_workers import EncodingWorkers, num_workers
 from seqshell.training.data.large_text import Facts, Halves, LargeText, cut_before_spaces, is_large, line_start
-from seqshell.training.data.part_encoding import can_be_cut, integer_type, part_encoder
+from seqshell.training.data.part_encoding import can_be_cut, part_encoder
 from seqshell.training.data.plugin_data import PluginData
 from seqshell.training.data.python_data import NOT_FILES
+from seqshell.training.data.small_integers import integer_type
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.text import BEGINNING, SplitText, check_length, encode, load_text
 from seqshell.training.data.vocabularies import SAMPLE, SAMPLED, WHOLE, train_tokenizer

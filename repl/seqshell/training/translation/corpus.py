@@ -20,13 +20,14 @@ from seqshell.core.named_files import named_path
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.host import Registry
 from seqshell.models.guarded_tokenizer import guarded_tokenizer
-from seqshell.training.data.array_store import ArrayStore, Spools, check_room, write_store, written_once
+from seqshell.training.data.array_store import ArrayStore, Spools, array_parts, check_room, write_store, written_once
 from seqshell.training.data.distinct import SIZE, hash_of, numbers_of_hashes
 from seqshell.training.data.file_format import PairFormat
 from seqshell.training.data.large_table import LargeTable, large_table
 from seqshell.training.data.large_text import LargeText, Report, is_large, lines_of
 from seqshell.training.data.plugin_data import PluginData
 from seqshell.training.data.python_data import NOT_FILES
+from seqshell.training.data.small_integers import rows_where, small
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.table_tasks import pair_columns
 from seqshell.training.data.token_rows import NewRows, TextRows, TokenRows, stored_rows
@@ -248,7 +249,7 @@ class LargePairs:
                 report = stages(f"encoding the pairs for {name}")
                 kept = encode_into(ids[0], ids[1], pairs, source_tokenizer, tokenizer, longest, report)
                 arrays += [*ids[0].parts(f"{name} sources"), *ids[1].parts(f"{name} targets")]
-                arrays += [(name, np.int64, [rows.tobytes()]), (f"{name} kept", np.int64, [kept.tobytes()])]
+                arrays += [array_parts(name, rows), array_parts(f"{name} kept", kept)]
             extra = self._extra if self._extra is not None else Pairs((), (), (), ())
             others = self._validation if self._validation is not None else Pairs(tuple(names), tuple(digests), (), ())
             facts = {
@@ -258,33 +259,36 @@ class LargePairs:
             }
             write_store(self.path, arrays, facts)
 
-    def _split(self, texts: tuple[NewRows, NewRows], stages: Stages) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _split(self, texts: tuple[NewRows, NewRows], stages: Stages) -> tuple[NDArray[Any], NDArray[Any]]:
         """Read all pairs into rows of texts; returns the rows for training and those for validation."""
         hashes, is_written = bytearray(), bytearray()
 
-        def add(pairs: Iterable[tuple[str, str]]) -> NDArray[np.int64]:
+        def add(pairs: Iterable[tuple[str, str]]) -> range:
             first = len(is_written)
             for source, target in pairs:
                 hashes.extend(hash_of(source))
                 is_written.append(bool(source.strip() and target.strip()))
                 for rows, text in zip(texts, (source, target), strict=True):
                     rows.append(text.encode("utf-8", "surrogatepass"))
-            return np.arange(first, len(is_written))
+            return range(first, len(is_written))
 
         training = add(self.files.pairs(stages(f"reading the pairs of {self.files.texts[0].name}")))
         if self._validation is None:
             numbers = numbers_of_hashes(hashes)
             held_out = chosen_at_random(int(numbers.max()) + 1, float(self.recipe.data.validation))[numbers]  # type: ignore[arg-type]  # a number without files
-            training, validation = np.flatnonzero(~held_out), np.flatnonzero(held_out)
         else:
-            validation = add(zip(self._validation.sources, self._validation.targets, strict=True))
-        if self._extra is not None:
-            extra = add(zip(self._extra.sources, self._extra.targets, strict=True))
-            of_each = np.frombuffer(hashes, f"u{SIZE}")
-            extra = extra[~np.isin(of_each[extra], of_each[validation])]
-            training = np.concatenate((training, np.tile(extra, self.recipe.data.extra_copies)))
+            others = add(zip(self._validation.sources, self._validation.targets, strict=True))
+            held_out = np.arange(len(training) + len(others)) >= len(training)
         written = np.frombuffer(is_written, bool)
-        return training[written[training]], validation[written[validation]]
+        validation, training_rows = rows_where(held_out & written), rows_where(~held_out & written)
+        del written  # so that the next can be appended
+        if self._extra is not None:
+            extra = np.array(add(zip(self._extra.sources, self._extra.targets, strict=True)))
+            of_each = np.frombuffer(hashes, f"u{SIZE}")
+            extra = extra[~np.isin(of_each[extra], of_each[: len(held_out)][held_out])]
+            extra = extra[np.frombuffer(is_written, bool)[extra]]
+            training_rows = np.concatenate((training_rows, np.tile(extra, self.recipe.data.extra_copies)))
+        return small(training_rows), validation
 
     def _of(self, store: ArrayStore) -> RecipePairs:
         """What a store has."""

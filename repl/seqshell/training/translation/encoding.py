@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,9 +50,9 @@ def encode_into(
     tokenizer: Tokenizer,
     longest: int,
     report: Report = unheard,
-) -> NDArray[np.int64]:
+) -> NDArray[Any]:
     """Add the ids of pairs to rows, as `encode_pairs` does; returns the numbers of those that are not left out."""
-    kept = array("q")
+    kept = array("Q" if len(pairs) >> 32 else "I")
     for number, (source, target) in enumerate(zip(pairs.sources, pairs.targets, strict=True)):
         if number % REPORTED == 0:
             report(number, len(pairs))
@@ -63,4 +64,4 @@ def encode_into(
             kept.append(number)
             sources.append(ids)
             targets.append(target_ids)
-    return np.array(kept, np.int64)
+    return np.asarray(kept)

@@ -21,7 +21,7 @@ from seqshell.decoding.batched import answers
 from seqshell.decoding.strategies import Greedy
 from seqshell.host import Registry
 from seqshell.models.task_parts.parts import NUM_STEPS, Inputs
-from seqshell.training.data.batches import Ids, Resplit, group, pair_arrays, splits_words
+from seqshell.training.data.batches import Ids, Resplit, RowBatches, group, pair_arrays, splits_words
 from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.decoders import make_decoder
 from seqshell.training.distributed.group import ALONE, Group
@@ -99,7 +99,7 @@ class TranslationObjective:
         for rows in batches[first:]:
             yield pair_arrays([sources[row] for row in rows], [targets[row] for row in rows])
 
-    def _epoch(self, order: int) -> tuple[Sequence[Ids], Sequence[Ids], list[Any]]:
+    def _epoch(self, order: int) -> tuple[Sequence[Ids], Sequence[Ids], RowBatches]:
         """The ids of sources and targets in this epoch, and the rows of each batch."""
         settings = self.recipe.training
         draws = np.random.default_rng((settings.seed, order))
