@@ -17,6 +17,7 @@ def seqshell_architectures() -> Iterator[seqshell.Architecture]:
         model="seqshell_classifier.classifiers:Classifier",
         decoder="seqshell_classifier.decoders:ClassifierDecoder",
         summary="recurrent layers, pooled over time; predicts a label after every token",
+        export="seqshell_classifier.exporting:export_classifier",
     )
     yield seqshell.Architecture(
         "bidirectional_classifier",
@@ -26,4 +27,5 @@ def seqshell_architectures() -> Iterator[seqshell.Architecture]:
         decoder="seqshell_classifier.decoders:BidirectionalClassifierDecoder",
         summary="recurrent layers in both directions, pooled over time (Schuster & Paliwal 1997)",
         causal=False,
+        export="seqshell_classifier.exporting:export_bidirectional",
     )

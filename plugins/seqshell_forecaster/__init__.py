@@ -19,4 +19,5 @@ def seqshell_architectures() -> Iterator[Architecture]:
         decoder="seqshell_forecaster.decoders:make_decoder",
         summary="RNN, LSTM or GRU over all values so far, or over segments of the last ones (SegRNN, Lin et al. 2023), "
         "alone or beside a linear map",
+        export="seqshell_forecaster.exporting:export_forecaster",
     )

@@ -29,24 +29,28 @@ def seqshell_architectures() -> Iterator[Architecture]:
                 f"seqshell_recurrent.decoders:{prefix}Decoder",
             ),
             summary=summary,
+            export="seqshell_recurrent.exporting:export_recurrent",
         )
-    for name, prefix, model, summary in (
+    for name, prefix, model, export, summary in (
         (
             "elman",
             "Elman",
             "Elman",
+            "export_elman",
             "the recurrent network of the tutorials: i2h, h2h and h2o, or i2h and i2o",
         ),
         (
             "lstm_cell",
             "LSTMCell",
             "LSTMCellLanguageModel",
+            "export_cells",
             "the LSTM written out from its equations, with W, U and b of each gate",
         ),
         (
             "gru_cell",
             "GRUCell",
             "GRUCellLanguageModel",
+            "export_cells",
             "the GRU written out from its equations, with W, U and b of each gate",
         ),
     ):
@@ -60,4 +64,5 @@ def seqshell_architectures() -> Iterator[Architecture]:
                 f"seqshell_recurrent.cell_decoders:{prefix}Decoder",
             ),
             summary=summary,
+            export=f"seqshell_recurrent.exporting:{export}",
         )

@@ -53,6 +53,8 @@ Errors
     SeqshellError       what the user can fix; its kinds:
                         CheckpointError ExpectationError PluginError RecipeError UsageError VocabularyError
 
+seqshell.exporting  a PlainModel, what Architecture(export=...) returns, and what makes one
+
 seqshell.layers has numpy layers for decoders, and seqshell.testing the checks for a plugin's own tests.
 """
 
@@ -95,12 +97,14 @@ _HOMES = {
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()} | {
     "state": "seqshell.state",
     "pictures": "seqshell.pictures",
+    "exporting": "seqshell.exporting",
 }
 
 TYPE_CHECKING = False  # as in `typing`, whose import would delay the program's answer to Ctrl-C
 if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module, too
     from typing import Any
 
+    from seqshell import exporting as exporting
     from seqshell import pictures as pictures
     from seqshell import state as state
     from seqshell.core.decoder import Decoder as Decoder

@@ -45,6 +45,7 @@ COMMANDS = (
 )
 ARGUMENTS = (
     *("-m {} -c a", "--restore {} -c a", "{}", "-p {} -m none", "-m tiny.safetensors {}", "train {}", "train {} {}"),
+    *("export {} --to onnx", "export tiny.safetensors --to onnx -o {}"),
     *("train small.toml --out {}", "train small.toml -o {}", "evaluate {} text", "evaluate tiny.safetensors {}"),
     *("evaluate tiny.safetensors text -o {}", "evaluate classifier.safetensors classes.tsv --training {}"),
     *("evaluate translator.safetensors text {}", "compare {}", "compare tiny.safetensors --data {}"),

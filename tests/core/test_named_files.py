@@ -132,6 +132,7 @@ OTHERS = {
     "kernels/batches/team.py": "reads our source",
     "kernels/cache.py": "reads our source, and our own files as `read` checks them",
     "layers/blas.py": "reads /proc/cpuinfo",
+    "models/exporting.py": "writes a program that reads its own files",
     "shell/commands/lesson.py": "reads our lessons",
     "shell/commands/record.py": "writes where output_file allows",
     "shell/commands/tour.py": "reads our tour",

@@ -1,4 +1,5 @@
-"""Follow each page of docs/plugins and docs/inspect in an environment with only wheels, in folders of its own.
+"""Follow each page of docs/plugins and docs/inspect, and docs/export.md, in an environment with only wheels, in
+folders of its own.
 
 The command lines share the imports of one process; that a process imports what it needs, tests/plugins/test_tutorial.py
 shows.
@@ -37,6 +38,14 @@ def test_every_example_of_a_page_runs_and_prints_what_it_shows(installed, tmp_pa
     assert page.unmarked == 0
     expected = {"file", "shell", "prints"} if name.startswith("plugins/") else {"shell", "prints"}
     assert expected <= {kind for kind, _, _ in page.blocks}
+
+
+def test_every_example_of_the_page_about_export_runs(installed, tmp_path):
+    page = Page.read(DOCS / "export.md")
+
+    page.follow(installed.elsewhere(tmp_path / "page"))
+
+    assert page.unmarked == 0
 
 
 @pytest.mark.parametrize("name", PAGES)

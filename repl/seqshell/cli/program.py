@@ -269,6 +269,19 @@ def _import(arguments: Namespace) -> int:
     return import_command(arguments, registry_for_command(arguments, tolerant=True))
 
 
+def _add_export(parser: ArgumentParser) -> None:
+    from seqshell.cli.export import add_export_arguments
+
+    add_export_arguments(parser)
+
+
+def _export(arguments: Namespace) -> int:
+    from seqshell.cli.export import export_command
+    from seqshell.cli.registry import registry_for_command
+
+    return export_command(arguments, registry_for_command(arguments))
+
+
 SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
     {
         "train": Subcommand("Train a model from a recipe or a text file.", _add_train, _train),
@@ -286,6 +299,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "models": Subcommand("List the models, or remove texts that trainings have encoded.", _add_models, _models),
         "recipes": Subcommand("List the recipes, or print one.", _add_recipes, _recipes),
         "import": Subcommand("Convert weights from another program to a checkpoint.", _add_import, _import),
+        "export": Subcommand("Write a model as plain PyTorch or as an ONNX graph.", _add_export, _export),
         "plugins": Subcommand("List, create or check plugins.", _add_plugins, _plugins),
     }
 )

@@ -42,7 +42,8 @@ class Architecture:
         module's state_dict. None: the host wraps the module. A tuple lists several in order of preference, such as a
         compiled one before one in numpy: the first that can be imported is used. Each must give the outputs of the
         module, else checkpoints are marked to run in torch.
-    config, model and decoder: the object itself, or "package.module:Name", which is imported when it is first needed.
+    config, model, decoder and export: the object itself, or "package.module:Name", which is imported when it is first
+        needed.
     summary: one line for `/architectures`.
     shares_vocabulary: True if a model that translates has one vocabulary for source and target, as one that copies
         tokens: its recipes have one [tokenizer], and source_vocab_size equals target_vocab_size.
@@ -50,6 +51,8 @@ class Architecture:
     grows: "axis" if leaves of the state become longer along one axis with each step, and begin with what they were, as
         a transformer's cache does; "" if all keep their shapes. The host finds the axis of each leaf.
     examples: settings that `plugins check` tries too, each a mapping from fields of the config to values.
+    export: `export(config, weights)` is a `seqshell.exporting.PlainModel`, for `seqshell export`; weights as for
+        decoder. None: models of the architecture cannot be exported.
     """
 
     name: str
@@ -62,6 +65,7 @@ class Architecture:
     grows: Literal["", "axis"] = ""
     shares_vocabulary: bool = False
     examples: tuple[Mapping[str, Any], ...] = ()
+    export: Callable[[Any, Mapping[str, Any]], Any] | str | None = None
 
     @property
     def decoders(self) -> tuple[DecoderTarget, ...]:

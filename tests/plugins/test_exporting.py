@@ -1,0 +1,160 @@
+"""Exporters of the built-in architectures: the code of PyTorch and the ONNX graph give the outputs of the module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from seqshell.core.state import leaves
+from seqshell.host import resolve
+from seqshell.host.builtin import load_registry
+
+onnxruntime = pytest.importorskip("onnxruntime")
+ARCHITECTURES = load_registry().architectures
+CLOSE = {"rtol": 0, "atol": 1e-5}
+
+
+def made(name, **settings):
+    """The module of an architecture with random weights, and what its exporter makes of it."""
+    torch.manual_seed(7)
+    architecture = ARCHITECTURES[name]
+    config = resolve(architecture.config)(**settings)
+    module = resolve(architecture.model)(config).eval()
+    for parameter in module.parameters():
+        nn.init.uniform_(parameter, -0.6, 0.6)  # biases, too
+    weights = {name: value.numpy() for name, value in module.state_dict().items()}
+    return module, resolve(architecture.export)(config, weights)
+
+
+def plain(model):
+    """The module of the exported code, with the exported weights."""
+    names: dict[str, Any] = {"torch": torch, "nn": nn, "functional": functional}
+    exec(model.code, names)
+    module = names["Model"]()
+    module.load_state_dict({name: torch.tensor(values) for name, values in model.weights.items()})
+    return module.eval()
+
+
+def run_graph(model, name="", **inputs):
+    """The outputs of an exported graph by name, computed by onnxruntime."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model.graphs[name]().to_bytes(), options)
+    given = {name: np.asarray(value) for name, value in inputs.items()}
+    return dict(zip((each.name for each in session.get_outputs()), session.run(None, given), strict=True))
+
+
+def by_layer(state):
+    """The leaves of a state of ours, [B, L, H], as torch has them, [L, B, H]; that of elman has no layers."""
+    return [leaf.transpose(0, 1) if leaf.dim() == 3 else leaf[None] for leaf in leaves(state)]
+
+
+LANGUAGE_MODELS = [
+    ("lstm", {}),
+    ("lstm", {"num_layers": 1, "embed_size": 0}),
+    ("lstm", {"residual": True, "layer_norm": True}),
+    ("gru", {}),
+    ("gru", {"tied": True, "embed_size": 6}),
+    ("gru", {"layer_norm": True}),
+    ("rnn", {}),
+    ("rnn", {"nonlinearity": "relu"}),
+    ("rnn", {"nonlinearity": "relu", "residual": True}),
+    ("rnn", {"nonlinearity": "sigmoid"}),
+    ("elman", {}),
+    ("elman", {"nonlinearity": "none"}),
+    ("elman", {"form": "i2o", "embed_size": 0}),
+    ("elman", {"form": "i2o", "nonlinearity": "none"}),
+    ("lstm_cell", {"num_layers": 2}),
+    ("gru_cell", {"num_layers": 2}),
+    ("gru_cell", {"num_layers": 2, "reset": "before"}),
+]
+
+
+@pytest.mark.parametrize(("name", "settings"), LANGUAGE_MODELS)
+def test_a_language_model_computes_the_same_logits_and_states(name, settings):
+    """Of two texts, from a state that is not zero."""
+    module, model = made(name, **{"vocab_size": 7, "embed_size": 4, "hidden_size": 6, **settings})
+    tokens = torch.tensor([[1, 5, 0, 6], [2, 2, 4, 3]])
+    with torch.inference_mode():
+        _, before = module(tokens.flip(1), module.initial_state(2))
+        outputs, after = module(tokens, before)
+        copy, (before, after) = plain(model), map(by_layer, (before, after))
+        state = tuple(before) if len(before) == 2 else before[0]
+        logits, new = copy(tokens, tuple(part.contiguous() for part in state) if len(before) == 2 else state)
+        start = copy(tokens.flip(1), copy.initial_state(2))[1]
+    names = ("hidden", "cell")[: len(before)]
+    found = run_graph(model, tokens=tokens, **dict(zip(names, before, strict=True)))
+
+    np.testing.assert_allclose(logits, outputs, **CLOSE)
+    np.testing.assert_allclose(found["logits"], outputs, **CLOSE)
+    for index, part in enumerate(names):
+        np.testing.assert_allclose(new[index] if len(names) == 2 else new, after[index], **CLOSE)
+        np.testing.assert_allclose(start[index] if len(names) == 2 else start, before[index], **CLOSE)
+        np.testing.assert_allclose(found[f"new_{part}"], after[index], **CLOSE)
+
+
+CLASSIFIERS = [
+    {"cell": "gru", "pooling": "last+max+mean+attention"},
+    {"cell": "lstm", "num_layers": 2, "pooling": "last"},
+    {"cell": "rnn", "ngrams": 3, "ngram_slots": 50},
+    {"cell": "gru", "linear_ngrams": 2, "max_length": 0},
+]
+
+
+@pytest.mark.parametrize("settings", CLASSIFIERS)
+@pytest.mark.parametrize("name", ["classifier", "bidirectional_classifier"])
+def test_a_classifier_computes_the_same_logits(name, settings):
+    """The last of a causal one. The linear part knows some of the n-grams, and one occurs twice."""
+    tokens = torch.tensor([[5, 8, 5, 8, 6], [4, 9, 7, 5, 8]])
+    module, model = made(name, vocab_size=10, num_classes=3, embed_size=4, hidden_size=6, **settings)
+    if "linear_ngrams" in settings:
+        keys = module.ngram_keys(tokens).unique()[1::2]
+        module.linear.fitted(keys, torch.randn(len(keys), 3), torch.randn(3))
+        weights = {name: value.numpy() for name, value in module.state_dict().items()}
+        model = resolve(ARCHITECTURES[name].export)(module.config, weights)
+    with torch.inference_mode():
+        outputs = module(tokens, module.initial_state(2))[0][:, -1]
+        logits = plain(model)(tokens)
+
+    np.testing.assert_allclose(logits, outputs, **CLOSE)
+    np.testing.assert_allclose(run_graph(model, tokens=tokens)["logits"], outputs, **CLOSE)
+
+
+FORECASTERS = [
+    {},
+    {"cell": "lstm", "num_layers": 2, "quantiles": 3, "subtract_last": False},
+    {"window": 6, "segment": 3, "cell": "lstm", "num_layers": 2, "horizon": 7},
+    {"window": 6, "segment": 2, "subtract_last": False, "quantiles": 5},
+    {"linear_window": 3},
+    {"linear_window": 4, "quantiles": 3, "horizon": 1, "cell": "rnn"},
+    {"linear_window": 4, "window": 6, "segment": 3, "quantiles": 5},
+]
+
+
+@pytest.mark.parametrize("length", [2, 45])
+@pytest.mark.parametrize("settings", FORECASTERS)
+def test_a_forecaster_computes_the_same_forecasts(settings, length):
+    """At the end of a series that is shorter, or longer, than what the forecast depends on."""
+    module, model = made("forecaster", **{"num_features": 2, "hidden_size": 6, "horizon": 5, **settings})
+    for name, buffer in module.named_buffers():
+        buffer.uniform_(0.5, 1.5)
+        model.weights[name][:] = buffer.numpy()
+    values = torch.randn(2, length, 2).cumsum(1)
+    has_state = not ({"window", "linear_window"} & settings.keys())
+    with torch.inference_mode():
+        outputs, after = module(values, module.initial_state(2))
+        copy = plain(model)
+        state = [copy.initial_state(2)] if has_state else []
+        found = copy(values, *state)
+    zeros = state[0] if has_state and settings.get("cell") == "lstm" else state
+    results = run_graph(model, values=values, **dict(zip(("hidden", "cell"), zeros, strict=False)))
+
+    np.testing.assert_allclose(found[0] if has_state else found, outputs[:, -1], **CLOSE)
+    np.testing.assert_allclose(results["forecasts"], outputs[:, -1], **CLOSE)
+    if has_state:
+        np.testing.assert_allclose(results["new_hidden"], by_layer(after)[0], **CLOSE)
