@@ -25,7 +25,7 @@ from seqshell.core.text_output import readable
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
 from seqshell.core.whitespace_tokenizer import WhitespaceTokenizer
 from seqshell.host import Registry
-from seqshell.training.data import large_text, part_encoding, understanding
+from seqshell.training.data import large_text, understanding, word_numbers
 from seqshell.training.data.array_store import ArrayStore, check_room, locked, remove_stores, write_store
 from seqshell.training.data.encoding_workers import EncodingWorkers, num_workers
 from seqshell.training.data.file_format import FileFormat
@@ -183,7 +183,7 @@ def test_the_ids_of_the_parts_are_those_of_the_text(text: str, size: int) -> Non
 
 
 def test_ids_take_the_smallest_integers_and_words_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(part_encoding, "MOST_REMEMBERED", 2)
+    monkeypatch.setattr(word_numbers, "MOST_REMEMBERED", 2)
     assert [integer_type(size).itemsize for size in (2, 256, 257, 65_536, 65_537)] == [1, 1, 2, 2, 4]
     tokenizer = WordTokenizer.train([TEXT])
     encoder = part_encoder(tokenizer, TEXT)
@@ -216,17 +216,21 @@ def test_a_large_text_gives_the_tokens_of_a_small_one(
         np.testing.assert_array_equal(mapped[:], ids)
 
 
-def test_words_of_a_very_large_text_are_counted_in_a_sample(
+def test_subwords_of_a_very_large_text_are_learned_from_a_sample_and_words_from_all(
     tmp_path: Path, registry: Registry, blocks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "WHOLE", 1000)
     monkeypatch.setattr(corpus, "SAMPLE", 500)
-    made = recipe(tmp_path, {"name": "word"}, text="first " * 20 + "the cat sat " * 200)
-    tokenizer, _, training, _ = read_recipe_text(made, WordTokenizer)
-
-    assert len(training) > 500
-    assert set(tokenizer.tokens[1:]) == {" first", " the", " cat", " sat"}  # type: ignore[attr-defined]
-    assert sum(tokenizer.counts) < len(training) / 2  # type: ignore[attr-defined]
+    text = "first " * 20 + "the cat sat " * 80 + "seldom " + "the cat sat " * 120
+    characters = set[str]()
+    for name in ("word", "bpe"):
+        tokenizer, _, training, _ = read_recipe_text(
+            recipe(tmp_path, {"name": name}, text=text), registry.tokenizers[name]
+        )
+        assert len(training) > 500
+        characters |= {name + token for token in tokenizer.tokens[1:]}  # type: ignore[attr-defined]
+    assert {"word seldom", "word first", "word the"} <= characters
+    assert "bpem" not in characters  # it is in `seldom` alone
+    assert "bpes" in characters
 
 
 # The file
@@ -440,6 +444,30 @@ def test_workers_give_the_same_ids_and_a_part_that_they_lose_is_encoded_here() -
         workers._workers[0].kill()
         assert [*first, *found] == expected
     assert num_workers(WordTokenizer, 10) == num_workers(CharTokenizer, 10**9) == 0
+
+
+def test_words_have_the_numbers_of_the_first_that_are_equal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word_numbers, "WINDOW", 50)
+    draws = random.Random(0)
+    words = [*(str(draws.randrange(9000)) for _ in range(9000)), "", "", "x" * 60, "é" * 20, "1", "x" * 60, ""]
+    number, found, new, expected = word_numbers.WordNumbers(), [], [], dict[str, int]()
+    for start in range(0, len(words), 1000):
+        numbers, some = number(" ".join(words[start : start + 1000]).encode())
+        found += numbers.tolist()
+        new += some
+    assert [new[place].decode() for place in found] == words
+    expected = [expected.setdefault(word, len(expected)) for word in words[:9005]]
+    assert found[:9005] == expected
+    assert number.size == len(new) == len(set(words)) + 1  # a word that is longer than a window comes again
+
+
+def test_words_are_counted_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = list(cut_before_spaces([TEXT[:900], TEXT[900:1800], TEXT[1800:], "end"]))
+    for most in (word_numbers.MOST_REMEMBERED, 3):
+        monkeypatch.setattr(word_numbers, "MOST_REMEMBERED", most)
+        for kind in (WordTokenizer, WhitespaceTokenizer):
+            assert kind.train(word_numbers.word_counts(parts)).to_json() == kind.train(["".join(parts)]).to_json()
+    assert list(word_numbers.word_counts(["alone"])) == [("alone", 1)]
 
 
 def test_the_ids_of_texts_are_kept_in_small_integers() -> None:

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 from seqshell.core.errors import CheckpointError
 from seqshell.core.spelling import Spelling, plain, spelled
 from seqshell.core.tokenizers import Aligned, Json, no_known_letter
+from seqshell.core.word_counts import CountedText, count_words, counted
 
 SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
 SPACE = "\u2581"  # a space inside a part of a word, as in SentencePiece (Kudo & Richardson 2018)
@@ -81,6 +82,7 @@ class WordTokenizer(Vocabulary):
 
     name: ClassVar[str] = "word"
     cuts_before_spaces: ClassVar[bool] = True
+    trains_on_counts: ClassVar[bool] = True
 
     def __init__(self, tokens: Sequence[str], counts: Sequence[int], *, lowercase: bool = False) -> None:
         super().__init__(tokens)
@@ -147,7 +149,7 @@ class WordTokenizer(Vocabulary):
     @classmethod
     def train(
         cls,
-        texts: Iterable[str],
+        texts: Iterable[CountedText],
         *,
         specials: bool = False,
         min_freq: int = 1,
@@ -156,14 +158,15 @@ class WordTokenizer(Vocabulary):
     ) -> WordTokenizer:
         """Keep the most frequent words that occur at least min_freq times.
 
-        vocab_size: maximum number of tokens, including specials.
+        texts: each alone, or with the number of times it occurs. vocab_size: maximum number of tokens, including
+        specials.
         """
         if min_freq < 1 or vocab_size < len(SPECIALS) + 1:
             raise ValueError(f"min_freq must be at least 1 and vocab_size at least {len(SPECIALS) + 1}")
         found: Counter[str] = Counter()
-        for text in texts:
+        for text, number in map(counted, texts):
             normal = unicodedata.normalize("NFC", text)
-            found.update(WORD.findall(_with_space(normal.lower() if lowercase else normal)))
+            count_words(found, WORD.findall(_with_space(normal.lower() if lowercase else normal)), number)
         first = SPECIALS if specials else SPECIALS[-1:]
         kept = sorted(
             ((word, count) for word, count in found.items() if count >= min_freq), key=lambda item: (-item[1], item[0])

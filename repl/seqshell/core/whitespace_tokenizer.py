@@ -13,6 +13,7 @@ from seqshell.core.spelling import plain
 from seqshell.core.subword_tokenizers import MAX_VOCAB_SIZE, SPECIALS, Vocabulary
 from seqshell.core.text_output import quoted
 from seqshell.core.tokenizers import Aligned, Json, no_known_letter
+from seqshell.core.word_counts import CountedText, count_words, counted
 
 UNKNOWN = SPECIALS[-1]
 LINE_END = "\n"  # the token for the end of a line, called <eos> in papers
@@ -32,6 +33,7 @@ class WhitespaceTokenizer(Vocabulary):
 
     name: ClassVar[str] = "whitespace"
     cuts_before_spaces: ClassVar[bool] = True
+    trains_on_counts: ClassVar[bool] = True
     whole_lines: ClassVar[bool] = True  # a text is divided into training and validation between two lines
 
     def __init__(self, tokens: Sequence[str], *, line_end: str = LINE_END) -> None:
@@ -97,7 +99,7 @@ class WhitespaceTokenizer(Vocabulary):
     @classmethod
     def train(
         cls,
-        texts: Iterable[str],
+        texts: Iterable[CountedText],
         *,
         specials: bool = False,
         min_freq: int = 1,
@@ -106,8 +108,8 @@ class WhitespaceTokenizer(Vocabulary):
     ) -> WhitespaceTokenizer:
         """Keep the most frequent words that occur at least min_freq times.
 
-        vocab_size: maximum number of tokens, including UNK, the end of a line and the specials. end_of_line: whether
-        the end of a line is a token; if not, it is white space.
+        texts: as for WordTokenizer. vocab_size: maximum number of tokens, including UNK, the end of a line and the
+        specials. end_of_line: whether the end of a line is a token; if not, it is white space.
         """
         if min_freq < 1 or vocab_size < len(SPECIALS) + 2:
             raise ValueError(f"min_freq must be at least 1 and vocab_size at least {len(SPECIALS) + 2}")
@@ -115,10 +117,10 @@ class WhitespaceTokenizer(Vocabulary):
             raise ValueError(f"end_of_line must be true or false, not {quoted(end_of_line)}")
         found: Counter[str] = Counter()
         lines = spaced = 0
-        for text in texts:
-            found.update(WORD.findall(text))
-            lines += text.count("\n")
-            spaced += text.count(" \n")
+        for text, number in map(counted, texts):
+            count_words(found, WORD.findall(text), number)
+            lines += number * text.count("\n")
+            spaced += number * text.count(" \n")
         first = [*(SPECIALS if specials else SPECIALS[-1:]), *([LINE_END] if end_of_line else [])]
         kept = sorted(
             (word for word, count in found.items() if count >= min_freq and word not in first),

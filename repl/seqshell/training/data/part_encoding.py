@@ -6,6 +6,7 @@ are encoded when they come first, then remembered.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 
 from seqshell.core.errors import VocabularyError
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
+from seqshell.training.data import word_numbers
 from seqshell.training.data.small_integers import integer_type
+from seqshell.training.data.word_numbers import WordNumbers
 
-MOST_REMEMBERED = 300_000  # words
+IDS_OF_WORD = 8  # more for each word that can be remembered are not kept
 LAST_CODE = 0x10FFFF
 PartEncoder = Callable[[str], bytes]
 
@@ -67,24 +70,41 @@ class _Characters:
         return self._ids.take(codes, mode="clip").tobytes()
 
 
-class _Words(dict[str, bytes]):
-    """The ids of words, with the space before them, by the words without it."""
+class _Words:
+    """Encodes each word, with the space before it, when it comes first, and remembers its ids."""
 
     def __init__(self, tokenizer: Tokenizer, dtype: np.dtype[Any], beginning: str) -> None:
         self._tokenizer, self._dtype = tokenizer, dtype
         # A word without a known letter, which alone would be an error, is encoded with a known one after it.
         self._after, self._length = self._known_word(beginning) if tokenizer.unk is not None else ("", 0)
+        self._forget()
 
     def __call__(self, text: str) -> bytes:
-        first, *words = text.split(" ")
-        if len(self) > MOST_REMEMBERED:
-            self.clear()
+        first, space, rest = text.partition(" ")
         start = self._encoded(first) if first else b""
-        return start + b"".join(map(self.__getitem__, words))
+        if not space:
+            return start
+        if max(self._numbers.size, len(self._ids) // IDS_OF_WORD) > word_numbers.MOST_REMEMBERED:
+            self._forget()
+        numbers, new = self._numbers(rest.encode("utf-8", "surrogatepass"))
+        for word in new:
+            self._ids.frombytes(self._encoded(f" {word.decode('utf-8', 'surrogatepass')}"))
+            self._ends.append(len(self._ids))
+        return start + self._ids_of(numbers)
 
-    def __missing__(self, word: str) -> bytes:
-        found = self[word] = self._encoded(f" {word}")
-        return found
+    def _ids_of(self, numbers: NDArray[np.int64]) -> bytes:
+        """The ids of words by their numbers."""
+        ends = np.asarray(self._ends)
+        firsts = ends[numbers]
+        sizes = ends[numbers + 1] - firsts
+        after = np.cumsum(sizes)
+        places = np.repeat(firsts - after + sizes, sizes) + np.arange(after[-1])
+        found: NDArray[Any] = np.asarray(self._ids)[places]
+        return found.tobytes()
+
+    def _forget(self) -> None:
+        """Forget all words. The ids of word n are those from ends[n] to ends[n + 1]."""
+        self._numbers, self._ids, self._ends = WordNumbers(), array(self._dtype.char), array("q", [0])
 
     def _encoded(self, text: str) -> bytes:
         ids = self._tokenizer.encode(text + self._after)

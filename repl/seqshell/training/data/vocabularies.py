@@ -10,11 +10,12 @@ import numpy as np
 from seqshell.core.errors import RecipeError
 from seqshell.core.subword_tokenizers import Vocabulary
 from seqshell.core.tokenizers import Tokenizer
+from seqshell.core.word_counts import CountedText
 from seqshell.models.guarded_tokenizer import guarded_tokenizer, tokenizer_guard
 from seqshell.training.data.token_rows import TextRows, items_at
 from seqshell.training.recipes.recipe import Recipe, Table
 
-WHOLE, SAMPLE = 300_000_000, 64_000_000  # bytes; words of texts that are larger are counted in a sample
+WHOLE, SAMPLE = 300_000_000, 64_000_000  # bytes; of rows of texts that are larger, and for subwords, a part is read
 NGRAMS = 20_000_000  # bytes of texts in a file of which n-grams are counted
 SAMPLED = (WHOLE, SAMPLE)  # what vocabularies of large data depend on
 
@@ -32,7 +33,12 @@ def shown_to_tokenizer(kind: Any, texts: Sequence[str]) -> Sequence[str]:
     return items_at(texts, np.arange(0, len(texts), -(-size // SAMPLE)))
 
 
-def train_tokenizer(recipe: Recipe, table: Table, kind: Any, texts: Iterable[str], **given: bool) -> Tokenizer:
+def trains_on_counts(kind: type[Any]) -> bool:
+    """Whether a class of tokenizers promises that `train` takes words with the number of times that they occur."""
+    return bool(vars(kind).get("trains_on_counts", False))
+
+
+def train_tokenizer(recipe: Recipe, table: Table, kind: Any, texts: Iterable[CountedText], **given: bool) -> Tokenizer:
     """Train a tokenizer of the type `kind` with the settings of a recipe's table, such as [tokenizer].
 
     given: settings that depend on the task, such as specials.

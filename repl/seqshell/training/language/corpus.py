@@ -20,6 +20,7 @@ from seqshell.core.errors import CheckpointError, RecipeError, VocabularyError
 from seqshell.core.named_files import named_path
 from seqshell.core.subword_tokenizers import Vocabulary
 from seqshell.core.tokenizers import CharTokenizer, Tokenizer
+from seqshell.core.word_counts import CountedText
 from seqshell.host import Registry
 from seqshell.models.guarded_tokenizer import guarded_tokenizer
 from seqshell.training.data import large_text
@@ -32,7 +33,8 @@ from seqshell.training.data.python_data import NOT_FILES
 from seqshell.training.data.small_integers import integer_type
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.text import BEGINNING, SplitText, check_length, encode, load_text
-from seqshell.training.data.vocabularies import SAMPLE, SAMPLED, WHOLE, train_tokenizer
+from seqshell.training.data.vocabularies import SAMPLE, SAMPLED, train_tokenizer, trains_on_counts
+from seqshell.training.data.word_numbers import word_counts
 from seqshell.training.language.begun import BegunTokens, Scan, scan
 from seqshell.training.preparation import tokenizer_type
 from seqshell.training.preparation_progress import Report, Stages, StoppedWork, silent
@@ -274,19 +276,23 @@ class LargeCorpus:
         return cut_before_spaces(blocks) if can_be_cut(self.kind) else iter(["".join(blocks)])
 
     def _tokenizer(self, cut: int, stages: Stages) -> Tokenizer:
-        """The tokenizer, trained on the training part; without UNK on all, as for a small text."""
+        """The tokenizer, trained on the training part; without UNK on all, as for a small text.
+
+        Words are counted in all of it. Subwords, whose training takes longer, are learned from a sample of large texts.
+        """
         name, size = f"vocabulary of {self.text.name}", self.text.size
         if self.kind is not CharTokenizer:  # which has no UNK
-            is_sample = size > WHOLE and issubclass(self.kind, Vocabulary)
+            is_sample = size > SAMPLE and issubclass(self.kind, Vocabulary) and not trains_on_counts(self.kind)
             blocks = Halves(self.text.blocks(stages(f"{name}, from a sample" if is_sample else name)), cut).first()
             if is_sample:
                 blocks = large_text.sample(blocks, -(-size // SAMPLE))
-            tokenizer = self._trained(self._parts(blocks))
+            parts = self._parts(blocks)
+            tokenizer = self._trained(word_counts(parts) if trains_on_counts(self.kind) else parts)
             if tokenizer.unk is not None:
                 return tokenizer
         others = (self.validation.blocks(),) if self.validation else ()
         texts = (self.text.blocks(stages(name)), *others)
         return self._trained(part for blocks in texts for part in self._parts(blocks))
 
-    def _trained(self, texts: Iterable[str]) -> Tokenizer:
+    def _trained(self, texts: Iterable[CountedText]) -> Tokenizer:
         return train_tokenizer(self.recipe, self.recipe.tokenizer, self.kind, texts)
