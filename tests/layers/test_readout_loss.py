@@ -9,7 +9,7 @@ from torch.nn import functional
 from seqshell.layers import readout_loss
 
 pytestmark = pytest.mark.usefixtures("kernels")
-ROWS, SIZE, OUTPUTS = 101, 50, 70  # no multiples of what the kernel divides them into
+ROWS, SIZE, OUTPUTS = 101, 140, 70  # no multiples of what the kernel divides them into, and more than one of those
 
 
 @pytest.fixture(params=[OUTPUTS, 11, 64], ids=str)  # 11 fill no block of 64, and 64 leave no rest

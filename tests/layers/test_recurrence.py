@@ -12,7 +12,7 @@ from seqshell.layers import recurrence
 from seqshell.layers.modules import CELLS, RecurrentStack, run_padded
 
 needs_kernels = pytest.mark.usefixtures("kernels")
-ROWS, STEPS, INPUTS, HIDDEN, TOKENS = 13, 5, 33, 52, 20  # no multiples of what the kernels divide them into
+ROWS, STEPS, INPUTS, HIDDEN, TOKENS = 13, 5, 143, 150, 20  # no multiples of blocks, of which there are several
 
 
 def draw(*size):

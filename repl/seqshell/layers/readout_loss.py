@@ -91,7 +91,7 @@ class _ReadoutLoss(torch.autograd.Function):
                 words.INPUT_COLUMNS: number,
                 words.BATCH: rows,
                 words.DELTA: delta,
-                words.WEIGHTS: packed_back(whole, (0,), BLOCK, kind),
+                words.WEIGHTS: packed_back(whole, (0,), VECTOR, kind),
                 words.SCRATCH: torch.zeros(shares, SCRATCH),
                 words.OF_INPUTS: of_hidden,
             }
