@@ -31,6 +31,29 @@ class RMSNorm(nn.RMSNorm):
         super().__init__(size, eps=EPSILON)
 
 
+class HeadNorm(nn.Module):
+    """RMSNorm of each of N heads of size P. Weights: weight [N P]."""
+
+    def __init__(self, num_heads: int, head_size: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(num_heads * head_size))
+
+    def forward(self, heads: Tensor) -> Tensor:
+        """[..., N, P] to [..., N P]."""
+        return functional.rms_norm(heads, heads.shape[-1:], eps=EPSILON).flatten(-2) * self.weight
+
+
+def start_slow(gates: nn.Linear, number: int) -> None:
+    """Let a new model's last `number` gates, which forget, keep much of the state, each for another time.
+
+    Their biases are 3 to 6, and those of the other gates 0 (Beck et al. 2024, appendix D.2).
+    """
+    with torch.no_grad():
+        gates.weight.mul_(0.1)
+        gates.bias.zero_()
+        gates.bias[-number:] = torch.linspace(3, 6, number)
+
+
 class CausalConv(nn.Module):
     """A convolution over the last K steps, for each channel alone. Weights: weight [C, 1, K] and bias [C], as torch's.
 

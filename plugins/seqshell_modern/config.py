@@ -33,3 +33,23 @@ class MinimalConfig(ModernConfig):
     """Settings of mingru and minlstm."""
 
     hidden_size: int = setting(256, low=1, high=MOST, help="size of each cell's hidden state")
+
+
+@dataclass(frozen=True)
+class RGLRUConfig(ModernConfig):
+    """Settings of rg_lru."""
+
+    hidden_size: int = setting(256, low=1, high=MOST, help="size of each cell's hidden state")
+
+
+@dataclass(frozen=True)
+class HeadedConfig(ModernConfig):
+    """Settings of mlstm and slstm."""
+
+    num_heads: int = setting(4, low=1, high=1024, help="number of heads, each with its own memory")
+    head_size: int = setting(64, low=1, high=1024, help="size of each head")
+
+    @property
+    def inner_size(self) -> int:
+        """The size of all heads."""
+        return self.num_heads * self.head_size

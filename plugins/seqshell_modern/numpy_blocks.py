@@ -60,6 +60,17 @@ class RMSNorm:
         return found
 
 
+class HeadNorm:
+    """RMSNorm of each of N heads of size P."""
+
+    def __init__(self, weights: Weights, prefix: str, num_heads: int, head_size: int) -> None:
+        self.norm = RMSNorm(take(weights, prefix + "weight", num_heads * head_size).reshape(num_heads, head_size))
+
+    def __call__(self, heads: Floats) -> Floats:
+        """[..., N, P] to [..., N P]."""
+        return self.norm(heads).reshape(*heads.shape[:-2], -1)
+
+
 class CausalConv:
     """A convolution over the last K steps, for each channel alone. State: the last K - 1 inputs [B, K - 1, C]."""
 

@@ -18,6 +18,9 @@ REGISTRY = load_registry(Policy(no_plugins=True))
 SETTINGS = {
     "mingru": {"hidden_size": 7},
     "minlstm": {"hidden_size": 7},
+    "rg_lru": {"hidden_size": 7},
+    "mlstm": {"num_heads": 2, "head_size": 3},
+    "slstm": {"num_heads": 2, "head_size": 3},
 }
 SHARED = {"vocab_size": 5, "embed_size": 6, "num_layers": 2, "mlp_size": 8, "conv_size": 3}
 
@@ -202,3 +205,118 @@ def test_a_step_of_minlstm_by_hand():
     outputs, state = cell(torch.tensor([[[0.6]]]), cell.initial_state(1)._replace(hidden=torch.tensor([[0.9]])))
     assert state.hidden.item() == pytest.approx(h)
     assert outputs.item() == pytest.approx(h)
+
+
+def softplus(value):
+    return math.log1p(math.exp(value))
+
+
+def silu(value):
+    return value * sigmoid(value)
+
+
+def gelu(value):
+    return value / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (value + 0.044715 * value**3)))
+
+
+def test_a_step_of_rg_lru_by_hand():
+    cell = cell_of("rg_lru", hidden_size=1)
+    assign(cell.input.weight, 2.0)
+    assign(cell.gate.weight, 0.7)
+    assign(cell.conv.weight, 0.5, 1.0)
+    assign(cell.gates.weight, 0.3, -0.4)
+    assign(cell.gates.bias, 0.1, 0.2)
+    assign(cell.decay, 1.2)
+    assign(cell.output.weight, 3.0)
+    y = 0.5 * 0.8 + 2.0 * 0.6
+    r, i = sigmoid(0.3 * y + 0.1), sigmoid(-0.4 * y + 0.2)
+    a = sigmoid(1.2) ** (8 * r)
+    h = a * 0.9 + math.sqrt(1 - a**2) * i * y
+
+    state = cell.initial_state(1)._replace(hidden=torch.tensor([[0.9]]), conv=torch.tensor([[[0.8]]]))
+    outputs, state = cell(torch.tensor([[[0.6]]]), state)
+    assert state.hidden.item() == pytest.approx(h)
+    assert outputs.item() == pytest.approx(3 * h * gelu(0.7 * 0.6))
+
+
+def test_a_new_rg_lru_keeps_nine_tenths_and_more_when_its_gate_is_open():
+    cell = model("rg_lru", hidden_size=500).blocks[0].cell
+    cell.__init__(model("rg_lru", hidden_size=500).config)
+    kept = torch.sigmoid(cell.decay) ** 8
+    assert 0.899 < kept.min() < 0.91
+    assert 0.99 < kept.max() < 0.9991
+
+
+def test_a_step_of_mlstm_by_hand():
+    """One head of two units. The memory is that of the paper, so its stabiliser is 0 before the step."""
+    cell = cell_of("mlstm", num_heads=1, head_size=2)
+    assign(cell.conv.weight, 0.0, 1.0)
+    assign(cell.query.weight, 0.5, -1.0)
+    assign(cell.key.weight, 0.3, 0.9)
+    assign(cell.value.weight, 2.0, 1.0)
+    assign(cell.gates.weight, 1.1, -0.6)
+    assign(cell.gates.bias, 1.5, 2.0)
+    assign(cell.output_gate.bias, 0.4, -0.4)
+    assign(cell.norm.weight, 1.0, 2.0)
+    assign(cell.output.weight, 1.0, 1.0)
+    x = 0.6
+    y = silu(x)
+    q, k, v = np.array([0.5, -1.0]) * y, np.array([0.3, 0.9]) * y / math.sqrt(2), np.array([2.0, 1.0]) * x
+    i, f = math.exp(1.1 * y + 1.5), sigmoid(-0.6 * y + 2.0)
+    before, n = np.array([[0.1, 0.2], [0.3, -0.4]]), np.array([0.2, 0.5])
+    memory, n = f * before + i * np.outer(v, k), f * n + i * k
+    h = memory @ q / max(abs(n @ q), 1)
+    h = np.array([sigmoid(0.4), sigmoid(-0.4)]) * h / np.sqrt(np.mean(h**2) + 1e-5) * [1, 2]
+
+    state = cell.initial_state(1)._replace(
+        memory=torch.tensor(before.T[None, None], dtype=torch.float32), normaliser=torch.tensor([[[0.2, 0.5]]])
+    )
+    outputs, state = cell(torch.tensor([[[x]]]), state)
+    scale = math.exp(state.stabiliser.item())
+    np.testing.assert_allclose(state.memory[0, 0].T.detach() * scale, memory, rtol=1e-5)
+    np.testing.assert_allclose(state.normaliser[0, 0].detach() * scale, n, rtol=1e-5)
+    assert state.stabiliser.item() == pytest.approx(1.1 * y + 1.5)
+    assert outputs.item() == pytest.approx(h.sum(), rel=1e-5)
+
+
+def test_a_step_of_slstm_by_hand():
+    cell = cell_of("slstm", num_heads=1, head_size=1)
+    assign(cell.conv.weight, 0.0, 1.0)
+    assign(cell.gates.weight, 0.5, -0.3)
+    assign(cell.gates.bias, 0.1, 0.7)
+    assign(cell.inputs.weight, 1.2, 0.4)
+    assign(cell.inputs.bias, -0.1, 0.3)
+    assign(cell.recurrent, 0.6, -0.2, 0.8, 0.9)
+    assign(cell.norm.weight, 1.5)
+    assign(cell.output.weight, 2.0)
+    x, h = 0.6, 0.25
+    y = silu(x)
+    i, f = math.exp(0.5 * y + 0.6 * h + 0.1), sigmoid(-0.3 * y - 0.2 * h + 0.7)
+    z, o = math.tanh(1.2 * x + 0.8 * h - 0.1), sigmoid(0.4 * x + 0.9 * h + 0.3)
+    c, n = f * 0.7 + i * z, f * 1.3 + i
+
+    numbers = (torch.tensor([[value]]) for value in (h, 0.7, 1.3, 0.0))
+    state = type(cell.initial_state(1))(*numbers, cell.initial_state(1).conv)
+    outputs, state = cell(torch.tensor([[[x]]]), state)
+    scale = math.exp(state.stabiliser.item())
+    assert (state.cell.item() * scale, state.normaliser.item() * scale) == (pytest.approx(c), pytest.approx(n))
+    assert state.hidden.item() == pytest.approx(o * c / n)
+    assert outputs.item() == pytest.approx(math.copysign(3, state.hidden.item()), rel=1e-3)
+
+
+@pytest.mark.parametrize("name", ["mlstm", "slstm"])
+def test_exponential_gates_of_any_size_do_not_overflow(name):
+    module = model(name)
+    gates = [block.cell.gates for block in module.blocks]
+    with torch.no_grad():
+        for gate, size in zip(gates, (300.0, -300.0), strict=True):
+            gate.bias.fill_(size)
+    tokens = torch.randint(5, (1, 200))
+    logits, state = module(tokens, module.initial_state(1))
+    logits.logsumexp(-1).sum().backward()
+    stepping = decoder(name, module)
+    found, _, _ = stepping.trace(tokens.numpy(), stepping.initial_state(1))
+
+    np.testing.assert_allclose(found, logits.detach(), atol=1e-4)
+    assert all(torch.isfinite(leaf).all() for leaf in leaves(state))
+    assert all(torch.isfinite(weight.grad).all() for weight in module.parameters())

@@ -24,23 +24,25 @@ SIZES = {  # distinct, so that a shape shows which sizes it has
     "horizon": 23,
     "conv_size": 29,
     "mlp_size": 31,
+    "num_heads": 43,
+    "head_size": 37,
+    "state_size": 41,
 }
-LETTERS = {
-    5: "V",
-    7: "W",
-    3: "C",
-    2: "F",
-    11: "E",
-    13: "H",
-    17: "N",
-    23: "K",
-    29: "J",
-    31: "M",
-    1: "1",
-    6: "V + 1",
-    47: "H + 2 N",
+LETTERS = {5: "V", 7: "W", 3: "C", 2: "F", 11: "E", 13: "H", 17: "N", 23: "K", 29: "J", 31: "M", 43: "A", 37: "P"}
+MULTIPLES = {
+    26: "2 H",
+    39: "3 H",
+    52: "4 H",
+    34: "2 N",
+    68: "4 N",
+    44: "4 E",
+    46: "K F",
+    86: "2 A",
+    2**20: "table_size",
 }
-MULTIPLES = {26: "2 H", 39: "3 H", 52: "4 H", 34: "2 N", 68: "4 N", 44: "4 E", 46: "K F", 2**20: "table_size"}
+SUMS = {6: "V + 1", 47: "H + 2 N", 43 * 37: "A P", 2 * 43 * 37: "2 A P", 43 * 37 + 2 * 41: "A P + 2 Z"}
+SUMS |= {2 * 43 * 37 + 2 * 41 + 43: "2 A P + 2 Z + A"}
+WORDS = LETTERS | MULTIPLES | SUMS | {1: "1", 4: "4", 0: "any"}
 
 
 def row(name):
@@ -50,7 +52,7 @@ def row(name):
     known = {item.name for item in settings_of(config)}
     module = resolve(architecture.model)(build(config, {key: size for key, size in SIZES.items() if key in known}))
     tensors = (
-        f"`{tensor}` [{', '.join({**LETTERS, **MULTIPLES, 0: 'any'}[size] for size in values.shape)}]"
+        f"`{tensor}` [{', '.join(WORDS[size] for size in values.shape)}]"
         for tensor, values in module.state_dict().items()
     )
     return f"| {name} | {', '.join(tensors)} |"

@@ -33,6 +33,7 @@ def shell(request, tmp_path_factory):
     shell, tokenizer, offered = shell_for(), CharTokenizer(LETTERS), REGISTRY.architectures[request.param]
     kind = resolve(offered.config)
     small = {"hidden_size": 6, "embed_size": 4, "num_layers": 2, "table_size": 64}
+    small |= {"num_heads": 2, "head_size": 3, "state_size": 2}
     settings = {each.name for each in settings_of(kind)}
     config = build(
         kind, {"vocab_size": tokenizer.size} | {name: small[name] for name in sorted(settings & small.keys())}

@@ -35,6 +35,8 @@ REGISTRY = load_registry(Policy(no_plugins=True))
 SMALL = {"embed_size": 4, "hidden_size": 6, "num_layers": 2, "order": 3, "table_size": 64}
 NAMES = [name for name, offered in REGISTRY.architectures.items() if offered.task == "generate"]
 WITHOUT = {"ngram", "maxent", "neural_ngram"}  # their states are the last tokens
+UNUSED = {("mlstm", "normaliser")}  # of a new model, its bound of 1 is larger
+FORGOTTEN = {"mlstm": -1, "slstm": -1}  # before the first token, the memory is empty, whatever its stabiliser
 DATA = {
     "generate": {"text": "input.txt"},
     "classify": {"table": "labels.tsv"},
@@ -115,8 +117,9 @@ def test_every_language_model_has_gradients_or_says_in_a_line_why_not(name, reci
             measured(recipe(name))
         return
     found, _ = measured(recipe(name))
-    assert found["norms"]
-    assert all(norm is not None and norm > 0 for norms in found["norms"].values() for norm in norms)
+    norms = {part: values for part, values in found["norms"].items() if (name, part[:-3]) not in UNUSED}
+    assert norms
+    assert [part for part, values in norms.items() if not min(values[: FORGOTTEN.get(name)]) > 0] == []
 
 
 @pytest.mark.parametrize(("name", "parts"), [("selective", ["0.inputs", "0.space"]), ("mingru", ["0[0]", "0[1]"])])

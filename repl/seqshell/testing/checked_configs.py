@@ -20,6 +20,9 @@ SMALL = {
     "attention_size": 8,
     "table_size": 1000,
     "mlp_size": 16,
+    "num_heads": 2,
+    "head_size": 4,
+    "state_size": 4,
 }
 
 
