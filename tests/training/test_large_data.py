@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,13 @@ import numpy as np
 import pytest
 
 from seqshell.core.errors import RecipeError
+from seqshell.core.text_output import readable
 from seqshell.host import Registry
+from seqshell.training.classification import folders, large_sources
+from seqshell.training.classification.large_sources import text_sizes
 from seqshell.training.data import large_table, large_text, token_rows, understanding, vocabularies
 from seqshell.training.data.array_store import ArrayStore, remove_stores
+from seqshell.training.data.json_arrays import array_lines, is_array
 from seqshell.training.forecasting import corpus as series
 from seqshell.training.preparation import prepare
 from seqshell.training.recipes.from_files import load_recipe
@@ -192,6 +198,85 @@ def test_texts_of_a_large_table_are_those_of_a_small_one(
     assert (prepared.labels, prepared.tokenizer.to_json()) == (small.labels, small.tokenizer.to_json())
     module = small.new_module().eval()
     assert prepared.objective.measure(module) == small.objective.measure(module)
+
+
+def write_labelled(folder: Path, form: str) -> dict[str, Any]:
+    """The texts of `write_texts` in another form; returns the [data] of a recipe for them."""
+    draws, texts = random.Random(1), [one for one, _ in pairs() if one.strip()]
+    rows = [(text, draws.choice(("yes", "no"))) for text in texts]
+    if form == "fasttext":
+        (folder / "texts.txt").write_text("\n" + "".join(f"__label__{label} {text}\n\n" for text, label in rows))
+        return {"table": "texts.txt"}
+    if form == "array":
+        items = (json.dumps({"text": text, "label": label}, indent=1) for text, label in rows)
+        (folder / "texts.json").write_text(" \n[" + " ,\n".join(items) + "]\n\n")
+        return {"table": "texts.json"}
+    for number, (text, label) in enumerate(rows):
+        path = folder / "texts" / (f"{label}/{number:03}.txt" if form == "folders" else f"{label}.txt")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write(f"{text}\n")
+    return {"table": "", "folder": "texts"}
+
+
+@pytest.mark.parametrize("form", ["fasttext", "array", "folder", "folders"])
+def test_texts_of_other_large_files_are_those_of_small_ones(
+    tmp_path: Path, registry: Registry, large: Callable[[], None], monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    recipe = classification(tmp_path, data={**write_labelled(tmp_path, form), "label_names": ["no = never"]})
+    small = prepare(recipe, registry)
+    large()
+    prepared = prepare(recipe, registry)
+
+    assert isinstance(prepared.objective._training.ids, token_rows.TokenRows)
+    assert_same_training(prepared.objective, small.objective)
+    assert prepared.labels == small.labels == ("never", "yes")
+    assert list(prepared.objective.split_of.validation.places) == list(small.objective.split_of.validation.places)
+    sizes = text_sizes(recipe)
+    with monkeypatch.context() as patch:
+        patch.setattr(large_text, "LARGE", 10**9)
+        expected = text_sizes(recipe)
+    assert sizes == expected if form != "array" else 0.7 < sizes[0] / expected[0] < 1.4
+    monkeypatch.setattr(large_sources, "BEGINNING", 300)
+    assert 0.4 < text_sizes(recipe)[0] / expected[0] < 2.5
+    monkeypatch.setattr(understanding, "SAMPLE", 300)
+    monkeypatch.setattr(folders, "LARGE", 1)
+    path = tmp_path / (recipe.data.table or recipe.data.folder)
+    found = understanding.understand(path, {})
+    assert found.task == "classify"
+    if form != "array":
+        size = sum(file.stat().st_size for file in (path.rglob("*.txt") if path.is_dir() else [path]))
+        assert readable(size) in found.lines[0]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ('[{"text": "a"}', "row 2: not JSON: the array does not end"),
+        ('[{"text": "a"} {"text": "b"}]', "row 2: not JSON: a comma or a bracket is missing before it"),
+        ('[{"text": "a"},]', "row 2: not JSON: Expecting value"),
+        ('[{"text": "a"}, {"text"]', "row 2: not JSON: Expecting ':' delimiter"),
+        ("[" * 5000, "row 1: not JSON: it is nested too deeply"),
+        ('[{"text": "a"}] {}', "x.json: not JSON: there is more behind the array"),
+    ],
+    ids=["no end", "no comma", "no item", "no value", "deep", "more"],
+)
+def test_a_fault_in_an_array_is_named_with_its_row(text: str, fault: str) -> None:
+    with pytest.raises(RecipeError, match=re.escape(fault)):
+        list(array_lines("x.json", [text[place : place + 3] for place in range(0, len(text), 3)]))
+    assert list(array_lines("x.json", [" ", "\n[", " ]"])) == []
+    assert not is_array("{}")
+
+
+def test_a_fault_in_json_lines_is_named_with_its_row(
+    tmp_path: Path, registry: Registry, large: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(large_table, "TOGETHER", 7)
+    lines = [json.dumps({"text": one, "label": "yes"}) for one, _ in pairs()]
+    (tmp_path / "texts.jsonl").write_text("\n".join([*lines, "{"]))
+    large()
+    with pytest.raises(RecipeError, match=f"^texts.jsonl, row {len(lines) + 1}: not JSON: "):
+        prepare(classification(tmp_path, data={"table": "texts.jsonl"}), registry)
 
 
 def test_a_fault_in_a_large_table_is_named_with_its_row(

@@ -16,13 +16,13 @@ def is_json(name: str) -> bool:
     return name.lower().removesuffix(".gz").endswith(ENDINGS)
 
 
-def read_json(name: str, text: str) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[int]]:
+def read_json(name: str, text: str, above: int = 0) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[int]]:
     """The columns, in the order in which they occur, the rows and their numbers: the lines, or the places in an array.
 
-    A missing key and null are empty cells; numbers stay as they are written.
+    A missing key and null are empty cells; numbers stay as they are written. above: lines before these.
     Raises RecipeError, with row and key, for what is no object of texts, numbers, true and false.
     """
-    found = [(number, item) for number, item in _items(name, text) if item is not None]
+    found = [(number, item) for number, item in _items(name, text, above) if item is not None]
     for number, item in found:
         if not isinstance(item, dict):
             raise RecipeError(f"{name}, row {number}: not an object; a table needs {WHAT}")
@@ -31,7 +31,7 @@ def read_json(name: str, text: str) -> tuple[tuple[str, ...], list[tuple[str, ..
     return columns, rows, [number for number, _ in found]
 
 
-def _items(name: str, text: str) -> list[tuple[int, Any]]:
+def _items(name: str, text: str, above: int) -> list[tuple[int, Any]]:
     if text.lstrip().startswith("["):
         whole = _parsed(name, text, 0)
         return list(enumerate(whole, 1))
@@ -40,7 +40,7 @@ def _items(name: str, text: str) -> list[tuple[int, Any]]:
         raise RecipeError(f"{name} is one object; a table needs {WHAT}, one a line or in an array")
     return [
         (number, _parsed(name, line, number) if line.strip() else None)
-        for number, line in enumerate(text.removesuffix("\n").split("\n"), 1)
+        for number, line in enumerate(text.removesuffix("\n").split("\n"), above + 1)
     ]
 
 

@@ -1,4 +1,4 @@
-"""The labelled texts of a recipe as tokens: a small table is read in memory, a large one once, into a file.
+"""The labelled texts of a recipe as tokens: small files are read in memory, large ones once, into a file.
 
 Both give the same texts and tokens. Whether two texts are equal, a hash of them tells.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from seqshell.core.errors import CheckpointError, RecipeError
 from seqshell.core.model import Architecture
-from seqshell.core.named_files import named_path
+from seqshell.core.named_files import shown_name
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.core.truncation import Cut
 from seqshell.host import Registry
@@ -30,18 +30,12 @@ from seqshell.training.classification.data import (
     check_seen,
     read_recipe_examples,
     read_recipe_split,
-    recipe_columns,
-    rows_of_table,
     split_rows,
 )
 from seqshell.training.classification.encoding import encode_into
+from seqshell.training.classification.large_sources import LargeSource, large_source
 from seqshell.training.data.array_store import ArrayStore, Spools, array_parts, check_room, write_store, written_once
 from seqshell.training.data.coded import Labels, Places, label_counts
-from seqshell.training.data.file_format import FileFormat
-from seqshell.training.data.large_table import LargeTable, large_table
-from seqshell.training.data.large_text import is_large
-from seqshell.training.data.plugin_data import PluginData
-from seqshell.training.data.python_data import NOT_FILES
 from seqshell.training.data.small_integers import integer_type, rows_where
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.token_rows import NewRows, TextRows, TokenRows, stored_rows
@@ -72,24 +66,20 @@ def read_recipe_texts(recipe: Recipe, registry: Registry, architecture: Architec
 
 
 def large_examples(recipe: Recipe, registry: Registry, architecture: Architecture) -> LargeExamples | None:
-    """The labelled texts of a recipe in a large table; None for any others."""
-    word = recipe.data.table
-    if not word or isinstance(word, PluginData) or word.startswith(NOT_FILES):
+    """The labelled texts of a recipe, if they are large; None for any others."""
+    source = large_source(recipe)
+    if source is None:
         return None
-    path, columns = named_path(word, recipe.folder, RecipeError), recipe_columns(recipe.data)
-    if not is_large(path):
-        return None
-    table = large_table(path, FileFormat.of(recipe.data), (columns.text, columns.label))
     cut = Cut.of(dataclasses.asdict(check_config(recipe, architecture)))
-    return None if table is None else LargeExamples(recipe, table, tokenizer_type(registry, recipe.tokenizer), cut)
+    return LargeExamples(recipe, source, tokenizer_type(registry, recipe.tokenizer), cut)
 
 
 @dataclass(frozen=True)
 class LargeExamples:
-    """The labelled texts of a recipe in a large table. kind: of the tokenizer. cut: how the model shortens texts."""
+    """The labelled texts of a recipe in large files. kind: of the tokenizer. cut: how the model shortens texts."""
 
     recipe: Recipe
-    table: LargeTable
+    source: LargeSource
     kind: Any
     cut: Cut
 
@@ -107,7 +97,7 @@ class LargeExamples:
 
     def encode(self, stages: Stages) -> None:
         """Write the file, unless it is there."""
-        self.table.text.facts(stages(f"reading {self.table.text.name}"))
+        self.source.read(stages(f"reading {shown_name(self.source.path.name)}"))
         waiting = stages("waiting for another training")
         written_once(self.path, lambda: self._write(stages), lambda: waiting(0, 1))
 
@@ -117,9 +107,9 @@ class LargeExamples:
         data = self.recipe.data
         return store_path(
             self.recipe,
-            self.table.text.path.name,
+            self.source.path.name,
             (self.kind,),
-            text=self.table.text.facts().sha256,
+            text=self.source.digest,
             layout=[data.encoding, data.header, data.text_column, data.label_column, list(data.label_names)],
             validation=data.validation if self._validation is None else self._validation.digest,
             tokenizer=[dict(self.recipe.tokenizer), SAMPLED],
@@ -134,12 +124,12 @@ class LargeExamples:
 
     def _write(self, stages: Stages) -> None:
         """Read and split the texts, train the tokenizer, and write texts, labels and tokens."""
-        text = self.table.text
-        check_room(self.path, 2 * COPIES * text.size)  # in parts, then in the file
+        source, name = self.source, self.source.path.name
+        check_room(self.path, 2 * COPIES * source.size)  # in parts, then in the file
         with Spools(self.path.parent) as spools:
             texts, codes, numbers = NewRows(np.uint8, spools), spools.new(np.uint32), spools.new(np.int64)
             names, left_out = dict[str, int](), [0, 0]
-            for row_text, label, number in self._rows(stages):
+            for row_text, label, number in source.rows(stages(f"reading the rows of {shown_name(name)}")):
                 if not row_text or not label:
                     left_out[bool(row_text)] += 1
                     continue
@@ -148,14 +138,13 @@ class LargeExamples:
                 numbers.add(number.to_bytes(8, sys.byteorder))
             content, ends = texts.arrays()
             if not names:
-                raise RecipeError(f"{text.path.name} has no {'labels' if left_out[1] else 'texts'}")
-            column = recipe_columns(self.recipe.data).label
+                raise RecipeError(f"{name} has no {'labels' if left_out[1] else 'texts'}")
             examples = Examples(
-                text.path.name,
-                text.facts().sha256,
+                name,
+                source.digest,
                 TextRows(content, ends),
                 Labels(codes.array(), tuple(names)),
-                Places(numbers.array(), text.path.name, column),
+                Places(numbers.array(), source.place),
                 *left_out,
             )
             if self._validation is None:
@@ -175,31 +164,24 @@ class LargeExamples:
                 ("labels", of_labels, codes.parts(of_labels)),
                 ("rows", of_rows, numbers.parts(of_rows)),
             ]
-            for name, some, places in zip(SIDES, (split.training, split.validation), rows, strict=True):
+            for side, some, places in zip(SIDES, (split.training, split.validation), rows, strict=True):
                 ids = NewRows.of_ids(tokenizer, spools)
-                kept = encode_into(ids, some.texts, tokenizer, self.cut, stages(f"encoding the texts for {name}"))
-                arrays += [*ids.parts(f"{name} ids")]
-                arrays += [array_parts(name, places), array_parts(f"{name} kept", kept)]
+                kept = encode_into(ids, some.texts, tokenizer, self.cut, stages(f"encoding the texts for {side}"))
+                arrays += [*ids.parts(f"{side} ids")]
+                arrays += [array_parts(side, places), array_parts(f"{side} kept", kept)]
             facts = {"vocabulary": tokenizer.to_json(), "names": list(names), "left_out": left_out}
             write_store(self.path, arrays, facts)
 
-    def _rows(self, stages: Stages) -> Iterator[tuple[str, str, int]]:
-        """Text, label and number of each row, as `read_examples` has them."""
-        columns = recipe_columns(self.recipe.data)
-        found = self.table.rows(stages(f"reading the rows of {self.table.text.name}"))
-        yield from rows_of_table(self.table.beginning, found, columns)
-
     def _of(self, store: ArrayStore) -> RecipeTexts:
         """What a store has."""
-        facts, arrays, column = store.facts, store.arrays, recipe_columns(self.recipe.data).label
+        facts, arrays = store.facts, store.arrays
         tokenizer = guarded_tokenizer(self.kind.from_json(facts["vocabulary"]))
-        name, digest = self.table.text.path.name, self.table.text.facts().sha256
         examples = Examples(
-            name,
-            digest,
+            self.source.path.name,
+            self.source.digest,
             TextRows(*stored_rows(store, "texts")),
             Labels(arrays["labels"], facts["names"]),
-            Places(arrays["rows"], name, column),
+            Places(arrays["rows"], self.source.place),
             *facts["left_out"],
         )
         training = examples.at(arrays["training"])

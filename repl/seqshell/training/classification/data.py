@@ -21,7 +21,6 @@ from seqshell.training.data.coded import label_counts, numbers_of_labels
 from seqshell.training.data.distinct import numbers_of
 from seqshell.training.data.fasttext import is_fasttext, read_fasttext
 from seqshell.training.data.file_format import AS_FOUND, FileFormat
-from seqshell.training.data.large_table import large_table
 from seqshell.training.data.small_integers import rows_where
 from seqshell.training.data.text import read_text
 from seqshell.training.data.token_rows import items_at
@@ -134,20 +133,6 @@ def read_recipe_split(recipe: Recipe) -> ExampleSplit:
     return ExampleSplit(examples, others)
 
 
-def text_sizes(recipe: Recipe) -> tuple[int, int, int]:
-    """The number of texts with a label, and of their characters and words; of a large table, as its first rows tell."""
-    data = recipe.data
-    table = large_table(named_path(data.table, recipe.folder, RecipeError), FileFormat.of(data)) if data.table else None
-    if table is None:
-        texts, times = read_recipe_examples(recipe).texts, 1.0
-    else:
-        begins = table.beginning
-        rows = rows_of_table(begins, zip(begins.numbers, begins.rows, strict=True), recipe_columns(data))
-        texts, times = [text for text, label, _ in rows if text and label], table.times_longer
-    sizes = len(texts), sum(map(len, texts)), sum(len(text.split()) for text in texts)
-    return round(times * sizes[0]), round(times * sizes[1]), round(times * sizes[2])
-
-
 def recipe_columns(data: DataSettings) -> Columns:
     """The columns that a recipe names."""
     return Columns(data.text_column, data.label_column, label_names(data))
@@ -233,7 +218,7 @@ def _table(
     """Name, digest, and the (text, label, place) of each row of a table, or of each line for fastText."""
     name, content, digest = read_text(word, folder, origin, format)
     if is_fasttext(content):
-        lines = read_fasttext(name, content)
+        lines = read_fasttext(name, content.split("\n"))
         return name, digest, ((text, label, f"{name}, line {number}") for label, text, number in lines)
     table = parse_table(name, content, digest, header=format.header, wanted=(columns.text, columns.label))
     rows = rows_of_table(table, zip(table.numbers, table.rows, strict=True), columns)

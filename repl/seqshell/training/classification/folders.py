@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seqshell.core.errors import RecipeError
-from seqshell.core.text_output import counted
+from seqshell.core.text_output import counted, readable
 from seqshell.training.data.file_format import AS_FOUND, FileFormat
+from seqshell.training.data.large_text import LARGE
 from seqshell.training.data.text import read_text
 
 ENDING = ".txt"
@@ -68,8 +69,11 @@ def describe_folder(path: Path, format: FileFormat = AS_FOUND) -> tuple[str, ...
     labels = counted(len({label for label, _ in folder.files}), "label")
     what = f"{labels}, a folder each, with a file for each text" if folder.whole else f"{labels}, a file each"
     left_out = f"; left out: {', '.join(folder.left_out)}" if folder.left_out else ""
-    number = sum(1 for _ in read_folder(path, format)[2])
-    return (f"{path.absolute().name}: {counted(number, 'text')}, {what}{left_out}",)
+    size = sum(file.stat().st_size for _, file in folder.files)
+    texts = (
+        f"{readable(size)} of texts" if size >= LARGE else counted(sum(1 for _ in read_folder(path, format)[2]), "text")
+    )
+    return (f"{path.absolute().name}: {texts}, {what}{left_out}",)
 
 
 def _texts_in(folder: Path) -> list[Path]:

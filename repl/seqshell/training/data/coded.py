@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, overload
 
 import numpy as np
@@ -63,18 +63,18 @@ class Labels(Coded):
 
 
 class Places(Coded):
-    """Cells of a column, for messages. numbers: of the rows."""
+    """Where rows were read, for messages. place: the place of a row by its number."""
 
-    def __init__(self, numbers: NDArray[Any], name: str, column: str, rows: NDArray[Any] | None = None) -> None:
+    def __init__(self, numbers: NDArray[Any], place: Callable[[int], str], rows: NDArray[Any] | None = None) -> None:
         super().__init__(numbers, rows)
-        self.name, self.column = name, column
+        self._place = place
 
     def _text(self, number: int) -> str:
-        return f"{self.name}, row {number}, column {self.column}"
+        return self._place(number)
 
     def at(self, rows: NDArray[Any]) -> Places:
         """Those of some rows."""
-        return Places(self._numbers, self.name, self.column, self._rows_at(rows))
+        return Places(self._numbers, self._place, self._rows_at(rows))
 
 
 def numbers_of_labels(labels: Sequence[str], names: Sequence[str]) -> NDArray[Any]:

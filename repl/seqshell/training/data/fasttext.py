@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from seqshell.core.errors import RecipeError
 
@@ -17,12 +17,12 @@ def is_fasttext(text: str) -> bool:
     return bool(lines) and sum(line.lstrip().startswith(MARK) for line in lines) >= MOST * len(lines)
 
 
-def read_fasttext(name: str, text: str) -> Iterator[tuple[str, str, int]]:
+def read_fasttext(name: str, lines: Iterable[str]) -> Iterator[tuple[str, str, int]]:
     """(label, text, line number) of each line that is not blank.
 
     Raises RecipeError for a line without a label, or with several.
     """
-    for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         label, *words = line.split()

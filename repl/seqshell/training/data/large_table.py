@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import chain, islice
 from pathlib import Path
 
 from seqshell.core.errors import RecipeError
@@ -16,6 +16,7 @@ from seqshell.core.tables.reading import parse_table
 from seqshell.core.tables.table_file import TableFile
 from seqshell.core.tables.tidying import SAMPLE, without_totals
 from seqshell.training.data.file_format import FileFormat
+from seqshell.training.data.json_arrays import array_lines, is_array
 from seqshell.training.data.large_text import LargeText, Report, is_large, lines_of, unheard
 
 BEGINNING = 1_000_000  # characters that show what a table is
@@ -24,10 +25,14 @@ TOGETHER = 10_000  # lines of JSON that are read together
 
 @dataclass(frozen=True)
 class LargeTable:
-    """A table in a file. beginning: its first rows, which decide on columns, delimiter, quotes and names."""
+    """A table in a file.
+
+    beginning: its first rows, which decide on columns, delimiter, quotes and names. size: their bytes, about.
+    """
 
     text: LargeText
     beginning: TableFile
+    size: int
     first: int  # lines above the first row that is no comment
     is_quoted: bool
     shift: int  # cells at the beginning of a row that are left out
@@ -35,8 +40,7 @@ class LargeTable:
     @property
     def times_longer(self) -> float:
         """How many times as long as its beginning the table is, about."""
-        size = sum(len(cell) + 1 for row in self.beginning.rows for cell in row)
-        return self.text.size / max(1, size)
+        return self.text.size / self.size
 
     def rows(self, report: Report = unheard) -> Iterator[tuple[int, tuple[str, ...]]]:
         """The number and the cells of each row. Raises RecipeError, with the row, for one with other cells."""
@@ -82,34 +86,52 @@ class LargeTable:
                 yield Row(cells, number)
 
     def _json_rows(self, report: Report) -> Iterator[tuple[int, tuple[str, ...]]]:
-        lines, above = lines_of(self.text.blocks(report)), 0
+        lines, above = _json_lines(self.text, report), 0
         while some := list(islice(lines, TOGETHER)):
-            columns, rows, numbers = read_json(self.text.name, "".join(some))
+            columns, rows, numbers = read_json(self.text.name, "".join(some), above)
             places = [columns.index(name) if name in columns else -1 for name in self.beginning.columns]
             for number, row in zip(numbers, rows, strict=True):
-                yield above + number, tuple(row[place] if place >= 0 else "" for place in places)
+                yield number, tuple(row[place] if place >= 0 else "" for place in places)
             above += len(some)
 
 
 def large_table(path: Path, format: FileFormat, wanted: Collection[str] = ()) -> LargeTable | None:
-    """The table in a large file; None for a small one, and for an array in JSON. Raises RecipeError for no table."""
-    if not is_large(path) or path.name.lower().removesuffix(".gz").endswith(".json"):
+    """The table in a large file; None for a small one, and for one with few lines. Raises RecipeError for no table."""
+    if not is_large(path):
         return None
-    text = LargeText(path, format.encoding)
-    start = next((start for start in accumulate(text.blocks()) if len(start) > BEGINNING), "")
-    beginning = start[: start.rfind("\n", 0, BEGINNING) + 1]
+    text, name = LargeText(path, format.encoding), path.name
+    beginning = _beginning(_json_lines(text) if is_json(name) else text.blocks())
     if not beginning:
         return None
-    name = path.name
     if is_json(name):
-        return LargeTable(text, parse_table(name, beginning, wanted=wanted), 0, False, 0)
+        return LargeTable(text, parse_table(name, beginning, wanted=wanted), len(beginning.encode()), 0, False, 0)
     beginning = _whole_rows(name, beginning)
     table = parse_table(name, beginning, header=format.header, wanted=wanted)
     raw = read_rows(name, beginning)
     row = next(row for row in raw.rows if row.number == table.numbers[0])
     shift = int(tuple(row.cells[: len(table.columns)]) != table.rows[0])
     is_quoted = has_quoted_cells("\n".join(beginning.split("\n")[raw.rows[0].number - 1 :]))
-    return LargeTable(text, table, raw.rows[0].number - 1, is_quoted, shift)
+    return LargeTable(text, table, len(beginning.encode()), raw.rows[0].number - 1, is_quoted, shift)
+
+
+def _beginning(parts: Iterable[str]) -> str:
+    """The first whole lines of a text; "" for a text with fewer characters than are needed to show what a table is."""
+    kept, size = list[str](), 0
+    for part in parts:
+        kept.append(part)
+        size += len(part)
+        if size > BEGINNING:
+            start = "".join(kept)
+            return start[: start.rfind("\n", 0, BEGINNING) + 1]
+    return ""
+
+
+def _json_lines(text: LargeText, report: Report = unheard) -> Iterator[str]:
+    """The lines of a file in JSON, or the items of its array."""
+    blocks = text.blocks(report)
+    first = next(blocks)
+    whole = chain((first,), blocks)
+    return array_lines(text.name, whole) if is_array(first) else lines_of(whole)
 
 
 def _whole_rows(name: str, beginning: str) -> str:

@@ -60,8 +60,11 @@ def _of_large_file(path: Path, format: FileFormat, task: str, data: Mapping[str,
     """What a large file is for, if its beginning shows that; None for what must be read at once."""
     text = LargeText(path, format.encoding)
     beginning = next((start for start in accumulate(text.blocks()) if len(start) > SAMPLE), "")
-    if not beginning or (task in ("", Task.CLASSIFY) and is_fasttext(beginning)):
+    if not beginning:
         return None
+    if task in ("", Task.CLASSIFY) and is_fasttext(beginning):
+        what = f"{path.name}: {readable(text.size)} of texts with labels before them, as for fastText"
+        return Understanding(Task.CLASSIFY, {}, (what,))
     if not _is_plain(path.name, _sample(beginning), task, data):
         return _of_large_table(path, format, task, data)
     found = _of_text(path.name, beginning, "", task, data)  # which may be in doubt
@@ -100,7 +103,7 @@ def _is_plain(name: str, sample: str, task: str, data: Mapping[str, Any]) -> boo
 def _of_text(name: str, text: str, digest: str, task: str, data: Mapping[str, Any]) -> Understanding:
     """What the text of a file is for."""
     if task in ("", Task.CLASSIFY) and is_fasttext(text):
-        labels = Counter(label for label, _, _ in read_fasttext(name, text))
+        labels = Counter(label for label, _, _ in read_fasttext(name, text.split("\n")))
         numbers = f"{counted(labels.total(), 'text')}, {counted(len(labels), 'label')} before them, as for fastText"
         return Understanding(Task.CLASSIFY, {}, (f"{name}: {numbers}",))
     sample = _sample(text)

@@ -127,7 +127,7 @@ def class_recipe(path: Path, overrides: Iterable[str] = (), found: Table = NOTHI
 
     Few texts get more epochs and smaller batches.
     """
-    from seqshell.training.classification.data import text_sizes
+    from seqshell.training.classification.large_sources import text_sizes
 
     overrides, tables = list(overrides), _shipped("classes")
     path = path.absolute()
