@@ -16,4 +16,7 @@ from seqshell import Lazy
 def seqshell_importers() -> Iterator[Lazy]:
     """Offer the importers by name. Their modules are imported when a file is read."""
     yield Lazy("min_char_rnn", "seqshell_importers.min_char_rnn:read_min_char_rnn")
+    yield Lazy("char_rnn_js", "seqshell_importers.char_rnn_js:read_char_rnn_js")
+    yield Lazy("flair", "seqshell_importers.flair:read_flair")
+    yield Lazy("ml5", "seqshell_importers.ml5:read_ml5")
     yield Lazy("state_dict", "seqshell_importers.state_dict:read_state_dict")

@@ -1,7 +1,8 @@
 """The importer `state_dict`: language models of nn.RNN, nn.LSTM or nn.GRU layers, as torch saves them.
 
-The model has an nn.Embedding or one-hot tokens, recurrent layers and an nn.Linear. This module reads the file;
-`weight_matching` finds which weight is which. Tables of MAP.toml:
+The model has an nn.Embedding or one-hot tokens, recurrent layers and an nn.Linear. That includes pytorch/examples
+word_language_model and its descendants, char-rnn.pytorch and its variants, AWD-LSTM and fastai. This module reads the
+file; `weight_sets` finds the weights in it, and `weight_matching` which weight is which. Tables of MAP.toml:
 
     [weights]                     # names in the file; each may be left out if the shapes are unambiguous
     recurrent = "rnn"             # or several, from the bottom up: ["rnn1", "rnn2"]
@@ -16,28 +17,29 @@ The model has an nn.Embedding or one-hot tokens, recurrent layers and an nn.Line
 
 from __future__ import annotations
 
+import string
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from seqshell import (
+    CharTokenizer,
     CheckpointError,
     ForeignModel,
-    Record,
     SeqshellError,
-    StoredTensor,
     Task,
     UsageError,
     read_torch,
     recognise_file,
-    weights_of,
 )
 from seqshell_importers.own_tokens import own_tokenizer
 from seqshell_importers.weight_matching import WeightMatch, match_weights
+from seqshell_importers.weight_sets import Weight, are_equal, chosen_weights, read_safetensors, records_in
 
 PICKLED = (".pt", ".pth", ".ckpt", ".bin")  # names that promise a file of torch
 READABLE = ("checkpoint", "safetensors", "torch", "mixed", "object")  # kinds of seqshell.ForeignFile
@@ -59,27 +61,39 @@ def read_state_dict(path: Path, options: Mapping[str, Any]) -> ForeignModel | No
     """
     found = recognise_file(path)
     if found.kind not in READABLE:
-        if path.suffix == ".safetensors" or path.suffix in PICKLED or found.kind != "other":
+        if path.suffix == ".safetensors" or path.suffix in PICKLED or found.kind not in ("other", "arrays"):
             raise found.error(path)
         return None
     names = _weights_table(options)
     if found.kind == "checkpoint":
         raise UsageError(f"{path.name} is already a seqshell checkpoint; open it with seqshell -m {path}")
-    loaded = _read_safetensors(path) if found.kind == "safetensors" else read_torch(path)
+    loaded = read_safetensors(path) if found.kind == "safetensors" else read_torch(path)
     try:
-        tensors = _inside(loaded, names)
-        shapes = {name: tuple(value.shape) for name, value in tensors.items()}
-        match = match_weights(shapes, names, partial(_are_equal, tensors))
-        return ForeignModel(
-            Task.GENERATE,
-            match.architecture,
-            {**match.config, **_settings(loaded, match), **options.get("config", {})},
-            _weights(tensors, match),
-            tokenizer=own_tokenizer(loaded, match.config["vocab_size"]),
-            about=f"imported from {path.name}",
-        )
+        model = language_model(loaded, chosen_weights(loaded, names.get("inside")), names, options)
     except SeqshellError as error:
         raise type(error)(f"{path.name}: {error.message}") from None
+    return replace(model, about=f"imported from {path.name}")
+
+
+def language_model(
+    loaded: Any, tensors: Mapping[str, Weight], names: Mapping[str, Any], options: Mapping[str, Any]
+) -> ForeignModel:
+    """The language model of these weights. loaded: the whole file; names, options: of a map."""
+    shapes = {name: tuple(value.shape) for name, value in tensors.items()}
+    match = match_weights(shapes, names, partial(are_equal, tensors))
+    size = match.config["vocab_size"]
+    tokenizer = None if options.get("vocabulary") else own_tokenizer(loaded, size)
+    if tokenizer is None and size == len(string.printable):
+        tokenizer = CharTokenizer(
+            string.printable
+        )  # as in char-rnn.pytorch and its descendants, which save no characters
+    return ForeignModel(
+        Task.GENERATE,
+        match.architecture,
+        {**match.config, **_settings(loaded, match), **options.get("config", {})},
+        _weights(tensors, match),
+        tokenizer=tokenizer,
+    )
 
 
 def _weights_table(options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -100,102 +114,38 @@ def _weights_table(options: Mapping[str, Any]) -> Mapping[str, Any]:
     return names
 
 
-class Weight(Protocol):
-    """A tensor of a file. kind: the format of its numbers, such as float32."""
-
-    shape: tuple[int, ...]
-    kind: str
-
-    @property
-    def is_float(self) -> bool:
-        """Whether its numbers are floats."""
-
-    def numpy(self) -> NDArray[Any]:
-        """Its numbers."""
-
-
-class _FromSafetensors:
-    """A tensor that safetensors has read."""
-
-    def __init__(self, tensor: Any) -> None:
-        self._tensor = tensor
-        self.shape, self.kind = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
-        self.is_float = tensor.is_floating_point()
-
-    def numpy(self) -> NDArray[Any]:
-        found: NDArray[Any] = (self._tensor.float() if self.is_float else self._tensor).numpy()
-        return found
-
-
-def _read_safetensors(path: Path) -> dict[str, Weight]:
-    from safetensors import safe_open
-
-    try:
-        with safe_open(path, "pt") as file:  # with torch, because numpy has no bfloat16
-            return {name: _FromSafetensors(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118  # no mapping
-    except Exception as error:  # safetensors raises several classes for damaged files
-        reason = " ".join(str(error).split())[:200]
-        raise CheckpointError(f"{path.name}: not a readable safetensors file: {reason}") from None
-
-
-def _inside(loaded: Any, names: Mapping[str, Any]) -> dict[str, Weight]:
-    """The weights in a loaded file: the file's own dict or module, or the entry of it that contains weights."""
-    name = names.get("inside")
-    if name is None and (own := _weights_in(loaded)):
-        return own
-    parts = loaded.items() if isinstance(loaded, Mapping) else enumerate(loaded) if isinstance(loaded, list) else ()
-    entries = {str(key): weights for key, value in parts if (weights := _weights_in(value))}
-    if name is None and len(entries) == 1:
-        return next(iter(entries.values()))
-    if name in entries:
-        return entries[name]
-    if entries:
-        choices = " or ".join(map(repr, entries))
-        raise UsageError(f"several entries contain weights; choose one in a map, [weights] inside = {choices}")
-    raise CheckpointError(
-        f"no weights by name found{f' in {name!r}' if name else ''}; save them with torch.save(model.state_dict(), ...)"
-    )
-
-
-def _weights_in(value: Any) -> dict[str, Weight]:
-    """The weights of a state_dict or of a whole module."""
-    found = weights_of(value) if isinstance(value, Record) else value
-    items = found.items() if isinstance(found, Mapping) else ()
-    return {
-        name: weight
-        for name, weight in items
-        if isinstance(name, str) and isinstance(weight, StoredTensor | _FromSafetensors)
-    }
-
-
 def _settings(loaded: Any, match: WeightMatch) -> dict[str, Any]:
-    """What a whole module says beside its weights: the nonlinearity of nn.RNN."""
-    waiting, modes = [loaded], set()
-    seen: set[int] = set()
-    while waiting:
-        each = waiting.pop()
-        if id(each) in seen:
-            continue
-        seen.add(id(each))
-        if isinstance(each, Record):
-            modes.add(each.fields.get("mode"))
-            waiting.append(each.fields.get("_modules"))
-        elif isinstance(each, dict | list):
-            waiting += each.values() if isinstance(each, dict) else each
+    """What a whole module says beside its weights: the nonlinearity of nn.RNN.
+
+    Raises CheckpointError for an adaptive softmax, whose parts are in no weights of their own.
+    """
+    modes: set[Any] = set()
+    for record in records_in(loaded):
+        modes.add(record.fields.get("mode"))
+        parts = record.fields.get("nsplits")
+        if isinstance(parts, int) and parts > 1:
+            raise CheckpointError(
+                f"{record.cls} divides the vocabulary into {parts} parts: the read-out is an adaptive softmax, which "
+                f"the nearest architecture, {match.architecture}, does not have"
+            )
     return {"nonlinearity": "relu"} if match.architecture == "rnn" and "RNN_RELU" in modes else {}
 
 
-def _are_equal(tensors: Mapping[str, Weight], one: str, other: str) -> bool:
-    """True if two weights of the file are equal: a shared matrix may be stored under both of its names."""
-    first, second = tensors[one], tensors[other]
-    return first.is_float and second.is_float and np.array_equal(first.numpy(), second.numpy())
-
-
 def _weights(tensors: Mapping[str, Weight], match: WeightMatch) -> dict[str, NDArray[Any]]:
-    """Float32 arrays under the architecture's names. Biases that the file does not have are zeros."""
-    weights = {}
+    """Float32 arrays under the architecture's names, with zeros for biases and units that the file does not have."""
+    weights = {name: np.zeros(shape, np.float32) for name, shape in match.shapes.items() if name not in match.names}
     for own_name, name in match.names.items():
         if not (weight := tensors[name]).is_float:
             raise CheckpointError(f"{name} is of type {weight.kind}; weights must be dense floating-point tensors")
-        weights[own_name] = np.ascontiguousarray(weight.numpy(), np.float32)
-    return weights | {name: np.zeros(shape, np.float32) for name, shape in match.zeros.items()}
+        values, shape = np.ascontiguousarray(weight.numpy(), np.float32), match.shapes[own_name]
+        weights[own_name] = values if values.shape == shape else _padded(values, shape, match)
+    return weights
+
+
+def _padded(values: NDArray[Any], shape: tuple[int, ...], match: WeightMatch) -> NDArray[Any]:
+    """The weight of a smaller recurrent layer, each gate padded with units and inputs of zeros, which stay zero."""
+    gates = {"rnn": 1, "gru": 3, "lstm": 4}[match.architecture]
+    padded = np.zeros((gates, shape[0] // gates, *shape[1:]), np.float32)
+    inner = (slice(None), slice(len(values) // gates), *(slice(size) for size in values.shape[1:]))
+    padded[inner] = values.reshape(gates, -1, *values.shape[1:])
+    return padded.reshape(shape)

@@ -1,48 +1,34 @@
 """Find the architecture of a state_dict from its names and shapes, and match its weights to those of the architecture.
 
-Recurrent weights are found by torch's names for them, the embedding and the read-out by their shapes. Reads no file.
+`recurrent_layers` finds the recurrent weights by torch's names for them, this module the embedding and the read-out by
+their shapes. Reads no file.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from seqshell import UsageError
-
-Shapes = Mapping[str, tuple[int, ...]]
-
-RECURRENT = re.compile(
-    r"(?P<module>(?:.*\.)?)(?P<part>weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)"
-    r"(?:_l(?P<layer>\d{1,3}))?(?P<reverse>_reverse)?"
-)
-CELLS = {1: "rnn", 3: "gru", 4: "lstm"}  # by the number of gates, which torch stacks in one matrix
-ATTENTION = re.compile(r"(^|[._])(self_)?att(n|ention)", re.IGNORECASE)
-ENCODER, DECODER = (re.compile(rf"(^|[._]){name}", re.IGNORECASE) for name in ("enc", "dec"))  # in names of modules
-MAX_NAMES = 6  # in a message
+from seqshell_importers.recurrent_layers import RecurrentLayer, Shapes, listed, recurrent_layers
 
 
 @dataclass(frozen=True)
 class WeightMatch:
-    """The architecture and its config; names: weight of the architecture -> weight in the file; zeros: weights of the
-    architecture that the file does not have -> their shapes."""
+    """The architecture and its config; names: weight of the architecture -> weight in the file; shapes: of all weights
+    of the architecture. Weights that the file does not have are zeros, and smaller ones are padded with zeros.
+    """
 
     architecture: str
     config: Mapping[str, Any]
     names: Mapping[str, str]
-    zeros: Shapes
+    shapes: Shapes
 
-
-@dataclass(frozen=True)
-class _RecurrentLayers:
-    """layers: for each layer, part (weight_ih, ...) -> name in the file."""
-
-    cell: str
-    input_size: int
-    hidden_size: int
-    layers: tuple[Mapping[str, str], ...]
+    @property
+    def text(self) -> str:
+        """The architecture with its config."""
+        return f"{self.architecture} with {', '.join(f'{key}={value}' for key, value in self.config.items())}"
 
 
 @dataclass(frozen=True)
@@ -67,15 +53,12 @@ def match_weights(shapes: Shapes, options: Mapping[str, Any], are_equal: Callabl
         for name, shape in shapes.items()
         if not any(_belongs(name, entry) for entry in options.get("ignore", ()))
     }
-    recurrent = _recurrent_layers(shapes, options)
+    layers = recurrent_layers(shapes, options)
     names = {
-        f"recurrent.{index}.{part}_l0": name
-        for index, layer in enumerate(recurrent.layers)
-        for part, name in layer.items()
+        f"recurrent.{index}.{part}_l0": name for index, layer in enumerate(layers) for part, name in layer.names.items()
     }
     rest = {name: shape for name, shape in shapes.items() if name not in names.values()}
-    outer = _outer_layers(rest, recurrent, options, are_equal)
-    vocab_size = rest[outer.readout][0]
+    outer = _outer_layers(rest, layers, options, are_equal)
     is_tied = outer.embedding is not None and (
         outer.embedding == outer.readout or are_equal(outer.embedding, outer.readout)
     )
@@ -85,151 +68,90 @@ def match_weights(shapes: Shapes, options: Mapping[str, Any], are_equal: Callabl
         names["readout.weight"] = outer.readout
     if outer.bias is not None:
         names["readout.bias"] = outer.bias
-    gates = next(gates for gates, cell in CELLS.items() if cell == recurrent.cell)
-    biases = {
-        f"recurrent.{index}.bias_{part}_l0": (gates * recurrent.hidden_size,)
-        for index in range(len(recurrent.layers))
-        for part in ("ih", "hh")
-    }
+    return _matched(layers, names, rest[outer.readout][0], is_tied=is_tied)
+
+
+def _matched(
+    layers: Sequence[RecurrentLayer], names: Mapping[str, str], vocab_size: int, *, is_tied: bool
+) -> WeightMatch:
+    """The match of layers whose sizes may differ: all but a smaller last one get the largest size."""
+    cell, gates, size, last = layers[0].cell, layers[0].gates, max(layer.hidden_size for layer in layers), layers[-1]
+    input_size = layers[0].input_size
     config = {
         "vocab_size": vocab_size,
-        "embed_size": 0 if outer.embedding is None else recurrent.input_size,
-        "hidden_size": recurrent.hidden_size,
-        "num_layers": len(recurrent.layers),
+        "embed_size": input_size if "embedding.weight" in names else 0,
+        "hidden_size": size,
+        "num_layers": len(layers),
+        **({"output_size": last.hidden_size} if last.hidden_size < size else {}),
         "tied": is_tied,
-        **({"nonlinearity": "tanh"} if recurrent.cell == "rnn" else {}),  # torch's default; the weights do not show it
+        **({"nonlinearity": "tanh"} if cell == "rnn" else {}),  # torch's default; the weights do not show it
     }
-    zeros = {name: shape for name, shape in {**biases, "readout.bias": (vocab_size,)}.items() if name not in names}
-    return WeightMatch(recurrent.cell, config, names, zeros)
-
-
-def _recurrent_layers(shapes: Shapes, options: Mapping[str, Any]) -> _RecurrentLayers:
-    """The recurrent layers from the bottom up, each checked against the one below it."""
-    modules: dict[str, dict[int, dict[str, str]]] = {}
-    for name in shapes:
-        match = RECURRENT.fullmatch(name)
-        if match is None:
-            continue
-        if match["reverse"]:
-            raise UsageError(
-                f"{name} belongs to a bidirectional layer; bidirectional models cannot generate and are not imported"
-            )
-        if match["part"] == "weight_hr":
-            raise UsageError(
-                f"{name} is a projection (proj_size of nn.LSTM), which the architecture lstm does not support"
-            )
-        layers = modules.setdefault(match["module"].rstrip("."), {})
-        layers.setdefault(int(match["layer"] or 0), {})[match["part"]] = name
-    if not modules:
-        is_transformer = any(map(ATTENTION.search, shapes))
-        found = ", but attention, as in transformers, which are not imported" if is_transformer else ""
-        raise UsageError(
-            f"no nn.RNN, nn.LSTM or nn.GRU found (no weight_ih_l0 and weight_hh_l0){found}; "
-            f"the file has {_listed(shapes)}"
-        )
-    stacked = [
-        layer for module in _ordered_modules(modules, options) for layer in _complete_layers(modules[module], module)
-    ]
-    sizes = [_cell_and_sizes(shapes, layer) for layer in stacked]
-    cell, input_size, hidden_size = sizes[0]
-    for (other, size, units), layer in list(zip(sizes, stacked, strict=True))[1:]:
-        if (other, size, units) != (cell, hidden_size, hidden_size):
-            raise UsageError(
-                f"{layer['weight_ih']} is of a {other} layer with {size} inputs and {units} units, "
-                f"but the layers below are {cell} layers with {hidden_size} units; all layers of a model must be alike"
-            )
-    return _RecurrentLayers(cell, input_size, hidden_size, tuple(stacked))
-
-
-def _ordered_modules(modules: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
-    """The recurrent modules from the bottom up: those that the map names, else all, if they differ only in a number."""
-    named = options.get("recurrent")
-    if named is not None:
-        chosen = [name.rstrip(".") for name in ([named] if isinstance(named, str) else named)]
-        for name in chosen:
-            if name not in modules:
-                raise UsageError(
-                    f"[weights] recurrent: {name!r} is not a recurrent module of the file; "
-                    f"available: {', '.join(map(repr, sorted(modules)))}"
-                )
-        return chosen
-    if len({re.sub(r"\d+", "#", module) for module in modules}) > 1:
-        names = ", ".join(map(repr, sorted(modules)))
-        if all(any(part.search(module) for module in modules) for part in (ENCODER, DECODER)):
-            raise UsageError(
-                f"the file has an encoder and a decoder ({names}): encoder-decoders, which translate, are not imported "
-                "yet, only language models; seqshell train SOURCE TARGET trains one"
-            )
-        raise UsageError(
-            f"several recurrent modules found; name those of the model in a map, from the bottom up: "
-            f"[weights] recurrent = [{names}]"
-        )
-    return sorted(modules, key=lambda module: [int(number) for number in re.findall(r"\d+", module)])
-
-
-def _complete_layers(layers: Mapping[int, Mapping[str, str]], module: str) -> list[Mapping[str, str]]:
-    for index in range(max(layers) + 1):
-        for part in ("weight_ih", "weight_hh"):
-            if part not in layers.get(index, {}):
-                raise UsageError(f"layer {index} of {module!r} has no {part}_l{index}")
-    return [layers[index] for index in sorted(layers)]
-
-
-def _cell_and_sizes(shapes: Shapes, layer: Mapping[str, str]) -> tuple[str, int, int]:
-    """The cell of a layer, the number of its inputs and the number of its units."""
-    weight_ih, weight_hh = shapes[layer["weight_ih"]], shapes[layer["weight_hh"]]
-    if len(weight_ih) != 2 or len(weight_hh) != 2 or 0 in (*weight_ih, *weight_hh) or weight_ih[0] != weight_hh[0]:
-        raise UsageError(
-            f"{layer['weight_ih']} {list(weight_ih)} and {layer['weight_hh']} {list(weight_hh)} "
-            "are not the weights of one recurrent layer"
-        )
-    gates, rest = divmod(weight_hh[0], weight_hh[1])
-    if rest or gates not in CELLS:
-        raise UsageError(
-            f"{layer['weight_hh']} {list(weight_hh)} is not of an nn.RNN, nn.LSTM or nn.GRU: "
-            "these have 1, 4 or 3 times as many rows as columns"
-        )
-    for part in ("bias_ih", "bias_hh"):
-        if part in layer and shapes[layer[part]] != weight_hh[:1]:
-            raise UsageError(
-                f"{layer[part]} {list(shapes[layer[part]])} does not fit {layer['weight_hh']} {list(weight_hh)}"
-            )
-    return CELLS[gates], weight_ih[1], weight_hh[1]
+    wanted: dict[str, tuple[int, ...]] = {}
+    for index in range(len(layers)):
+        units = last.hidden_size if index == len(layers) - 1 else size
+        inputs = size if index else input_size
+        wanted |= {
+            f"recurrent.{index}.weight_ih_l0": (gates * units, inputs),
+            f"recurrent.{index}.weight_hh_l0": (gates * units, units),
+            f"recurrent.{index}.bias_ih_l0": (gates * units,),
+            f"recurrent.{index}.bias_hh_l0": (gates * units,),
+        }
+    if "embedding.weight" in names:
+        wanted["embedding.weight"] = (vocab_size, input_size)
+    if not is_tied:
+        wanted["readout.weight"] = (vocab_size, last.hidden_size)
+    return WeightMatch(cell, config, names, {**wanted, "readout.bias": (vocab_size,)})
 
 
 def _outer_layers(
-    rest: Shapes, recurrent: _RecurrentLayers, options: Mapping[str, Any], are_equal: Callable[[str, str], bool]
+    rest: Shapes, layers: Sequence[RecurrentLayer], options: Mapping[str, Any], are_equal: Callable[[str, str], bool]
 ) -> _OuterLayers:
-    """The embedding and read-out: the only choice that uses every remaining weight.
+    """The embedding and read-out: the only choice that uses every remaining weight; copies of a matrix are one weight.
 
     Raises UsageError if there is no such choice, or more than one.
     """
-    candidates = list(_candidates(rest, recurrent, options))
-    unused = [set(rest) - {outer.embedding, outer.readout, outer.bias} for outer in candidates]
+
+    def is_copy(name: str, other: str | None) -> bool:
+        return name == other or (other is not None and rest[name] == rest[other] and are_equal(name, other))
+
+    candidates = list(_candidates(rest, layers, options))
+    unused = [
+        {
+            name
+            for name in rest
+            if name != outer.bias and not is_copy(name, outer.embedding) and not is_copy(name, outer.readout)
+        }
+        for outer in candidates
+    ]
     complete = [outer for outer, names in zip(candidates, unused, strict=True) if not names]
-    is_one_matrix = len(complete) == 2 and len(rest) == 2 and are_equal(*rest)  # stored under two names
-    if len(complete) == 1 or is_one_matrix:
-        return complete[0]
+    first = complete[0] if complete else None
+    if first is not None and all(
+        is_copy(other.readout, first.readout)
+        and (other.bias, other.embedding is None) == (first.bias, first.embedding is None)
+        and (other.embedding is None or is_copy(other.embedding, first.embedding))
+        for other in complete
+    ):
+        return first
     if complete:
         raise UsageError(
-            f"the shapes of {_listed(rest)} do not show which is the embedding and which the read-out; "
+            f"the shapes of {listed(rest)} do not show which is the embedding and which the read-out; "
             "name them in a map, with [weights] embedding and readout"
         )
     if candidates:
         fewest = min(unused, key=len)
-        shown = _listed({name: rest[name] for name in sorted(fewest)})
+        shown = listed({name: rest[name] for name in sorted(fewest)})
         raise UsageError(
-            f"a language model of {recurrent.cell} layers has no part for {shown}; "
+            f"the nearest architecture, {layers[0].cell}, has no part for {shown}; "
             "leave such weights out in a map, with [weights] ignore = [...]"
         )
     raise UsageError(
-        f"besides its {recurrent.cell} layers, the model needs an embedding [V, {recurrent.input_size}] "
-        f"(none if tokens are one-hot) and a read-out [V, {recurrent.hidden_size}], with V tokens each; "
-        f"the file has {_listed(rest) or 'nothing else'}"
+        f"the nearest architecture is {layers[0].cell}: besides its layers, it needs an embedding "
+        f"[V, {layers[0].input_size}] (none if tokens are one-hot) and a read-out [V, {layers[-1].hidden_size}], "
+        f"with V tokens each; the file has {listed(rest) or 'nothing else'}"
     )
 
 
-def _candidates(rest: Shapes, recurrent: _RecurrentLayers, options: Mapping[str, Any]) -> Iterator[_OuterLayers]:
+def _candidates(rest: Shapes, layers: Sequence[RecurrentLayer], options: Mapping[str, Any]) -> Iterator[_OuterLayers]:
     """Every embedding and read-out that the shapes and the map allow, whatever weights they leave over."""
     matrices = [name for name, shape in rest.items() if len(shape) == 2 and 0 not in shape]
     named = {
@@ -239,12 +161,12 @@ def _candidates(rest: Shapes, recurrent: _RecurrentLayers, options: Mapping[str,
     }
     for readout in matrices:
         size, width = rest[readout]
-        if width != recurrent.hidden_size or named.get("readout", readout) != readout:
+        if width != layers[-1].hidden_size or named.get("readout", readout) != readout:
             continue
-        if options.get("embedding") in (None, False) and recurrent.input_size == size:
+        if options.get("embedding") in (None, False) and layers[0].input_size == size:
             yield _OuterLayers(None, readout, _bias(rest, readout))
         for embedding in matrices:
-            fits = rest[embedding] == (size, recurrent.input_size) and named.get("embedding", embedding) == embedding
+            fits = rest[embedding] == (size, layers[0].input_size) and named.get("embedding", embedding) == embedding
             if not fits or options.get("embedding") is False:
                 continue
             if embedding == readout:  # a shared matrix that was saved once: its bias may have either module's name
@@ -272,9 +194,4 @@ def _belongs(name: str, entry: str) -> bool:
 
 
 def _not_found(shapes: Shapes, entry: str, key: str) -> str:
-    return f"[weights] {key}: no {entry!r} in the file, which has {_listed(shapes)}"
-
-
-def _listed(shapes: Shapes) -> str:
-    shown = [f"{name} {list(shape)}" for name, shape in shapes.items()]
-    return ", ".join(shown[:MAX_NAMES]) + (f" and {len(shown) - MAX_NAMES} more" if len(shown) > MAX_NAMES else "")
+    return f"[weights] {key}: no {entry!r} in the file, which has {listed(shapes)}"

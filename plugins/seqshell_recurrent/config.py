@@ -15,6 +15,9 @@ class RecurrentConfig:
     embed_size: int = setting(128, low=0, high=65_536, help="size of the token embeddings; 0: one-hot tokens instead")
     hidden_size: int = setting(512, low=1, high=65_536, help="size of each layer's hidden state")
     num_layers: int = setting(2, low=1, high=64, help="number of recurrent layers")
+    output_size: int = setting(
+        0, low=0, high=65_536, neutral=0, help="size of the last layer's hidden state; 0: hidden_size"
+    )
     dropout: float = setting(
         0.0, low=0, high=0.99, neutral=0.0, help="dropout of each recurrent layer's outputs, in training"
     )
@@ -30,15 +33,29 @@ class RecurrentConfig:
         False, neutral=False, help="add each layer's input to its output, except for the first layer"
     )
     layer_norm: bool = setting(False, neutral=False, help="normalise each layer's output over its units")
-    tied: bool = setting(False, help="use the embedding matrix as read-out; needs embed_size = hidden_size")
+    tied: bool = setting(
+        False, help="use the embedding matrix as read-out; needs embed_size = hidden_size, or output_size if it is set"
+    )
+
+    @property
+    def top_size(self) -> int:
+        """The size of the last layer's hidden state."""
+        return self.output_size or self.hidden_size
 
     def __post_init__(self) -> None:
         if self.vocab_size < 1:
             raise ValueError(f"vocab_size must be at least 1, not {self.vocab_size}")
-        if self.tied and self.embed_size != self.hidden_size:
+        if self.tied and self.embed_size != self.top_size:
+            name = "output_size" if self.output_size else "hidden_size"
             raise ValueError(
-                f"tied needs embed_size equal to hidden_size, but they are {self.embed_size} and {self.hidden_size}"
+                f"tied needs embed_size equal to {name}, but they are {self.embed_size} and {self.top_size}"
             )
+        if self.output_size and (self.num_layers == 1 or self.output_size > self.hidden_size):
+            raise ValueError(
+                f"output_size is for several layers, and at most hidden_size {self.hidden_size}, not {self.output_size}"
+            )
+        if self.output_size and (self.residual or self.layer_norm):
+            raise ValueError("output_size cannot be combined with residual or layer_norm, whose layers have one size")
 
 
 @dataclass(frozen=True)

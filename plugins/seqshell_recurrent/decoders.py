@@ -33,7 +33,12 @@ class RecurrentDecoder:
         vocab_size, embed_size, hidden_size = config.vocab_size, config.embed_size, config.hidden_size
         embedding = take(weights, "embedding.weight", vocab_size, embed_size) if embed_size else None
         layers = read_layers(
-            cell, weights, input_size=embed_size or vocab_size, hidden_size=hidden_size, num_layers=config.num_layers
+            cell,
+            weights,
+            input_size=embed_size or vocab_size,
+            hidden_size=hidden_size,
+            num_layers=config.num_layers,
+            output_size=config.output_size,
         )
         norms = None
         if config.layer_norm:
@@ -45,7 +50,8 @@ class RecurrentDecoder:
             )
         else:
             stack = RecurrentStack(layers, embedding, one_hot=one_hot)
-        readout = Readout(weights, hidden_size, vocab_size, embedding=embedding if config.tied else None)
+        readout = Readout(weights, config.top_size, vocab_size, embedding=embedding if config.tied else None)
+        self.top_size = config.top_size
         self.stack = self.stack_class(stack, readout)
         self.backend, self.num_threads = self.stack.backend, self.stack.num_threads
 
@@ -58,8 +64,8 @@ class RecurrentDecoder:
         return self.stack.step(inputs, state)
 
     def features(self, state: State) -> NDArray[Any]:
-        """[B, H]: the hidden state of the last layer."""
-        hidden: NDArray[Any] = top_hidden(state)
+        """[B, O]: the hidden state of the last layer."""
+        hidden: NDArray[Any] = top_hidden(state)[:, : self.top_size]
         return hidden
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:

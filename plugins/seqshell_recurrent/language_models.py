@@ -19,9 +19,11 @@ from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RN
 class RecurrentLanguageModel(nn.Module):
     """Base class of the three models. cell: a key of `seqshell.layers.modules.CELLS`.
 
+    O is the size of the last layer, H unless output_size is set; its part of a state is then padded with zeros.
+
     Weights: embedding.weight [V, E] (unless tokens are one-hot), recurrent.{layer}.weight_ih_l0 and so on as torch
     names them, with layer_norm also recurrent.{layer}.norm.weight and recurrent.{layer}.norm.bias [H],
-    readout.weight [V, H] (unless tied) and readout.bias [V].
+    readout.weight [V, O] (unless tied) and readout.bias [V].
     """
 
     def __init__(self, config: RecurrentConfig, cell: str, *, forget_bias: float = 1.0) -> None:
@@ -34,6 +36,7 @@ class RecurrentLanguageModel(nn.Module):
             size,
             config.hidden_size,
             config.num_layers,
+            output_size=config.output_size,
             dropout=config.dropout,
             locked=config.locked,
             weight_dropout=config.weight_dropout,
@@ -41,18 +44,18 @@ class RecurrentLanguageModel(nn.Module):
             layer_norm=config.layer_norm,
             forget_bias=forget_bias,
         )
-        self.readout = Readout(config.hidden_size, config.vocab_size, tied=config.tied)
+        self.readout = Readout(config.top_size, config.vocab_size, tied=config.tied)
         if isinstance(self.embedding, nn.Embedding) and config.tied:
             # With torch's initial embedding of unit variance, the first logits would be of size sqrt(H).
-            init.normal_(self.embedding.weight, std=config.hidden_size**-0.5)
+            init.normal_(self.embedding.weight, std=config.top_size**-0.5)
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros [batch_size, L, H]; for the LSTM an LSTMState of two."""
         return self.recurrent.initial_state(batch_size)
 
     def features(self, state: State) -> Tensor:
-        """[B, H]: the hidden state of the last layer."""
-        hidden: Tensor = top_hidden(state)
+        """[B, O]: the hidden state of the last layer."""
+        hidden: Tensor = top_hidden(state)[:, : self.config.top_size]
         return hidden
 
     def forward(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
@@ -61,7 +64,7 @@ class RecurrentLanguageModel(nn.Module):
         return self.logits(hidden), state
 
     def hidden_states(self, tokens: Tensor, state: State) -> tuple[Tensor, State]:
-        """tokens: [B, T] int64. Returns the last layer's outputs [B, T, H], state."""
+        """tokens: [B, T] int64. Returns the last layer's outputs [B, T, O], state."""
         config = self.config
         hidden: Tensor
         # In training alone: what looks into a model, such as /reach, needs the vectors of the embedding.
@@ -76,12 +79,12 @@ class RecurrentLanguageModel(nn.Module):
         return hidden, state
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """hidden: [..., H]. Returns [..., V]."""
+        """hidden: [..., O]. Returns [..., V]."""
         logits: Tensor = self.readout(hidden, self.embedding.weight if self.config.tied else None)
         return logits
 
     def logit_weights(self) -> tuple[Tensor, Tensor]:
-        """The matrix [V, H] and the biases [V] of the logits, so that training can compute them with their loss."""
+        """The matrix [V, O] and the biases [V] of the logits, so that training can compute them with their loss."""
         weight = self.embedding.weight if self.config.tied else self.readout.weight
         return cast(Tensor, weight), self.readout.bias
 

@@ -57,6 +57,7 @@ def test_logits_and_characters_are_those_of_the_original(
 
 
 def test_a_compressed_file_is_read(imported: Callable[..., Session], weights: dict[str, Any]) -> None:
+    weights = {name: value.astype(np.float32) for name, value in weights.items()}
     np.savez_compressed("model.npz", **weights, chars=CHARS)
     np.testing.assert_allclose(logits(imported("model.npz"), TOKENS), original(weights), atol=1e-5)
 

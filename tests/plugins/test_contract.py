@@ -32,6 +32,7 @@ def test_every_architecture_passes_all_checks(name):
         {"num_layers": 3},
         {"num_layers": 3, "residual": True, "layer_norm": True},
         {"residual": True, "embed_size": 0},
+        {"output_size": 7, "embed_size": 7, "tied": True, "num_layers": 3},
     ],
 )
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])

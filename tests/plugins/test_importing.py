@@ -104,6 +104,32 @@ def test_double_and_half_precision_become_single(capsys):
     check_same(capsys, module.float(), "theirs.safetensors", "--map", "map.toml")
 
 
+@pytest.mark.parametrize(("sizes", "output_size"), [((9, 9, 4), 4), ((3, 8, 6), 6), ((4, 9), 0), ((9, 2, 5), 5)])
+@pytest.mark.parametrize("cell", [nn.RNN, nn.LSTM, nn.GRU])
+def test_layers_of_different_sizes_keep_their_logits(capsys, cell, sizes, output_size):
+    """All but a smaller last layer are padded to the largest size with units that stay zero."""
+
+    class Narrowing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.emb = nn.Embedding(V, E)
+            pairs = zip((E, *sizes), sizes, strict=False)
+            self.layers = nn.ModuleList(cell(below, size, batch_first=True) for below, size in pairs)
+            self.out = nn.Linear(sizes[-1], V)
+
+        def forward(self, tokens):
+            hidden = self.emb(tokens)
+            for layer in self.layers:
+                hidden = layer(hidden)[0]
+            return self.out(hidden)
+
+    module = Narrowing()
+    torch.save(module.state_dict(), "theirs.pt")
+    check_same(capsys, module, "theirs.pt", "--map", "map.toml")
+    config = seqshell.open("ours").model.header["config"]
+    assert (config["hidden_size"], config["output_size"]) == (max(sizes), output_size)
+
+
 class AmbiguousModel(nn.Module):
     """Two recurrent modules, square matrices, no read-out bias, and weights that are not part of the model."""
 
@@ -213,12 +239,13 @@ OUTER = {"encoder.weight": (7, 5), "decoder.weight": (7, 6)}
         ),
         (
             GRU,
-            "the model needs an embedding [V, 5] (none if tokens are one-hot) and a read-out [V, 6], with V",
+            "the nearest architecture is gru: besides its layers, it needs an embedding [V, 5] "
+            "(none if tokens are one-hot) and a read-out [V, 6], with V tokens each; the file has nothing else",
         ),
-        (GRU | {"encoder.weight": (7, 5), "decoder.weight": (2, 6)}, "the model needs an embedding [V, 5]"),
+        (GRU | {"encoder.weight": (7, 5), "decoder.weight": (2, 6)}, "it needs an embedding [V, 5]"),
         (
             GRU | OUTER | {"norm.weight": (6,)},
-            "a language model of gru layers has no part for norm.weight [6]; "
+            "the nearest architecture, gru, has no part for norm.weight [6]; "
             "leave such weights out in a map, with [weights] ignore = [...]",
         ),
         (
@@ -241,8 +268,9 @@ OUTER = {"encoder.weight": (7, 5), "decoder.weight": (7, 6)}
         ),
         (GRU | OUTER | {"rnn.bias_ih_l0": (4,)}, "rnn.bias_ih_l0 [4] does not fit rnn.weight_hh_l0 [18, 6]"),
         (
-            GRU | OUTER | {"rnn.weight_ih_l1": (12, 6), "rnn.weight_hh_l1": (12, 4)},
-            "all layers of a model must be alike",
+            GRU | OUTER | {"rnn.weight_ih_l1": (12, 5), "rnn.weight_hh_l1": (12, 4)},
+            "rnn.weight_ih_l1 is of a gru layer with 5 inputs, but the layer below is gru with 6 units; "
+            "the layers of a model must fit each other",
         ),
         (
             GRU | {"encoder.weight": (8, 5), "decoder.weight": (8, 6)},

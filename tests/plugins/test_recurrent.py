@@ -176,6 +176,13 @@ def test_a_model_can_be_built_without_memory_to_count_its_parameters():
     [
         ({"tied": True}, "tied needs embed_size equal to hidden_size, but they are 5 and 6"),
         ({"tied": True, "embed_size": 0}, "tied needs embed_size equal to hidden_size, but they are 0 and 6"),
+        (
+            {"tied": True, "output_size": 4},
+            "tied needs embed_size equal to output_size, but they are 5 and 4",
+        ),
+        ({"output_size": 7}, "output_size is for several layers, and at most hidden_size 6, not 7"),
+        ({"output_size": 5, "num_layers": 1}, "output_size is for several layers"),
+        ({"output_size": 5, "residual": True}, "output_size cannot be combined with residual or layer_norm"),
         ({"hidden_size": 0}, "hidden_size must be 1 to 65,536, not 0"),
         ({"dropout": 1}, "dropout must be 0 to 0.99, not 1"),
         ({"nonlinearity": "step"}, "nonlinearity must be tanh, relu or sigmoid, not 'step'"),
@@ -206,6 +213,41 @@ def test_residual_connections_add_a_layers_input_after_normalisation():
     assert {"recurrent.0.norm.weight", "recurrent.1.norm.bias"} <= weights(module).keys()
 
 
+def test_a_smaller_last_layer_equals_torchs_networks_and_pads_its_state():
+    config, module, decoder_type = make("lstm", output_size=4)
+    lower, (hidden, cell) = module.recurrent[0](module.embedding(TOKENS))
+    upper, (top, top_cell) = module.recurrent[1](lower)
+    assert upper.shape == (2, 6, 4)
+
+    outputs, state = module(TOKENS, module.initial_state(2))
+
+    torch.testing.assert_close(outputs, upper @ module.readout.weight.T + module.readout.bias)
+    padded = torch.nn.functional.pad(torch.cat((top, top_cell)), (0, H - 4))
+    torch.testing.assert_close(state.hidden, torch.stack((hidden[0], padded[0]), 1))
+    torch.testing.assert_close(state.cell, torch.stack((cell[0], padded[1]), 1))
+    torch.testing.assert_close(module.features(state), top[0])
+    decoder = decoder_type(config, weights(module))
+    _, decoded = decoder.feed(TOKENS.numpy(), decoder.initial_state(2))
+    np.testing.assert_allclose(decoder.features(decoded), top[0].detach().numpy(), atol=1e-6)
+    traced, _, named = decoder.trace(TOKENS.numpy(), decoder.initial_state(2))
+    np.testing.assert_allclose(traced, outputs.detach().numpy(), atol=1e-6)
+    assert {array.shape for array in named.values()} == {(2, 6, 2, H)}
+    np.testing.assert_allclose(decoder.state_outputs(decoded), outputs[:, -1].detach().numpy(), atol=1e-6)
+
+
+@pytest.mark.usefixtures("compiled")
+def test_a_smaller_last_layer_is_computed_by_numpy():
+    from seqshell_recurrent.compiled_decoders import LSTMDecoder as CompiledDecoder
+
+    config, module, decoder_type = make("lstm", output_size=4)
+    compiled, plain = (kind(config, weights(module)) for kind in (CompiledDecoder, decoder_type))
+    assert compiled.backend == "numpy"
+    (found, state), (right, _) = (each.step(np.array([2]), each.initial_state(1)) for each in (compiled, plain))
+    np.testing.assert_array_equal(found, right)
+    assert compiled.draw_block(found, state, [], [], [0.5]) is None
+    assert not compiled.rows_share_weights
+
+
 def test_token_dropout_zeroes_a_share_of_the_vocabulary_at_all_positions():
     _, module, _ = make("lstm", embed_size=8, vocab_size=40, token_dropout=0.5)
     tokens, seen = torch.arange(40).repeat(2, 3), []
@@ -231,6 +273,7 @@ def test_token_dropout_zeroes_a_share_of_the_vocabulary_at_all_positions():
         {"residual": True},
         {"layer_norm": True},
         {"residual": True, "layer_norm": True},
+        {"output_size": E, "tied": True, "num_layers": 3},
     ],
 )
 def test_the_decoder_equals_the_module_over_a_long_text(name, settings):

@@ -80,11 +80,13 @@ class ListTokenizer:
             role = next((role for role, names in NAMES.items() if token.lower() in names), None)
             if role is not None:
                 roles.setdefault(role, number)
-        texts = [token for number, token in enumerate(tokens) if number not in roles.values()]
+        texts = [token for number, token in enumerate(tokens) if number not in roles.values() and token != "\n"]
         longer = sum(len(token) > 1 for token in texts)
         spaced = any(character.isspace() for token in texts for character in token)
         unit = WORDS if 2 * longer > len(texts) and not spaced else CHARACTERS
-        if ends_lines and unit == WORDS and "eos" in roles:
+        if unit == WORDS and "\n" in tokens:
+            roles["line_end"] = tokens.index("\n")
+        elif ends_lines and unit == WORDS and "eos" in roles:
             roles["line_end"] = roles.pop("eos")
         return cls(tokens, unit=unit, **roles)
 

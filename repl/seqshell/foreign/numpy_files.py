@@ -60,7 +60,7 @@ def _numbers(file: BinaryIO, shape: tuple[int, ...], is_fortran: bool, kind: np.
     data = file.read()
     if math.prod(shape) * kind.itemsize != len(data):
         raise ValueError(f"{list(shape)} with {len(data):,} bytes")
-    return np.frombuffer(data, kind).reshape(shape, order="F" if is_fortran else "C")
+    return np.frombuffer(data, kind).reshape(shape, order="F" if is_fortran else "C").copy()
 
 
 def _objects(file: BinaryIO, shape: tuple[int, ...]) -> Any:

@@ -11,6 +11,7 @@ from seqshell.foreign.calls import StoredArray
 from seqshell.foreign.records import Record
 
 Tokens = tuple[str | int, ...]
+NO_TOKENS = ("_flat_weights_names", "_all_weights")  # fields of torch's modules with names of weights
 MAX_VISITED = 10_000  # values that are looked at
 MOST_GAPS = 2  # ids of no token, such as that of padding
 LEAST = 2  # tokens
@@ -35,7 +36,8 @@ def vocabularies_in(value: Any, size: int | None = None) -> list[Tokens]:
         if tokens := _tokens(each, size):
             found[tokens] = None
         elif isinstance(each, Record):
-            waiting += [each.fields, each.entries, each.items, each.state]
+            waiting += [value for name, value in each.fields.items() if name not in NO_TOKENS]
+            waiting += [each.entries, each.items, each.state]
         elif isinstance(each, Mapping):
             waiting += each.values()
         elif isinstance(each, list | tuple) and len(each) < MAX_VISITED:

@@ -243,17 +243,25 @@ GATES = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_sigmoid": 1, "lstm": 4, "gru": 3}
 
 
 def read_layers(
-    cell: str, weights: Weights, *, input_size: int, hidden_size: int, num_layers: int, prefix: str = "recurrent."
+    cell: str,
+    weights: Weights,
+    *,
+    input_size: int,
+    hidden_size: int,
+    num_layers: int,
+    output_size: int = 0,
+    prefix: str = "recurrent.",
 ) -> list[Layer]:
     """The layers of a RecurrentStack, with weights[f"{prefix}{layer}.weight_ih_l0"] and so on, as torch names them.
 
-    cell: rnn_tanh, rnn_relu, rnn_sigmoid, lstm or gru. Raises CheckpointError if a tensor is missing or has another
-    shape.
+    cell: rnn_tanh, rnn_relu, rnn_sigmoid, lstm or gru. output_size: of the last layer; 0: hidden_size. Raises
+    CheckpointError if a tensor is missing or has another shape.
     """
-    sizes = [input_size] + [hidden_size] * (num_layers - 1)
+    inputs = [input_size] + [hidden_size] * (num_layers - 1)
+    sizes = [hidden_size] * (num_layers - 1) + [output_size or hidden_size]
     return [
-        read_layer(cell, weights, input_size=size, hidden_size=hidden_size, prefix=f"{prefix}{index}.")
-        for index, size in enumerate(sizes)
+        read_layer(cell, weights, input_size=size, hidden_size=own, prefix=f"{prefix}{index}.")
+        for index, (size, own) in enumerate(zip(inputs, sizes, strict=True))
     ]
 
 

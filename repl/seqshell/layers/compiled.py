@@ -55,7 +55,11 @@ class CompiledStack(OutputStack):
         self.precision = precision
         self._last: State | None = None  # the state that the last step returned, whose arrays are known to fit
         self._shape = (1, len(stack.layers), stack.layers[0].hidden_size)
-        if type(stack) not in STACKS or any(type(layer) not in KINDS for layer in stack.layers):
+        if (
+            type(stack) not in STACKS
+            or any(type(layer) not in KINDS for layer in stack.layers)
+            or stack.output_size != stack.hidden_size  # the kernels know one size
+        ):
             self.backend = "numpy"
             return
         self._exact = stack, readout

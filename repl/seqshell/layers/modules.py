@@ -102,7 +102,8 @@ class RecurrentStack(nn.ModuleList):
     https://arxiv.org/abs/1607.06450). With residual, every layer but the first adds its input to y (Wu et al. 2016,
     https://arxiv.org/abs/1609.08144, section 3.1). The recurrence itself uses h.
 
-    cell: one of CELLS. weight_dropout: dropout of the recurrent weights, with one mask for all time steps and sequences
+    cell: one of CELLS. output_size: of the last layer; 0: hidden_size. Its part of a state is padded with zeros.
+    weight_dropout: dropout of the recurrent weights, with one mask for all time steps and sequences
     of a call (Merity et al. 2018, https://arxiv.org/abs/1708.02182). forget_bias: the initial bias of the LSTM's forget
     gate (Jozefowicz et al. 2015, https://proceedings.mlr.press/v37/jozefowicz15.html). input_bias: that of its input
     gate; below 0, the cell is not filled with new inputs at first, so that it can keep an old one (Tallec & Ollivier
@@ -117,6 +118,7 @@ class RecurrentStack(nn.ModuleList):
         hidden_size: int,
         num_layers: int = 1,
         *,
+        output_size: int = 0,
         dropout: float = 0.0,
         locked: bool = True,
         weight_dropout: float = 0.0,
@@ -125,7 +127,9 @@ class RecurrentStack(nn.ModuleList):
         forget_bias: float = 1.0,
         input_bias: float = 0.0,
     ) -> None:
-        super().__init__(CELLS[cell](size, hidden_size) for size in [input_size] + [hidden_size] * (num_layers - 1))
+        inputs = [input_size] + [hidden_size] * (num_layers - 1)
+        sizes = [hidden_size] * (num_layers - 1) + [output_size or hidden_size]
+        super().__init__(CELLS[cell](size, own) for size, own in zip(inputs, sizes, strict=True))
         self.cell = cell
         self.hidden_size = hidden_size
         self.dropout = dropout
@@ -167,10 +171,11 @@ class RecurrentStack(nn.ModuleList):
         finals: list[State] = []
         for index, layer in enumerate(self):
             # nn.LSTM expects states [1, B, H] even with batch_first=True; our states are batch-first.
+            size = cast(Tensor, layer.weight_hh_l0).shape[1]
             if isinstance(state, LSTMState):
-                parts: Any = tuple(part[:, index].unsqueeze(0).contiguous() for part in state)
+                parts: Any = tuple(part[:, index, :size].unsqueeze(0).contiguous() for part in state)
             else:
-                parts = state[:, index].unsqueeze(0).contiguous()
+                parts = state[:, index, :size].unsqueeze(0).contiguous()
             if steps:
                 hidden, final = steps[index](inputs, parts)
             else:
@@ -191,7 +196,7 @@ class RecurrentStack(nn.ModuleList):
         dropped = None
         if self.training and self.weight_dropout:
             dropped = functional.dropout(cast(Tensor, layer.weight_hh_l0), self.weight_dropout)
-        is_compiled = recurrence.is_compiled(self.cell, inputs, self.hidden_size)
+        is_compiled = recurrence.is_compiled(self.cell, inputs, cast(Tensor, layer.weight_hh_l0).shape[1])
         if table is not None and not (is_compiled and recurrence.is_by_token(inputs, table)):
             inputs, table = functional.embedding(inputs, table), None
         if is_compiled:
@@ -257,4 +262,7 @@ def initialise(
 
 def _batch_first(parts: tuple[Tensor, ...] | list[Tensor], old: Tensor) -> Tensor:
     """The final states of the layers, [1, B, H] each, as one tensor [B, L, H] in the old state's float type."""
+    size = old.shape[-1]
+    if parts[-1].shape[-1] < size:  # a smaller last layer
+        parts = (*parts[:-1], functional.pad(parts[-1], (0, size - parts[-1].shape[-1])))
     return torch.cat(tuple(parts)).transpose(0, 1).to(old.dtype)

@@ -22,6 +22,8 @@ Run = Callable[[Layer, Floats, Parts], tuple[Floats, Parts, list[Floats]]]
 class RecurrentStack:
     """Stacked recurrent layers. State: LSTMState for LSTM layers, else one array [B, L, H].
 
+    The last layer may be smaller, with O units; its part of a state is then padded with zeros. Else, O is H.
+
     vectors: the embedding [V, E] if the inputs are token ids. one_hot: the ids stand for unit vectors.
 
     The first layer's input products depend on the token alone, so they are looked up instead of computed: in a table
@@ -35,6 +37,9 @@ class RecurrentStack:
     ) -> None:
         self.layers = tuple(layers)
         first = self.layers[0]
+        self.hidden_size, self.output_size = first.hidden_size, self.layers[-1].hidden_size
+        # Units that no layer writes to are zeros.
+        self._room = np.empty if self.output_size == self.hidden_size else np.zeros
         self._table: Floats | None = first.input_weight + first.bias if one_hot else None
         self._vectors = vectors
         fits = vectors is not None and len(vectors) * first.bias.nbytes <= TABLE_BYTES
@@ -48,16 +53,16 @@ class RecurrentStack:
 
     def initial_state(self, batch_size: int = 1) -> State:
         """Zeros [batch_size, L, H]; two of them for the LSTM."""
-        shape = (batch_size, len(self.layers), self.layers[0].hidden_size)
+        shape = (batch_size, len(self.layers), self.hidden_size)
         return state_of([np.zeros(shape, np.float32) for _ in range(self.layers[0].num_parts)])
 
     def step(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
-        """One time step. Returns the last layer's hidden states [B, H] and the state.
+        """One time step. Returns the last layer's hidden states [B, O] and the state.
 
         inputs: [B] ids or [B, F]; extra: [B, X], concatenated to the ids' vectors.
         """
         parts = parts_of(state)
-        new = [np.empty(part.shape, np.float32) for part in parts]
+        new = [self._room(part.shape, np.float32) for part in parts]
         table, products = self.table_for(len(inputs)), None
         # A single row drops its batch axis: a matrix-vector product is faster than one with a matrix of one row.
         rows: Any = slice(None)
@@ -75,26 +80,27 @@ class RecurrentStack:
             if extra is not None:
                 inputs = np.concatenate((inputs, extra), axis=-1)
         for depth, layer in enumerate(self.layers):
-            before = [part[rows, depth] for part in parts]  # [H] or [B, H]
-            after = [part[rows, depth] for part in new]  # views, which the layer writes to
+            size = layer.hidden_size
+            before = [part[rows, depth, :size] for part in parts]  # [H] or [B, H]
+            after = [part[rows, depth, :size] for part in new]  # views, which the layer writes to
             if depth == 0 and products is not None:
                 layer.advance(products, before, after)
             else:
                 layer.step(inputs, before, after)
             inputs = after[0]
-        return new[0][:, -1], state_of(new)
+        return new[0][:, -1, : self.output_size], state_of(new)
 
     def feed(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
-        """Read many steps. Returns the last layer's hidden states after the last one [B, H], and the state.
+        """Read many steps. Returns the last layer's hidden states after the last one [B, O], and the state.
 
         inputs: [B, T] ids or [B, T, F]; extra: [B, X], the same at every step.
         """
         for start in range(0, inputs.shape[1], CHUNK):
             _, state = self.read(inputs[:, start : start + CHUNK], state, extra)
-        return parts_of(state)[0][:, -1], state
+        return parts_of(state)[0][:, -1, : self.output_size], state
 
     def read(self, inputs: NDArray[Any], state: State, extra: Floats | None = None) -> tuple[Floats, State]:
-        """Read many steps. Returns the last layer's outputs after every one [B, T, H], and the state.
+        """Read many steps. Returns the last layer's outputs after every one [B, T, O], and the state.
 
         inputs: [B, T] ids or [B, T, F]; extra: [B, X], the same at every step. The layers run one after the other, each
         over all time steps: the input products of a layer are then one large matrix product, and only the recurrent
@@ -110,7 +116,7 @@ class RecurrentStack:
         step, with leaves [B, T, L, H], and by name [B, T, L, H]: `hidden`, `cell` of the LSTM, and the gates.
         """
         outputs, state, layers = self.read_layers(_all_parts, inputs, state, extra)
-        steps = [np.stack(arrays, axis=-2) for arrays in zip(*layers, strict=True)]
+        steps = [np.stack(_widened(arrays), axis=-2) for arrays in zip(*layers, strict=True)]
         if len(inputs) > 1:
             steps = [array.swapaxes(0, 1) for array in steps]
         else:
@@ -124,7 +130,7 @@ class RecurrentStack:
     ) -> tuple[Floats, State, list[list[Floats]]]:
         """As `read`, with what `run` keeps of each layer: it computes the steps of one, as `_last_parts` does."""
         parts = parts_of(state)
-        new = [np.empty(part.shape, np.float32) for part in parts]
+        new = [self._room(part.shape, np.float32) for part in parts]
         table = self.table_for(len(inputs))
         if len(inputs) == 1:
             extra = None if extra is None else extra[0]
@@ -135,16 +141,17 @@ class RecurrentStack:
         kept = []
         for depth, layer in enumerate(self.layers):
             products = _products(layer, values) if depth else self.input_products(values, table, extra)  # [T, ..., G]
-            hidden, after, arrays = run(layer, products, [part[depth] for part in firsts])
+            size = layer.hidden_size
+            hidden, after, arrays = run(layer, products, [part[depth][..., :size] for part in firsts])
             for last, value in zip(lasts, after, strict=True):
-                last[depth] = value
+                last[depth][..., :size] = value
             values = self._layer_outputs(depth, hidden, values)
             kept.append(arrays)
         return (values[None] if len(inputs) == 1 else values.swapaxes(0, 1)), state_of(new), kept
 
     def last_outputs(self, state: State) -> Floats | None:
-        """What `step` returned with the state, [B, H]; None if that depends on more than the state."""
-        hidden: Floats = top_hidden(state)
+        """What `step` returned with the state, [B, O]; None if that depends on more than the state."""
+        hidden: Floats = top_hidden(state)[:, : self.output_size]
         return hidden
 
     def _layer_outputs(self, index: int, hidden: Floats, inputs: NDArray[Any]) -> Floats:
@@ -231,6 +238,15 @@ def _all_parts(layer: Layer, products: Floats, before: Parts) -> tuple[Floats, P
             gated.advance(products[time], before, after, activations[time])
         before = after
     return parts[0], before, [*parts, *(np.split(activations, len(names), axis=-1) if names else ())]
+
+
+def _widened(arrays: Sequence[Floats]) -> Sequence[Floats]:
+    """Arrays of layers, [..., H] each, those of a smaller last layer padded with zeros."""
+    size = arrays[0].shape[-1]
+    if (missing := size - arrays[-1].shape[-1]) > 0:
+        last = arrays[-1]
+        return *arrays[:-1], np.pad(last, [(0, 0)] * (last.ndim - 1) + [(0, missing)])
+    return arrays
 
 
 def gates_of(layer: Layer) -> tuple[str, ...]:
