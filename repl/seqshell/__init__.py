@@ -17,6 +17,7 @@ Plugins (see plugins/README.md and docs/plugins)
     read_torch          a file of torch as weights, plain data and records; nothing of it is executed
     Record              an object in such a file; weights_of: the weights of a whole module by name
     StoredTensor        a tensor of such a file
+    read_onnx           a file of ONNX as an OnnxGraph; OnnxNode: one of its operators
     read_npz            an archive of numpy's arrays; nothing of it is executed
 
 Samplers and strategies
@@ -70,6 +71,7 @@ _HOMES = {
     "seqshell.foreign.numpy_files": "read_npz",
     "seqshell.foreign.recognition": "ForeignFile recognise_file",
     "seqshell.foreign.records": "Record weights_of",
+    "seqshell.foreign.onnx_files": "OnnxGraph OnnxNode read_onnx",
     "seqshell.foreign.torch_files": "StoredTensor read_torch",
     "seqshell.core.imported_model": "ForeignModel KnownOutputs",
     "seqshell.core.list_tokenizer": "ListTokenizer tokenizer_of",
@@ -178,6 +180,9 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.decoding.chain import Chain as Chain
     from seqshell.decoding.probabilities import log_probs as log_probs
     from seqshell.foreign.numpy_files import read_npz as read_npz
+    from seqshell.foreign.onnx_files import OnnxGraph as OnnxGraph
+    from seqshell.foreign.onnx_files import OnnxNode as OnnxNode
+    from seqshell.foreign.onnx_files import read_onnx as read_onnx
     from seqshell.foreign.recognition import ForeignFile as ForeignFile
     from seqshell.foreign.recognition import recognise_file as recognise_file
     from seqshell.foreign.records import Record as Record

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MAP = """\
 MAP.toml (leave out whatever the file itself shows):
   about = "one sentence"       what the model does
+  labels = ["bad", "good"]     of a classifier, if the file does not name them
   importer = "state_dict"      use this importer; default: try those of plugins first
   [tokenizer]                  only if the file does not name its characters
   vocabulary = "\\n abc..."     tokens by id; or file = "vocab.txt"; or text = "input.txt" for
@@ -37,7 +38,7 @@ MAP.toml (leave out whatever the file itself shows):
 def add_import_arguments(parser: ArgumentParser) -> None:
     """The options of `seqshell import`."""
     parser.epilog = MAP
-    parser.add_argument("file", metavar="FILE", help="file of weights: safetensors, or of PyTorch")
+    parser.add_argument("file", metavar="FILE", help="file of a model: safetensors, or of PyTorch, Keras or ONNX")
     parser.add_argument(
         "--vocab",
         metavar="FILE",

@@ -31,8 +31,8 @@ REFUSED = "seqshell does not do that; use a file of weights"
 CONVERT = "seqshell reads weights from .safetensors and PyTorch files; save them as one of these"
 AGAIN = "copy or download it again"
 OTHER_KIND = "seqshell runs recurrent models; see seqshell models for those that are there"
+HDF5 = b"\x89HDF\r\n\x1a\n"
 MAGIC = (  # first bytes, what the file is, what to do
-    (b"\x89HDF\r\n\x1a\n", "is an HDF5 file, as Keras writes it", CONVERT),
     (b"GGUF", "is a GGUF file, a transformer for llama.cpp", OTHER_KIND),
     ((b"ggml", b"lmgg", b"ggjt", b"tjgg"), "is a GGML file, a transformer for llama.cpp", OTHER_KIND),
     (b"\x93NUMPY", "is an array of numpy", CONVERT),
@@ -54,7 +54,7 @@ class ForeignFile:
 
     kind: "checkpoint" of seqshell, "safetensors" of other programs, "transformer" in safetensors, "torch" (weights,
     or containers with weights), "mixed" (weights and other objects), "object" (a pickle of another object),
-    "torchscript", "arrays" (a .npz), or "other", which includes empty and truncated files.
+    "torchscript", "arrays" (a .npz), "keras", "onnx", or "other", which includes empty and truncated files.
     what: the rest of a sentence that begins with the file's name. todo: what the user can do; FILE is the file.
     """
 
@@ -89,6 +89,8 @@ def _recognise(file: BinaryIO, path: Path) -> ForeignFile:
         return ForeignFile("other", "is empty", AGAIN)
     if size <= 8 and path.suffix.lower() in MODEL_ENDINGS:
         return ForeignFile("other", f"is truncated: it has {size} bytes", AGAIN)
+    if head.startswith(HDF5):
+        return ForeignFile("keras", "is an HDF5 file, as Keras writes it", MAKES)
     for magic, what, todo in MAGIC:
         if head.startswith(magic):
             return ForeignFile("other", what, todo)
@@ -109,7 +111,7 @@ def _recognise(file: BinaryIO, path: Path) -> ForeignFile:
     if head[8:9] == b"{" or head[8:10] == b" {":
         return _safetensors(file, size)
     if path.suffix == ".onnx" or (head[:1] == b"\x08" and re.search(rb"pytorch|onnx|tf2onnx|keras2onnx", head[:200])):
-        return ForeignFile("other", "is an ONNX graph", CONVERT)
+        return ForeignFile("onnx", "is an ONNX graph", MAKES)
     if path.suffix == ".pb":
         return ForeignFile("other", "is a graph of TensorFlow", CONVERT)
     return _text(head, path) or ForeignFile(
@@ -168,7 +170,7 @@ def _archive_of(archive: zipfile.ZipFile) -> ForeignFile:
             data.seek(0)
             return _of_contents(_contents(data))
     if "metadata.json" in parts and any(name.endswith(".weights.h5") for name in names):
-        return ForeignFile("other", "is a model of Keras", CONVERT)
+        return ForeignFile("keras", "is a model of Keras", MAKES)
     if names and all(name.endswith(".npy") for name in names):
         return ForeignFile("arrays", "is a set of arrays of numpy that no importer knows", CONVERT)
     shown = f" with {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""

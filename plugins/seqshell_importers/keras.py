@@ -1,0 +1,131 @@
+"""The importer `keras`: language models and classifiers of SimpleRNN, LSTM or GRU layers, from Keras 1 to 3.
+
+A language model is an Embedding, or one-hot inputs, recurrent layers, and a Dense for the next token; a classifier has
+a Dense of another size, and may have Bidirectional layers and pooling over time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqshell import CheckpointError, ForeignModel, Task, recognise_file
+from seqshell_importers.class_tokens import labels_of, with_specials
+from seqshell_importers.keras_files import KerasLayer, read_keras
+from seqshell_importers.torch_layers import Gates, language_model
+
+IGNORED = ("InputLayer", "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "Activation", "Softmax")
+POOLINGS = {"GlobalMaxPooling1D": "max", "GlobalAveragePooling1D": "mean"}
+CELLS = {"SimpleRNN": "rnn", "LSTM": "lstm", "GRU": "gru"}
+ORDER = {"rnn": (0,), "lstm": (0, 1, 2, 3), "gru": (1, 0, 2)}  # torch's gates in Keras's order: i f c o, and z r h
+READS = "an Embedding, SimpleRNN, LSTM or GRU layers, pooling over time, and one Dense"
+
+
+def read_keras_model(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
+    """Import a .h5 or .keras file; None for other files."""
+    if recognise_file(path).kind != "keras":
+        return None
+    layers = read_keras(path)
+    try:
+        return _model(_chain(layers), path, options)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise CheckpointError(f"{path.name}: its weights do not fit its layers: {str(error)[:100]}") from None
+
+
+def _chain(layers: Sequence[KerasLayer]) -> list[KerasLayer]:
+    """The layers with weights or pooling, each of which reads the one before."""
+    for before, layer in pairwise(layers):
+        if layer.inputs and layer.inputs != {before.name}:
+            raise CheckpointError(f"the layer {layer.name} ({layer.kind}) reads others than {before.name}; {_reads()}")
+    kept = [layer for layer in layers if layer.kind not in IGNORED]
+    for layer in kept:
+        kind = layer.kind.removeprefix("Bidirectional(").removesuffix(")")
+        if kind not in (*CELLS, *POOLINGS, "Embedding", "Dense"):
+            raise CheckpointError(f"it has a layer {kind[:60]}; {_reads()}")
+    return kept
+
+
+def _model(layers: list[KerasLayer], path: Path, options: Mapping[str, Any]) -> ForeignModel:
+    embedding = layers.pop(0).weights["embeddings"] if layers[0].kind == "Embedding" else None
+    dense = layers.pop()
+    poolings = [POOLINGS[layers.pop().kind]] if layers and layers[-1].kind in POOLINGS else []
+    kinds = {layer.kind.removeprefix("Bidirectional(").removesuffix(")") for layer in layers}
+    if dense.kind != "Dense" or len(kinds) != 1 or not kinds <= CELLS.keys():
+        raise CheckpointError(f"its layers are in another order; {_reads()}")
+    is_bidirectional = {layer.kind.startswith("Bidirectional") for layer in layers}
+    cell, about = CELLS[kinds.pop()], f"imported from {path.name}"
+    stack = [_gates(layer, cell, part) for layer in layers for part in _directions(layer)]
+    readout, bias = dense.weights["kernel"].T, dense.weights.get("bias", np.zeros(dense.weights["kernel"].shape[1]))
+    vocab_size = stack[0].inputs.shape[1] if embedding is None else len(embedding)
+    if len(readout) == vocab_size and not poolings and is_bidirectional == {False}:
+        return language_model(cell, embedding, stack, readout, bias, about)
+    if embedding is None or len(is_bidirectional) > 1 or any(gates.reset == "before" for gates in stack):
+        kind = "GRU with reset_after=False" if embedding is not None else "one-hot inputs"
+        raise CheckpointError(f"a classifier with {kind} fits no architecture")
+    if len(readout) == 1:  # one sigmoid: the second of two labels
+        readout, bias = np.concatenate([0 * readout, readout]), np.concatenate([0 * bias, bias])
+    elif dense.config.get("activation") == "sigmoid":
+        raise CheckpointError("it gives several labels at once; seqshell's classifiers give one")
+    tokenizer, vectors = with_specials(options.get("vocabulary", ()), embedding, path.name)
+    config = {"vocab_size": len(vectors), "num_classes": len(readout), "cell": cell, "embed_size": vectors.shape[1]}
+    config |= {"hidden_size": stack[0].size, "num_layers": len(layers), "pooling": (poolings or ["last"])[0]}
+    config |= {"max_length": 0}
+    weights = {"embedding.weight": vectors, "readout.weight": readout, "readout.bias": bias}
+    both = is_bidirectional == {True}
+    for number, gates in enumerate(stack):
+        direction = f"{number // 2}.{('ahead', 'back')[number % 2]}.0" if both else number
+        weights |= gates.torch_weights(f"recurrent.{direction}.")
+    return ForeignModel(
+        Task.CLASSIFY,
+        "bidirectional_classifier" if both else "classifier",
+        config,
+        {name: np.array(array, np.float32) for name, array in weights.items()},
+        tokenizer,
+        about=about,
+        labels=labels_of(options, len(readout)),
+    )
+
+
+def _directions(layer: KerasLayer) -> tuple[str, ...]:
+    if not layer.kind.startswith("Bidirectional"):
+        return ("",)
+    if layer.config.get("merge_mode") != "concat":
+        raise CheckpointError(f"the layer {layer.name} joins its directions otherwise than by concatenation")
+    return "forward/", "backward/"
+
+
+def _gates(layer: KerasLayer, cell: str, direction: str) -> Gates:
+    """One direction of a layer, with torch's order of gates."""
+    config, weights = layer.config, layer.weights
+    for key, value in {"activation": "tanh", "recurrent_activation": "sigmoid", "go_backwards": False}.items():
+        if (found := config.get(key, value)) != value and (cell, key, found) != ("rnn", "activation", "relu"):
+            raise CheckpointError(f"the layer {layer.name} has {key} = {str(found)[:40]}, which fits no architecture")
+    kernel, recurrent = (weights[f"{direction}{part}"].T for part in ("kernel", "recurrent_kernel"))
+    rows, size = recurrent.shape
+    biases = weights.get(f"{direction}bias", np.zeros(rows, np.float32))
+    if biases.size == 2 * rows and biases.ndim == 1:
+        raise CheckpointError(
+            f"the layer {layer.name} has weights of CuDNN; load them into {layer.kind} and save it again"
+        )
+    resets_before = cell == "gru" and not config.get("reset_after", False)
+    first, second = biases if biases.ndim == 2 else (biases, np.zeros_like(biases))
+    ordered = (_reordered(each, cell, size) for each in (kernel, recurrent, first, second))
+    inputs, hidden, input_bias, hidden_bias = ordered
+    form = "relu" if config.get("activation") == "relu" else ""
+    return Gates(
+        inputs, hidden, input_bias, hidden_bias, reset="before" if resets_before else "after", nonlinearity=form
+    )
+
+
+def _reordered(weights: NDArray[Any], cell: str, size: int) -> NDArray[Any]:
+    parts = weights.reshape(len(ORDER[cell]), size, *weights.shape[1:])
+    return np.concatenate([parts[index] for index in ORDER[cell]])
+
+
+def _reads() -> str:
+    return f"this importer reads {READS}"
