@@ -48,6 +48,7 @@ TORCH = (
     "seqshell.layers.padded_rows",
     "seqshell.layers.readout_loss",
     "seqshell.layers.recurrence",
+    "seqshell.layers.reset_before",
     "seqshell.layers.single_steps",
     "seqshell.models.module_checks",
     "seqshell.models.torch_decoder",

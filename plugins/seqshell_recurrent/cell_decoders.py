@@ -22,12 +22,12 @@ from seqshell.layers import (
     Readout,
     RecurrentStack,
     ReluLayer,
+    ResetBeforeGRULayer,
     SigmoidLayer,
     TanhLayer,
     packed,
     take,
 )
-from seqshell.layers.cells import Parts
 from seqshell.layers.matmul import matmul
 from seqshell.layers.weights import Floats, Weights
 from seqshell_recurrent.config import CellConfig, ElmanConfig, GRUCellConfig, LSTMCellConfig, StackedCellConfig
@@ -38,7 +38,6 @@ ELMAN_LAYERS: Mapping[str, Callable[[Floats, Floats, Floats, Floats], Layer]] = 
     "sigmoid": SigmoidLayer,
     "none": LinearLayer,
 }
-HALF = np.float32(0.5)
 
 
 class ElmanDecoder:
@@ -165,39 +164,8 @@ class GRUCellDecoder(CellDecoder):
                 bias_hh[2 * config.hidden_size :] = take(weights, f"cells.{layer}.a_n", config.hidden_size)
                 layers.append(GRULayer(weight_ih, weight_hh, bias_ih, bias_hh))
             else:
-                layers.append(ResetBeforeLayer(weight_ih, weight_hh, bias_ih))
+                layers.append(ResetBeforeGRULayer(weight_ih, weight_hh, bias_ih, bias_hh))
         super().__init__(config, weights, layers)
-
-
-class ResetBeforeLayer:
-    """A GRU layer with the candidate tanh(W x + U (r * h) + b): the reset gate acts before the product.
-
-    A step needs two recurrent products, because that of the candidate depends on r. Implements
-    `seqshell.layers.cells.GatedLayer`.
-    """
-
-    num_parts = 1
-    gate_names = ("reset", "update", "candidate")
-
-    def __init__(self, weight_ih: Floats, weight_hh: Floats, bias: Floats) -> None:
-        """weight_ih: [3H, F], weight_hh: [3H, H], bias: [3H], with the gates in the order r, z, n."""
-        size = self.hidden_size = weight_hh.shape[1]
-        scale = np.repeat(np.array([0.5, 0.5, 1], np.float32), size)  # sigmoid(x) = tanh(x / 2) / 2 + 1 / 2
-        self.input_weight = packed((weight_ih * scale[:, None]).T)  # [F, 3H]
-        self.bias = scale * bias
-        self._gate_weight = packed((HALF * weight_hh[: 2 * size]).T)  # [H, 2H]
-        self._candidate_weight = packed(weight_hh[2 * size :].T)  # [H, H]
-
-    def advance(self, products: Floats, before: Parts, after: Parts, activations: Floats | None = None) -> None:
-        size, (old,), (hidden,) = self.hidden_size, before, after
-        gates = np.tanh(matmul(old, self._gate_weight) + products[..., : 2 * size]) * HALF + HALF
-        candidate = np.tanh(matmul(gates[..., :size] * old, self._candidate_weight) + products[..., 2 * size :])
-        if activations is not None:
-            np.concatenate((gates, candidate), -1, out=activations)
-        hidden[...] = candidate + gates[..., size:] * (old - candidate)
-
-    def step(self, inputs: Floats, before: Parts, after: Parts) -> None:
-        self.advance(matmul(inputs, self.input_weight) + self.bias, before, after)
 
 
 def _vectors(config: CellConfig, weights: Weights) -> Floats | None:

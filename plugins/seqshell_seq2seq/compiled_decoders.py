@@ -1,6 +1,6 @@
 """The encoder-decoders with compiled steps over the target. Cannot be imported without compiled kernels.
 
-Recurrent layers and read-out are compiled; the encoder and the attention are those of `decoders`.
+Recurrent layers and read-out are compiled; the encoder and the attention are those in numpy.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from seqshell.layers import CompiledLinear, CompiledStack, Linear, OutputStack
 from seqshell.layers.weights import Weights
-from seqshell_seq2seq import copying_decoder, decoders
+from seqshell_seq2seq import attention_decoders, copying_decoder, decoders
 from seqshell_seq2seq.config import AttentionConfig
 
 
@@ -27,7 +27,7 @@ class Seq2SeqDecoder(_Compiled, decoders.Seq2SeqDecoder):
     """Decoder of seq2seq. State: LSTMState or [B, L, H]; with feed_context a ContextState."""
 
 
-class AttentionSeq2SeqDecoder(_Compiled, decoders.AttentionSeq2SeqDecoder):
+class AttentionSeq2SeqDecoder(_Compiled, attention_decoders.AttentionSeq2SeqDecoder):
     """Decoder of attention_seq2seq. State: AttentionState; with input feeding a FeedingState."""
 
 

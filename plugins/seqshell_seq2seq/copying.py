@@ -56,7 +56,7 @@ class CopyingSeq2Seq(AttentionSeq2Seq):
         """target: [B, T] int64, beginning with BOS. Returns log-probabilities [B, T, V], state."""
         embedded = self.embed_target(target)
         if self.covered is None:
-            attended, weights, attending = self.attentional_vectors(embedded, state.attending)
+            attended, weights, attending = self.readings(embedded, state.attending)
             state = state._replace(attending=attending)
         else:
             attended, weights, state = self._with_coverage(self.covered, embedded, state)
@@ -81,13 +81,13 @@ class CopyingSeq2Seq(AttentionSeq2Seq):
         return hidden
 
     def _with_coverage(self, covered: nn.Linear, embedded: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
-        """As `attentional_vectors`, step by step, with the coverage in the keys."""
+        """As `readings`, step by step, with the coverage in the keys."""
         attending, source, coverage = state
         keys, layers = attending.keys, self.decoder.one_by_one(embedded)
         vectors, of_steps, repeated = [], [], []
         for embedding in torch.split(embedded, 1, 1):  # [B, 1, E]
             attending = attending._replace(keys=keys + covered(coverage.unsqueeze(-1)).float())
-            attended, weights, attending = self.attentional_vector(layers, embedding, attending)
+            attended, weights, attending = self.reading(layers, embedding, attending)
             vectors.append(attended)
             of_steps.append(weights)
             repeated.append(torch.minimum(attending.attention, coverage).sum(1, keepdim=True))

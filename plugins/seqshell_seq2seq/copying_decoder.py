@@ -11,8 +11,8 @@ from seqshell import State
 from seqshell.core.state import Arrays, named_leaves
 from seqshell.layers import read_linear, take, top_hidden
 from seqshell.layers.weights import Floats, Weights
+from seqshell_seq2seq.attention_decoders import AttentionSeq2SeqDecoder, Step
 from seqshell_seq2seq.config import AttentionConfig
-from seqshell_seq2seq.decoders import AttentionSeq2SeqDecoder, Read
 from seqshell_seq2seq.states import CopyState, CoverageState
 
 SMALLEST = np.float32(1e-30)  # a probability of copying
@@ -71,7 +71,7 @@ class CopyingDecoder(AttentionSeq2SeqDecoder):
         hidden: NDArray[Any] = top_hidden(state.attending.recurrent)
         return hidden
 
-    def _read_one(self, inputs: NDArray[Any], state: State, read: Read | None = None) -> tuple[Floats, State]:
+    def _read_one(self, inputs: NDArray[Any], state: State, read: Step | None = None) -> tuple[Floats, State]:
         """inputs: [B]. Returns log-probabilities [B, V], state. read: instead of the recurrent layers' step."""
         attending = state.attending
         if self._covered is not None:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from seqshell import EOS, State
 from seqshell.layers import top_hidden
 from seqshell.layers.modules import Readout, RecurrentStack, sequence_dropout
-from seqshell_seq2seq.config import CELLS, EncoderDecoderConfig, Seq2SeqConfig
-from seqshell_seq2seq.encoders import Bridge, Encoder, make_embedding, reversed_rows, source_mask
+from seqshell_seq2seq.config import EncoderDecoderConfig, Seq2SeqConfig
+from seqshell_seq2seq.encoders import Bridge, Encoder, make_embedding, marked, padded, reversed_rows, source_mask
 from seqshell_seq2seq.states import ContextState
 
 
@@ -89,8 +89,9 @@ class EncoderDecoder(nn.Module, ABC):
 class Seq2Seq(EncoderDecoder):
     """Encoder, bridge, recurrent layers over the target, linear read-out.
 
-    If the read-out is tied to an embedding of another size, a linear projection precedes it. State: that of the
-    recurrent layers, LSTMState or [B, L, H]; with feed_context a ContextState.
+    The read-out reads the hidden state h or, with readout_inputs = all, [h; context; embedding]. If it is tied to an
+    embedding of another size, a linear projection precedes it. State: that of the recurrent layers, LSTMState or [B, L,
+    H]; with feed_context a ContextState.
     """
 
     config: Seq2SeqConfig
@@ -99,7 +100,7 @@ class Seq2Seq(EncoderDecoder):
         super().__init__(config)
         size = config.embed_size + (config.encoded_size if config.feed_context else 0)
         self.decoder = RecurrentStack(
-            CELLS[config.cell],
+            config.cell_name,
             size,
             config.hidden_size,
             config.num_layers,
@@ -107,13 +108,16 @@ class Seq2Seq(EncoderDecoder):
             locked=config.locked,
         )
         self.projection = (
-            None if config.readout_size == config.hidden_size else nn.Linear(config.hidden_size, config.readout_size)
+            None if config.readout_size == config.read_size else nn.Linear(config.read_size, config.readout_size)
         )
         self.readout = Readout(config.readout_size, config.target_vocab_size, tied=config.tied)
 
     def encode(self, source: Tensor, lengths: Tensor) -> State:
+        source, lengths = marked(source, lengths, self.config.source_marks)
         if self.config.reversed_source:
             source = reversed_rows(source, lengths)
+        if self.config.padded_to:
+            source, lengths = padded(source, lengths, self.config.padded_to)
         mask = source_mask(source, lengths)
         encoded = self.encoder(self.embed_source(source), lengths)
         recurrent = self.bridge(encoded, mask)
@@ -122,11 +126,13 @@ class Seq2Seq(EncoderDecoder):
         return ContextState(recurrent, self.bridge.summary(encoded, mask).float())
 
     def hidden_states(self, target: Tensor, state: State) -> tuple[Tensor, State]:
-        inputs = self.embed_target(target)
+        embedded = self.embed_target(target)
         if isinstance(state, ContextState):
-            inputs = torch.cat((inputs, state.context.unsqueeze(1).expand(-1, inputs.shape[1], -1)), -1)
-            hidden, recurrent = self.decoder(inputs, state.recurrent)
+            context = state.context.unsqueeze(1).expand(-1, embedded.shape[1], -1)
+            hidden, recurrent = self.decoder(torch.cat((embedded, context), -1), state.recurrent)
+            if self.config.readout_inputs == "all":
+                hidden = torch.cat((hidden, context, embedded), -1)
             state = ContextState(recurrent, state.context)
         else:
-            hidden, state = self.decoder(inputs, state)
+            hidden, state = self.decoder(embedded, state)
         return (hidden if self.projection is None else self.projection(hidden)), state

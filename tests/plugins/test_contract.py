@@ -81,6 +81,12 @@ def test_simple_recurrent_networks_pass_with_every_nonlinearity(nonlinearity):
             "attention_seq2seq",
             {"copy": True, "coverage_weight": 0.5, "source_vocab_size": 11, "attention": "additive", "cell": "gru"},
         ),
+        ("seq2seq", {"cell": "gru", "reset": "before", "padded_to": 5, "source_marks": "none"}),
+        ("attention_seq2seq", {"placement": "before", "readout_inputs": "hidden", "cell": "gru", "reset": "before"}),
+        (
+            "attention_seq2seq",
+            {"copy": True, "source_vocab_size": 11, "source_marks": "both", "readout_inputs": "all"},
+        ),
     ],
 )
 def test_translation_models_pass_with_other_settings(name, settings):

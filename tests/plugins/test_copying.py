@@ -87,7 +87,7 @@ def test_the_outputs_are_the_mixture_of_written_and_copied_tokens() -> None:
     module = module_of(coverage_weight=0.0)
     embedded = module.embed_target(torch.from_numpy(TARGET))
     state = module.encode(torch.from_numpy(SOURCE), torch.from_numpy(LENGTHS))
-    vectors, weights, _ = module.attentional_vectors(embedded, state.attending)
+    vectors, weights, _ = module.readings(embedded, state.attending)
     gate = module.gate(torch.cat((vectors, embedded), -1)).sigmoid()
     copied = torch.stack([weights[0, :, [s for s in range(6) if SOURCE[0, s] == v]].sum(-1) for v in range(V)], -1)
 

@@ -6,15 +6,17 @@ import sys
 import numpy as np
 import pytest
 import torch
+from tests.plugins.seq2seq_reference import Reference
 
 from seqshell import BOS, EOS, PAD, CheckpointError, UsageError
 from seqshell.core.plugin_api import build
 from seqshell.core.state import attention_of, leaves, map_leaves, rows
 from seqshell.layers import LSTMState
 from seqshell.training.translation.loss import pair_loss
+from seqshell_seq2seq.attention_decoders import AttentionSeq2SeqDecoder
 from seqshell_seq2seq.attention_seq2seq import AttentionSeq2Seq
 from seqshell_seq2seq.config import AttentionConfig, Seq2SeqConfig
-from seqshell_seq2seq.decoders import AttentionSeq2SeqDecoder, Seq2SeqDecoder
+from seqshell_seq2seq.decoders import Seq2SeqDecoder
 from seqshell_seq2seq.seq2seq import Seq2Seq
 from seqshell_seq2seq.states import AttentionState, ContextState, FeedingState
 
@@ -42,6 +44,16 @@ WITHOUT_ATTENTION = [
     {"reversed_source": True, "bidirectional": False},
     {"tied": True, "shared_embedding": True, "source_vocab_size": TARGET_SIZE},
     {"tied": True, "embed_size": H},
+    {"source_marks": "both", "encoder_layers": 2, "num_layers": 2, "scaled_embedding": False},
+    {"source_marks": "none", "context": "mean", "directions": "summed", "encoder_layers": 2},
+    {"source_marks": "both", "reversed_source": True, "padded_to": 5, "cell": "gru", "reset": "before"},
+    {"padded_to": 4, "context": "max", "reset": "before", "cell": "gru", "encoder_layers": 2, "num_layers": 2},
+    {"feed_context": True, "readout_inputs": "all", "cell": "gru", "bidirectional": False, "directions": "summed"},
+    {"feed_context": True, "readout_inputs": "all", "tied": True, "context": "top", "num_layers": 2},
+    {"bridge": "layer", "hidden_size": 2 * N, "initial_cell": "hidden", "context": "top", "num_layers": 2},
+    {"bridge": "layer", "hidden_size": 2 * N, "encoder_layers": 2, "num_layers": 2},
+    {"bridge": "directions", "hidden_size": N, "encoder_layers": 2, "num_layers": 3, "feed_context": True},
+    {"bridge": "zeros", "feed_context": True, "num_layers": 2},
 ]
 WITH_ATTENTION = [
     *({"attention": kind, "cell": cell, "hidden_size": 2 * N} for kind in KINDS for cell in ("rnn", "lstm", "gru")),
@@ -51,6 +63,15 @@ WITH_ATTENTION = [
     {"placement": "before", "cell": "gru", "num_layers": 2, "encoder_layers": 3},
     {"context": "mean", "num_layers": 2, "input_feeding": True},
     {"context": "max", "tied": True, "shared_embedding": True, "source_vocab_size": TARGET_SIZE},
+    {"source_marks": "both", "attention": "additive", "placement": "before", "readout_inputs": "all", "cell": "gru"},
+    {"source_marks": "both"},
+    {"source_marks": "none", "input_feeding": True, "scaled_embedding": False},
+    {"readout_inputs": "hidden", "placement": "before", "attention": "additive", "cell": "gru", "bridge": "layer"},
+    {"readout_inputs": "hidden", "tied": True, "embed_size": H},
+    {"readout_inputs": "all", "directions": "summed", "attention": "concat", "hidden_size": N},
+    {"directions": "summed", "bridge": "directions", "encoder_layers": 2, "num_layers": 2, "hidden_size": N},
+    {"cell": "gru", "reset": "before", "input_feeding": True, "bridge": "zeros"},
+    {"context": "top", "encoder_layers": 2, "num_layers": 2, "bridge": "layer", "hidden_size": 2 * N},
 ]
 CASES = [
     *(("seq2seq", settings) for settings in WITHOUT_ATTENTION),
@@ -164,124 +185,6 @@ def loss(module, source, target, lengths=LENGTHS):
     return float(nats)
 
 
-# A reference implementation of the papers' equations, for one sentence at a time, in float64.
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(-x))
-
-
-def cell_step(weights, prefix, cell, x, h, c, suffix=""):
-    """One step of one layer."""
-    products = weights[f"{prefix}weight_ih_l0{suffix}"] @ x + weights[f"{prefix}bias_ih_l0{suffix}"]
-    recurrent = weights[f"{prefix}weight_hh_l0{suffix}"] @ h + weights[f"{prefix}bias_hh_l0{suffix}"]
-    if cell == "rnn":
-        return np.tanh(products + recurrent), c
-    if cell == "lstm":
-        i, f, g, o = np.split(products + recurrent, 4)
-        c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
-        return sigmoid(o) * np.tanh(c), c
-    (xr, xz, xn), (hr, hz, hn) = np.split(products, 3), np.split(recurrent, 3)
-    z = sigmoid(xz + hz)
-    return (1 - z) * np.tanh(xn + sigmoid(xr + hr) * hn) + z * h, c
-
-
-class Reference:
-    """Encodes one source sentence; each step computes the decoder's next state and logits."""
-
-    def __init__(self, module, source):
-        self.config = config = module.config
-        self.weights = {name: value.astype(np.float64) for name, value in weights(module).items()}
-        vectors = (
-            self.weights["target_embedding.weight" if config.shared_embedding else "source_embedding.weight"]
-            * config.embed_size**0.5
-        )
-        ids = source[::-1] if getattr(config, "reversed_source", False) else source
-        states = [vectors[token] for token in ids]
-        hiddens, cells = [], []
-        for layer in range(config.encoder_layers):
-            directions = [self.run(layer, states, "")]
-            if config.bidirectional:
-                outputs, hidden, cell = self.run(layer, states[::-1], "_reverse")
-                directions.append((outputs[::-1], hidden, cell))
-            states = [np.concatenate(parts) for parts in zip(*(outputs for outputs, _, _ in directions), strict=True)]
-            hiddens.append(np.concatenate([hidden for _, hidden, _ in directions]))
-            cells.append(np.concatenate([cell for _, _, cell in directions]))
-        self.states = np.stack(states)  # [S, M]
-        self.summary = {"last": hiddens[-1], "mean": self.states.mean(0), "max": self.states.max(0)}[config.context]
-        layers = config.num_layers
-        by_layer = config.context == "last" and config.encoder_layers == layers
-        self.h = [self.bridged("hidden", hiddens[layer] if by_layer else self.summary) for layer in range(layers)]
-        self.c = [np.zeros(config.hidden_size)] * layers
-        if config.context == "last" and config.cell == "lstm":
-            self.c = [self.bridged("cell", cells[layer] if by_layer else cells[-1]) for layer in range(layers)]
-        self.fed = np.zeros(config.readout_size)
-
-    def run(self, layer, values, suffix):
-        h = c = np.zeros(self.config.encoder_size)
-        outputs = []
-        for x in values:
-            h, c = cell_step(self.weights, f"encoder.{layer}.", self.config.cell, x, h, c, suffix)
-            outputs.append(h)
-        return outputs, h, c
-
-    def bridged(self, part, m):
-        if self.config.encoded_size == self.config.hidden_size:
-            return m
-        value = self.linear(f"bridge.{part}", m)
-        return np.tanh(value) if part == "hidden" else value
-
-    def linear(self, name, x):
-        return self.weights[f"{name}.weight"] @ x + self.weights[f"{name}.bias"]
-
-    def scores(self, h):
-        weights, kind = self.weights, self.config.attention
-        for m in self.states:
-            if kind == "dot":
-                yield h @ m / np.sqrt(len(h))
-            elif kind == "general":
-                yield h @ weights["attention.keys_of.weight"] @ m / np.sqrt(len(h))
-            elif kind == "additive":
-                yield weights["attention.vector.weight"][0] @ np.tanh(
-                    weights["attention.query_of.weight"] @ h + self.linear("attention.keys_of", m)
-                )
-            else:
-                yield weights["attention.vector.weight"][0] @ np.tanh(
-                    weights["attention.joint.weight"] @ np.concatenate((h, m))
-                )
-
-    def attend(self):
-        scores = np.array(list(self.scores(self.h[-1])))
-        self.attention = np.exp(scores) / np.exp(scores).sum()
-        return self.attention @ self.states
-
-    def layers(self, x):
-        for layer in range(self.config.num_layers):
-            self.h[layer], self.c[layer] = cell_step(
-                self.weights, f"decoder.{layer}.", self.config.cell, x, self.h[layer], self.c[layer]
-            )
-            x = self.h[layer]
-        return x
-
-    def step(self, token):
-        """The logits after a token of the target."""
-        config, vector = self.config, self.weights["target_embedding.weight"][token] * self.config.embed_size**0.5
-        if not isinstance(config, AttentionConfig):
-            output = self.layers(np.concatenate((vector, self.summary)) if config.feed_context else vector)
-            if config.readout_size != config.hidden_size:
-                output = self.linear("projection", output)
-        else:
-            if config.placement == "before":
-                context = self.attend()
-                hidden = self.layers(np.concatenate((vector, context)))
-            else:
-                hidden = self.layers(np.concatenate((vector, self.fed)) if config.input_feeding else vector)
-                context = self.attend()
-            self.fed = output = np.tanh(self.linear("attended", np.concatenate((context, hidden))))
-        matrix = self.weights["target_embedding.weight" if config.tied else "readout.weight"]
-        return matrix @ output + self.weights["readout.bias"]
-
-
 @pytest.mark.parametrize(("name", "settings"), CASES)
 def test_model_and_decoder_match_the_papers_equations(name, settings):
     module, decoder = make(name, settings)
@@ -295,7 +198,7 @@ def test_model_and_decoder_match_the_papers_equations(name, settings):
             assert_close(logits[row, step], expected, atol=1e-5)
             assert_close(outputs[row], expected, atol=1e-5)
             if name == "attention_seq2seq":
-                assert_close(state.attention[row, :length], reference.attention)
+                assert_close(state.attention[row, :length], reference.given_attention(length))
                 assert not state.attention[row, length:].any()
 
 
@@ -334,6 +237,24 @@ def test_attention_is_zero_before_the_first_step():
     state = decoder.encode(SOURCE, LENGTHS)
     assert not state.attention.any()
     assert not state.attended.any()
+
+
+def test_logits_come_from_a_state_alone_where_nothing_else_is_read():
+    """`state_outputs` equals what the step returned; None where the token or the state before it is needed."""
+    for name, settings, has_outputs in [
+        ("seq2seq", {"feed_context": True}, True),
+        ("seq2seq", {"feed_context": True, "readout_inputs": "all"}, False),
+        ("attention_seq2seq", {}, True),
+        ("attention_seq2seq", {"placement": "before"}, False),
+        ("attention_seq2seq", {"placement": "before", "readout_inputs": "hidden"}, True),
+        ("attention_seq2seq", {"readout_inputs": "all"}, False),
+    ]:
+        _, decoder = make(name, settings)
+        outputs, state = decoder.step(TARGET[:, 0], decoder.encode(SOURCE, LENGTHS))
+        found = decoder.state_outputs(state)
+        assert (found is not None) == has_outputs
+        if has_outputs:
+            assert_close(found, outputs)
 
 
 def test_a_reversed_source_begins_with_its_eos():
@@ -384,6 +305,23 @@ def test_the_error_for_invalid_weights_names_the_tensor():
             "attention_seq2seq",
             {"placement": "before", "input_feeding": True},
             "input_feeding needs placement = after",
+        ),
+        (
+            "attention_seq2seq",
+            {"readout_inputs": "all", "input_feeding": True},
+            "input_feeding needs readout_inputs = attentional",
+        ),
+        (
+            "attention_seq2seq",
+            {"readout_inputs": "hidden", "tied": True},
+            "tied needs a read-out of size 5, embed_size, but with readout_inputs = hidden it reads 6 values",
+        ),
+        ("seq2seq", {"readout_inputs": "all"}, "readout_inputs = all needs feed_context = true"),
+        ("seq2seq", {"reset": "before"}, "reset = before needs cell = gru, not lstm"),
+        (
+            "seq2seq",
+            {"bridge": "directions"},
+            "bridge = directions needs hidden_size equal to encoder_size .* 6 and 4, and there are 2 states for 1",
         ),
         ("seq2seq", {"shared_embedding": True}, "shared_embedding needs one vocabulary"),
         ("seq2seq", {"cell": "sru"}, "cell must be rnn, lstm or gru, not 'sru'"),

@@ -89,6 +89,7 @@ PAIRS = {"source_vocab_size": 9, "target_vocab_size": 9, "embed_size": 3, "encod
         ("lstm", LANGUAGE),
         ("seq2seq", PAIRS | {"cell": "gru", "feed_context": True, "tied": True}),
         ("attention_seq2seq", PAIRS | {"input_feeding": True}),
+        ("attention_seq2seq", PAIRS | {"placement": "before", "readout_inputs": "all", "source_marks": "both"}),
     ],
 )
 def test_a_compiled_decoder_meets_the_contract(registry, name, settings):

@@ -18,7 +18,8 @@ units.
     CompiledLinear(linear)                            the same, compiled, as CompiledStack
     LayerNorm, read_norms                             nn.LayerNorm
     TanhLayer, ReluLayer, SigmoidLayer, LinearLayer,
-    LSTMLayer, GRULayer, read_layer: one time step    modules.CELLS: one layer each; modules.initialise
+    LSTMLayer, GRULayer, ResetBeforeGRULayer,
+    read_layer: one time step                         modules.CELLS: one layer each; modules.initialise
     read_padded: padded rows, read one length at a
     time by a decoder that knows nothing of padding
     take, packed: a tensor with a checked shape;      modules.sequence_dropout, modules.token_dropout:
@@ -54,6 +55,7 @@ from seqshell.layers.cells import (
     LinearLayer,
     LSTMLayer,
     ReluLayer,
+    ResetBeforeGRULayer,
     SigmoidLayer,
     TanhLayer,
     read_layer,
@@ -90,6 +92,7 @@ __all__ = [
     "Readout",
     "RecurrentStack",
     "ReluLayer",
+    "ResetBeforeGRULayer",
     "ResidualStack",
     "SigmoidLayer",
     "TanhLayer",

@@ -231,6 +231,37 @@ class GRULayer:
         self.advance(products, before, after)
 
 
+class ResetBeforeGRULayer:
+    """A GRU layer with the candidate tanh(W x + U (r * h) + b): the reset gate acts before the product.
+
+    Cho et al. 2014, https://arxiv.org/abs/1406.1078. A step needs two recurrent products, because that of the candidate
+    depends on r.
+    """
+
+    num_parts = 1
+    gate_names = ("reset", "update", "candidate")
+
+    def __init__(self, weight_ih: Floats, weight_hh: Floats, bias_ih: Floats, bias_hh: Floats) -> None:
+        """weight_ih: [3H, F], weight_hh: [3H, H], biases: [3H], the gates in torch's order: r, z, n."""
+        size = self.hidden_size = weight_hh.shape[1]
+        scale = np.repeat(np.array([0.5, 0.5, 1], np.float32), size)  # sigmoid(x) = tanh(x / 2) / 2 + 1 / 2
+        self.input_weight = packed((weight_ih * scale[:, None]).T)  # [F, 3H]
+        self.bias = scale * (bias_ih + bias_hh)
+        self._gate_weight = packed((HALF * weight_hh[: 2 * size]).T)  # [H, 2H]
+        self._candidate_weight = packed(weight_hh[2 * size :].T)  # [H, H]
+
+    def advance(self, products: Floats, before: Parts, after: Parts, activations: Floats | None = None) -> None:
+        size, (old,), (hidden,) = self.hidden_size, before, after
+        gates = np.tanh(matmul(old, self._gate_weight) + products[..., : 2 * size]) * HALF + HALF
+        candidate = np.tanh(matmul(gates[..., :size] * old, self._candidate_weight) + products[..., 2 * size :])
+        if activations is not None:
+            np.concatenate((gates, candidate), -1, out=activations)
+        hidden[...] = candidate + gates[..., size:] * (old - candidate)
+
+    def step(self, inputs: Floats, before: Parts, after: Parts) -> None:
+        self.advance(matmul(inputs, self.input_weight) + self.bias, before, after)
+
+
 # The same names as in `seqshell.layers.modules.CELLS`.
 CELLS: Mapping[str, Callable[[Floats, Floats, Floats, Floats], Layer]] = {
     "rnn_tanh": TanhLayer,
@@ -238,8 +269,9 @@ CELLS: Mapping[str, Callable[[Floats, Floats, Floats, Floats], Layer]] = {
     "rnn_sigmoid": SigmoidLayer,
     "lstm": LSTMLayer,
     "gru": GRULayer,
+    "gru_reset_before": ResetBeforeGRULayer,
 }
-GATES = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_sigmoid": 1, "lstm": 4, "gru": 3}
+GATES = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_sigmoid": 1, "lstm": 4, "gru": 3, "gru_reset_before": 3}
 
 
 def read_layers(
@@ -254,8 +286,8 @@ def read_layers(
 ) -> list[Layer]:
     """The layers of a RecurrentStack, with weights[f"{prefix}{layer}.weight_ih_l0"] and so on, as torch names them.
 
-    cell: rnn_tanh, rnn_relu, rnn_sigmoid, lstm or gru. output_size: of the last layer; 0: hidden_size. Raises
-    CheckpointError if a tensor is missing or has another shape.
+    cell: one of CELLS. output_size: of the last layer; 0: hidden_size. Raises CheckpointError if a tensor is missing or
+    has another shape.
     """
     inputs = [input_size] + [hidden_size] * (num_layers - 1)
     sizes = [hidden_size] * (num_layers - 1) + [output_size or hidden_size]

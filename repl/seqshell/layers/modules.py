@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from seqshell.core.state import State
 from seqshell.layers import padded_rows, recurrence
+from seqshell.layers.reset_before import ResetBeforeGRU
 from seqshell.layers.single_steps import Steps
 from seqshell.layers.states import LSTMState
 
@@ -92,6 +93,7 @@ CELLS: Mapping[str, Callable[[int, int], nn.Module]] = {
     "rnn_sigmoid": SigmoidRNN,
     "lstm": lambda size, hidden: nn.LSTM(size, hidden, batch_first=True),
     "gru": lambda size, hidden: nn.GRU(size, hidden, batch_first=True),
+    "gru_reset_before": ResetBeforeGRU,
 }
 
 
@@ -215,6 +217,8 @@ def run_padded(cell: str, layer: nn.Module, inputs: Tensor, lengths: Tensor) -> 
     cell: one of CELLS. inputs: [B, T, F], padded right; lengths: [B], each at least 1. Returns the outputs
     [B, T, D * H], zero at padding, and the states after the last step of each row, [D, B, H], two of them for an LSTM.
     """
+    if isinstance(layer, ResetBeforeGRU):
+        return layer.padded(inputs, lengths)
     size = cast(Tensor, layer.weight_hh_l0).shape[1]
     if not recurrence.is_compiled(cell, inputs, size):
         packed, final = layer(pack_padded_sequence(inputs, lengths.cpu(), batch_first=True, enforce_sorted=False))
