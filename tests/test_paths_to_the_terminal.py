@@ -40,6 +40,7 @@ from seqshell.testing import (
     tiny_checkpoint,
     tiny_classification_checkpoint,
     tiny_forecast_checkpoint,
+    tiny_tagging_checkpoint,
     tiny_translation_checkpoint,
 )
 
@@ -167,9 +168,18 @@ MODELS = {
     "classify": lambda path: tiny_classification_checkpoint(
         path, VOCABULARY, (HOSTILE, "b" + HOSTILE), about=HOSTILE, examples=[HOSTILE]
     ),
+    "tag": lambda path: tiny_tagging_checkpoint(
+        path, VOCABULARY, (HOSTILE, "B-" + HOSTILE), about=HOSTILE, examples=[HOSTILE]
+    ),
     "forecast": lambda path: tiny_forecast_checkpoint(path, (HOSTILE,), about=HOSTILE, examples=[HOSTILE]),
 }
-MESSAGES = {"generate": "\x1b[31m", "translate": f"i love {HOSTILE}", "classify": "\x1b[31m", "forecast": "1 2 3"}
+MESSAGES = {
+    "generate": "\x1b[31m",
+    "translate": f"i love {HOSTILE}",
+    "classify": "\x1b[31m",
+    "tag": "\x1b[31m",
+    "forecast": "1 2 3",
+}
 
 
 def hostile(value):

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import init
 
 from seqshell import PAD, UNK, State
-from seqshell.layers.modules import Readout, RecurrentStack, sequence_dropout
+from seqshell.layers.modules import BidirectionalLayer, Readout, RecurrentStack, sequence_dropout
 from seqshell_classifier.config import CELLS, ClassifierConfig
 from seqshell_classifier.linear_ngrams import LinearNgrams
 from seqshell_classifier.ngram_features import NgramFeatures
@@ -135,7 +135,16 @@ class BidirectionalClassifier(PooledClassifier):
         size = 2 * config.hidden_size
         super().__init__(config, size, distinct=True)
         self.recurrent = nn.ModuleList(
-            BidirectionalLayer(config, inputs) for inputs in [config.embed_size] + [size] * (config.num_layers - 1)
+            BidirectionalLayer(
+                CELLS[config.cell],
+                inputs,
+                config.hidden_size,
+                dropout=config.dropout,
+                locked=config.locked,
+                forget_bias=config.forget_bias,
+                input_bias=config.input_bias,
+            )
+            for inputs in [config.embed_size] + [size] * (config.num_layers - 1)
         )
 
     def initial_state(self, batch_size: int = 1) -> State:
@@ -157,39 +166,3 @@ class BidirectionalClassifier(PooledClassifier):
         if self.config.linear_ngrams:
             logits = logits + self.linear.whole(tokens)
         return logits.unsqueeze(1), ()
-
-
-class BidirectionalLayer(nn.Module):
-    """One forward and one backward recurrent layer, with concatenated outputs (Schuster & Paliwal 1997).
-
-    The backward layer reads each row reversed up to its length; the padding stays on the right, so no token is read
-    after padding. torch's packed sequences would do the same several times slower, because they do not use oneDNN.
-    """
-
-    def __init__(self, config: ClassifierConfig, input_size: int) -> None:
-        super().__init__()
-        sizes = CELLS[config.cell], input_size, config.hidden_size
-        self.ahead, self.back = (
-            RecurrentStack(
-                *sizes,
-                dropout=config.dropout,
-                locked=config.locked,
-                forget_bias=config.forget_bias,
-                input_bias=config.input_bias,
-            )
-            for _ in range(2)
-        )
-
-    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
-        """inputs: [B, T, F]; lengths: [B], each at least 1. Returns [B, T, 2H], meaningless at padding."""
-        start = self.ahead.initial_state(len(inputs))
-        forward, _ = self.ahead(inputs, start)
-        backward, _ = self.back(_reversed(inputs, lengths), start)
-        return torch.cat((forward, _reversed(backward, lengths)), -1)
-
-
-def _reversed(values: Tensor, lengths: Tensor) -> Tensor:
-    """Each row of values [B, T, F] reversed up to its length, with its padding left in place."""
-    times = torch.arange(values.shape[1], device=values.device)
-    mirrored = lengths.unsqueeze(1) - 1 - times  # [B, T], negative at padding
-    return values.gather(1, torch.where(mirrored >= 0, mirrored, times).unsqueeze(-1).expand_as(values))

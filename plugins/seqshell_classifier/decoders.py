@@ -9,7 +9,16 @@ from numpy.typing import NDArray
 
 from seqshell import PAD, State
 from seqshell.core.state import Arrays, by_address, map_leaves
-from seqshell.layers import Encoder, Readout, RecurrentStack, read_layer, read_layers, read_padded, take, top_hidden
+from seqshell.layers import (
+    Encoder,
+    Readout,
+    RecurrentStack,
+    read_bidirectional_layers,
+    read_layers,
+    read_padded,
+    take,
+    top_hidden,
+)
 from seqshell.layers.weights import Floats, Weights
 from seqshell_classifier.config import CELLS, ClassifierConfig
 from seqshell_classifier.numpy_linear_ngrams import LinearNgrams
@@ -114,19 +123,13 @@ class BidirectionalClassifierDecoder:
     def __init__(self, config: ClassifierConfig, weights: Weights) -> None:
         size = 2 * config.hidden_size
         embedding = take(weights, "embedding.weight", config.vocab_size, config.embed_size)
-        layers = [
-            [
-                read_layer(
-                    CELLS[config.cell],
-                    weights,
-                    input_size=inputs,
-                    hidden_size=config.hidden_size,
-                    prefix=f"recurrent.{depth}.{direction}.0.",
-                )
-                for direction in ("ahead", "back")
-            ]
-            for depth, inputs in enumerate([config.embed_size] + [size] * (config.num_layers - 1))
-        ]
+        layers = read_bidirectional_layers(
+            CELLS[config.cell],
+            weights,
+            input_size=config.embed_size,
+            hidden_size=config.hidden_size,
+            num_layers=config.num_layers,
+        )
         self.encoder = Encoder(layers, embedding)
         self.pools = _pools(config, weights, size)
         self.readout = Readout(weights, size * len(self.pools), config.num_classes)

@@ -38,8 +38,8 @@ Commands and events
     pictures            the Page that an event looks like in HTML, SVG and PNG, and its blocks
     Arguments, Option   what the user wrote after its name; what it accepts
     Event               something that happens while a line is executed:
-                        Attention Finished Forecast HookOutput Label Moved Notice Picture Progress Table Text Token
-                        Translation
+                        Attention Finished Forecast HookOutput Label Moved Notice Picture Progress Table Tags Text
+                        Token Translation
 
 Models and sessions
     open                open a session on a checkpoint
@@ -47,7 +47,7 @@ Models and sessions
     Model               an opened checkpoint
     StateRecord         a state of a session; save_state, load_state: to and from a file
     Trace               what a model did with each token of a text
-    Task                what a model does: GENERATE, TRANSLATE, CLASSIFY or FORECAST
+    Task                what a model does: GENERATE, TRANSLATE, CLASSIFY, FORECAST or TAG
     save_checkpoint     write a trained torch module as a checkpoint
 
 Errors
@@ -66,7 +66,8 @@ _HOMES = {
         "SeqshellError UsageError VocabularyError CheckpointError RecipeError PluginError ExpectationError"
     ),
     "seqshell.core.events": (
-        "Attention Event Finished Forecast HookOutput Label Moved Notice Picture Progress Table Text Token Translation"
+        "Attention Event Finished Forecast HookOutput Label Moved Notice Picture Progress Table Tags Text Token "
+        "Translation"
     ),
     "seqshell.foreign.numpy_files": "read_npz",
     "seqshell.foreign.recognition": "ForeignFile recognise_file",
@@ -128,6 +129,7 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.events import Picture as Picture
     from seqshell.core.events import Progress as Progress
     from seqshell.core.events import Table as Table
+    from seqshell.core.events import Tags as Tags
     from seqshell.core.events import Text as Text
     from seqshell.core.events import Token as Token
     from seqshell.core.events import Translation as Translation

@@ -41,6 +41,7 @@ LINES = {
     Task.GENERATE: ("/set max_tokens 3", "the cat", "/regen 2", "/strategy beam", "dog", "/top", "/undo"),
     Task.TRANSLATE: ("/set max_tokens 3", "the cat", "/regen 2", "/strategy beam", "a dog", "/undo"),
     Task.CLASSIFY: ("the cat", "/set explain on", "a dog sees the cat", "/undo"),
+    Task.TAG: ("the cat", "a dog sees the cat", "/undo"),
     Task.FORECAST: ("/feed 1 2 3 4 5 6", "/forecast 5", "0 0", "/undo"),
 }
 

@@ -49,6 +49,7 @@ SENTENCES = ["the cat sees the dog .", "a dog is not a cat .", "the dog sees a c
 DATA: Mapping[str, bytes] = {
     "text.txt": (TEXT * 5).encode(),
     "pairs.tsv": "\n".join(f"{line}\t{line.replace('the', 'le')}" for line in SENTENCES).encode(),
+    "tags.conll": b"\n".join(b"the\tD\n%s\tN\nsat\tV\n" % word for word in (b"cat", b"dog", b"old log", b"mat") * 3),
     "classes.csv": b"text,label\n"
     + "\n".join(f'"{line}",{"cat" if number % 2 else "dog"}' for number, line in enumerate(SENTENCES)).encode(),
     "series.csv": b"date,load,OT\n"
@@ -81,6 +82,13 @@ RECIPES: Mapping[str, dict[str, Any]] = {
         "model": {"embed_size": 4, "hidden_size": 6},
         "training": TRAINING,
     },
+    "tags": {
+        "task": "tag",
+        "architecture": "tagger",
+        "data": {"tags": "tags.conll"},
+        "model": {"embed_size": 4, "hidden_size": 6},
+        "training": TRAINING,
+    },
     "series": {
         "task": "forecast",
         "architecture": "forecaster",
@@ -94,12 +102,14 @@ SMALL_MODEL = {
     "text.txt": ["model.hidden_size=6", "model.embed_size=4", "model.num_layers=1", "training.sequence_length=16"],
     "pairs.tsv": ["model.hidden_size=6", "model.embed_size=4", "model.encoder_size=4"],
     "classes.csv": ["model.hidden_size=6", "model.embed_size=4"],
+    "tags.conll": ["model.hidden_size=6", "model.embed_size=4"],
     "series.csv": ["model.hidden_size=6", "model.horizon=4", "training.sequence_length=16"],
 }
 LINES: Mapping[str, tuple[str, ...]] = {
     "generate": ("/feed @{}", "/score @{}", "/reseed @{}", "/source {}"),
     "translate": ("/translate @{}", "/score @{}"),
     "classify": ("/classify @{}", "/classify -o out.csv @{}", "/score @{}"),
+    "tag": ("/tag @{}", "/tag -o out.conll @{}"),
     "forecast": ("/feed @{}", "/forecast @{}", "/forecast -o out.csv 3", "/reseed @{}"),
 }
 CONFIG = b"""[settings]

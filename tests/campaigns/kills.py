@@ -69,6 +69,13 @@ TASKS: dict[str, dict[str, Any]] = {
         "model": {"embed_size": 4, "hidden_size": 4, "cell": "gru"},
         "training": {"batch_size": 8},
     },
+    "tag": {
+        "architecture": "tagger",
+        "data": {"tags": "tags.conll", "validation": 0.2},
+        "tokenizer": {"name": "char"},
+        "model": {"embed_size": 4, "hidden_size": 4, "cell": "gru"},
+        "training": {"batch_size": 8},
+    },
     "forecast": {
         "architecture": "forecaster",
         "data": {"table": "wave.csv", "time_column": "hour"},
@@ -122,6 +129,9 @@ def recipe_of(draws: random.Random) -> Recipe:
         for number in range(4)
         for word in WORDS + FRENCH
     ]
+    Path("tags.conll").write_text(
+        "\n".join("".join(f"{word}\t{label}\n" for word in text.split()) for text, label in rows)
+    )
     Path("labels.tsv").write_text("text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in rows))
     Path("wave.csv").write_text("hour,x\n" + "".join(f"{row},{math.sin(row / 2):.6f}\n" for row in range(160)))
     task = draws.choice(list(TASKS))

@@ -57,6 +57,8 @@ MODELS: Mapping[str, tuple[str, tuple[str, ...], dict[str, Any]]] = {
         ("special bpe", "special char"),
         {"attention": "additive", "placement": "before", "cell": "rnn", "encoder_layers": 2},
     ),
+    "tagger": ("tagger", ("special char",), {"num_layers": 2}),
+    "bidirectional-tagger": ("bidirectional_tagger", ("special bpe",), {"cell": "gru"}),
     "classifier": ("classifier", ("special char",), {"pooling": "last+max", "ngrams": 2, "ngram_slots": 64}),
     "bidirectional": ("bidirectional_classifier", ("special word",), {"pooling": "attention", "cell": "gru"}),
     "linear": ("classifier", ("special word",), {"linear_ngrams": 2, "linear_size": 100}),
@@ -79,6 +81,7 @@ LINES: Mapping[Task, tuple[str, ...]] = {
     ),
     Task.TRANSLATE: ("/set max_tokens 5", "the cat .", "/strategy beam", "a dog", "/undo", "a cat"),
     Task.CLASSIFY: ("the cat", "a dog sees", "/undo"),
+    Task.TAG: ("the cat", "a dog sees", "/undo"),
     Task.FORECAST: ("/feed 1 20 1.5 23 0.5 17", "/forecast 3", "2 20", "/undo"),
 }
 
@@ -121,7 +124,7 @@ def _write_model(name: str, path: Path, registry: Registry) -> None:
         parts = {"tokenizer": output, **({"source_tokenizer": sources[0]} if sources else {})}
         size_of_output = "target_vocab_size" if sources else "vocab_size"
         sizes |= {size_of_output: output.size, **({"source_vocab_size": sources[0].size} if sources else {})}
-    if offered.task == Task.CLASSIFY:
+    if offered.task in (Task.CLASSIFY, Task.TAG):
         sizes["num_classes"], parts["labels"] = 3, ("cat", "dog", "neither")
     torch.manual_seed(0)
     module = resolve(offered.model)(build(config_type, {**sizes, **settings}))

@@ -37,8 +37,8 @@ BAD = {  # what is wrong -> the path
 }
 COMMANDS = (
     *("/load {}", "/restore {}", "/source {}", "/source --step {}", "/train {}", "/train {} {}", "/train text {}"),
-    *("/feed @{}", "/reseed @{}", "/score @{}", "/forecast @{}", "/translate @{}", "/classify @{}"),
-    *("/translate -m {} abc", "/classify -m {} abc", "/train small.toml --out {}"),
+    *("/feed @{}", "/reseed @{}", "/score @{}", "/forecast @{}", "/translate @{}", "/classify @{}", "/tag @{}"),
+    *("/translate -m {} abc", "/classify -m {} abc", "/tag -m {} abc", "/train small.toml --out {}"),
     *("/save {}", "/save --force {}", "/record {}", "/text -o {}", "/models -o {}", "/recipes -o {}"),
     *("/score -o {} abc", "/settings -o {}", "/translate -o {} abc", "/classify -o {} abc", "/forecast -o {} 3"),
     *("/attention -o {}", "/branches -o {}", "/top -o {}", "/samplers -o {}"),
@@ -57,6 +57,7 @@ KEYS = {  # settings of [data] that name files -> a recipe's other ones
     "translate": {"source": {"target": "text"}, "target": {"source": "text"}, "pairs": {}},
     "classify": {"table": {}, "folder": {}, "validation": {"table": "classes.tsv"}},
     "forecast": {"table": {}, "validation": {"table": "numbers.csv"}},
+    "tag": {"tags": {}, "validation": {"tags": "tags.conll"}},
 }
 OUT = "train small.toml --out {}"
 ACCEPTED = {  # what is no mistake there: --out adds the ending .safetensors, and creates folders
@@ -75,6 +76,7 @@ def here(folder):
     os.mkfifo(folder / "pipe")
     (folder / "file").write_text("a")
     (folder / "text").write_text("abc " * 200)
+    (folder / "tags.conll").write_text("abc\tx\ncab\ty\n\n" * 20)
     (folder / "classes.tsv").write_text("text\tlabel\n" + "abc\tx\ncab\ty\n" * 20)
     (folder / "numbers.csv").write_text("a,b\n" + "1,2\n" * 100)
     (folder / "small.toml").write_text('task = "generate"\narchitecture = "gru"\n[data]\ntext = "text"\n')

@@ -30,6 +30,7 @@ from seqshell.testing import (
     tiny_checkpoint,
     tiny_classification_checkpoint,
     tiny_forecast_checkpoint,
+    tiny_tagging_checkpoint,
     tiny_translation_checkpoint,
 )
 
@@ -141,6 +142,14 @@ def test_labels_and_scores_and_traces(tmp_path):
     values = json.loads(traced.text)
     assert [token["text"] for token in values["tokens"]] == list("bad")
     assert len(values["arrays"]["hidden"]) == 3
+
+
+def test_the_words_of_each_line_are_tagged(tmp_path):
+    work = Work(Job("tag", str(tiny_tagging_checkpoint(tmp_path / "t.safetensors"))))
+    one, blank, again = work(lines_of("abc de", "", "abc de"))
+    assert one.text == again.text
+    assert [word.partition("/")[0] for word in one.text.split()] == ["abc", "de"]
+    assert blank.text == ""
 
 
 def test_a_series_in_each_line_is_forecast_by_itself(tmp_path):

@@ -139,6 +139,8 @@ OTHERS = {
     "shell/failures.py": "writes the log",
     "terminal/history.py": "appends to the history",
     "training/data/array_store.py": "reads texts that were checked before, and our own files with a checksum",
+    "training/data/dialogues.py": "reads an installed package",
+    "training/data/python_code.py": "reads the sources of Python's library",
     "training/free_memory.py": "reads /proc and /sys",
 }
 

@@ -21,6 +21,7 @@ MAX_BYTES = {
     "sentiment": 8_000_000,
     "oil-temperature": 1_000_000,
     "python-docs": 4_000_000,
+    "python-tags": 1_000_000,
 }
 
 

@@ -23,6 +23,7 @@ PLUGINS = {
     "to_words": NewPlugin("to_words", ["architecture"], Task.TRANSLATE),
     "orders": NewPlugin("orders", ["architecture"], Task.CLASSIFY),
     "tide": NewPlugin("tide", ["architecture"], Task.FORECAST),
+    "cities": NewPlugin("cities", ["architecture"], Task.TAG),
     "my_cut": NewPlugin("my_cut", ["sampler"]),
     "MyWay": NewPlugin("MyWay", ["strategy"]),
     "frequent": NewPlugin("frequent", ["tokenizer"]),
@@ -88,7 +89,7 @@ def results(installed, written):
                 model, example = f"{name}-example", "ab"
                 codes[f"model {name}"] = main(["import", str(folder / f"{model}.json")])
             more = ("/tally 5" if name == "tally" else example, "/state")
-            shows = [] if name in ("orders", "tide") else ["/sampler", "/strategy"]
+            shows = [] if name in ("orders", "tide", "cities") else ["/sampler", "/strategy"]
             first, before = session(["-m", model], *shows, example, f"/save {name}", *more)
             second, after = session(["--restore", name], *more)
             lines = [[line for line in text.splitlines() if "snapshots" not in line] for text in (before, after)]
@@ -246,7 +247,7 @@ def test_the_recipe_of_a_new_package_uses_what_it_offers(name):
 
 
 def test_the_recipe_of_an_architecture_has_its_task():
-    for name in ("my-cell", "to_words", "orders", "tide", "both"):
+    for name in ("my-cell", "to_words", "orders", "tide", "cities", "both"):
         recipe = tomllib.loads(PLUGINS[name].files()[f"{name}.toml"])
         assert (recipe["task"], recipe["architecture"]) == (PLUGINS[name].task, name)
     assert (recipe["target_tokenizer"]["name"], recipe["defaults"]["sampler"]) == ("both", "both temperature=0.6")

@@ -24,6 +24,7 @@ from seqshell.testing import (
     tiny_classification_model,
     tiny_forecast_model,
     tiny_model,
+    tiny_tagging_model,
     tiny_translation_model,
 )
 
@@ -31,6 +32,7 @@ MODELS = {
     "generate": (tiny_model, ["/set max_tokens 9", "abc", "/regen 2", "/continue 5", "/undo 2", "/continue 40"]),
     "translate": (tiny_translation_model, ["i love the cat", "see the dog", "/regen", "/attention", "/undo", "/redo"]),
     "classify": (tiny_classification_model, ["abc", "/undo", "cab"]),
+    "tag": (tiny_tagging_model, ["abc", "/undo", "cab ab"]),
     "forecast": (tiny_forecast_model, ["1 2 3 4", "/forecast 4", "/undo", "2 3"]),
 }
 

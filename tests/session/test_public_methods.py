@@ -32,6 +32,7 @@ WRONG = [
     ("translate", (None,), "translate: text must be a text, not None"),
     ("score_translation", ("a", 1), "score_translation: target must be a text, not 1"),
     ("classify", (b"a",), "classify: text must be a text, not b'a'"),
+    ("tag", (b"a",), "tag: text must be a text, not b'a'"),
     ("label", (1,), "label: text must be a text, not 1"),
     ("forecast", ("3",), "forecast: steps must be a whole number, not '3'"),
     ("undo", ("1",), "undo: turns must be a whole number, not '1'"),

@@ -244,9 +244,9 @@ def test_the_last_newline_of_a_file_does_not_start_a_line(shell, text, number):
 
 @pytest.mark.parametrize("num_threads", [1, 3])
 def test_many_lines_are_read_in_batches_and_answered_in_order(shell, monkeypatch, num_threads):
-    monkeypatch.setattr("seqshell.session.tasks.classify_lines.num_threads", lambda *parts: num_threads)
-    monkeypatch.setattr("seqshell.session.tasks.classify_lines.MAX_TOKENS", 12)
-    monkeypatch.setattr("seqshell.session.tasks.classify_lines.WINDOW", 7)
+    monkeypatch.setattr("seqshell.session.tasks.batched_lines.num_threads", lambda *parts: num_threads)
+    monkeypatch.setattr("seqshell.session.tasks.batched_lines.MAX_TOKENS", 12)
+    monkeypatch.setattr("seqshell.session.tasks.batched_lines.WINDOW", 7)
     texts = [letter * (1 + number % 5) for number, letter in enumerate("abcdefgh" * 4)]
     Path("a.txt").write_text("\n".join(texts))
     found = [event for event in send(shell, "/classify @a.txt") if isinstance(event, Label)]
@@ -257,7 +257,7 @@ def test_many_lines_are_read_in_batches_and_answered_in_order(shell, monkeypatch
 
 @pytest.mark.parametrize("option", ["", "--explain "])
 def test_interrupted_work_on_a_file_writes_the_answers_so_far(shell, monkeypatch, option):
-    monkeypatch.setattr("seqshell.session.tasks.classify_lines.WINDOW", 10)
+    monkeypatch.setattr("seqshell.session.tasks.batched_lines.WINDOW", 10)
     Path("a.txt").write_text("abc\n" * 50)
     events: list[Event] = []
     for event in shell.handle(f"/classify {option}@a.txt -o labels.txt"):

@@ -30,6 +30,7 @@ LONG = {
     "reach": ("shakespeare", ["/feed @part.txt"], "/reach 1000"),
     "translate": ("english-french", [], "/translate @lines.txt"),
     "classify": ("sentiment", [], "/classify @reviews.txt"),
+    "tag": ("python-tags", [], "/tag @reviews.txt"),
     "forecast": ("oil-temperature", [], "/feed @values.txt"),
     "train": ("shakespeare", [], "/train huge.txt training.precision=float32"),
     "source": ("shakespeare", [], "/source long.seq"),
@@ -39,7 +40,12 @@ LONG = {
 REGISTRY = load_registry(Policy(no_plugins=True))
 # Without the one that ends the program, and the one that waits for keys.
 COMMANDS = sorted({REGISTRY.commands[name].name for name in REGISTRY.commands} - {"quit", "explore"})
-MODELS = {Task.TRANSLATE: "english-french", Task.CLASSIFY: "sentiment", Task.FORECAST: "oil-temperature"}
+MODELS = {
+    Task.TRANSLATE: "english-french",
+    Task.CLASSIFY: "sentiment",
+    Task.FORECAST: "oil-temperature",
+    Task.TAG: "python-tags",
+}
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,7 @@ PAIRS = "".join(
     f"{' '.join(WORDS[n : n + n % 7 + 1])}\t{' '.join(WORDS[n : n + n % 5 + 2])[::-1]}\n" for n in range(13)
 )
 ROWS = "text,label\n" + "".join(f"{' '.join(WORDS[n : n + n % 6 + 1])},{n % 3}\n" for n in range(13))
+TAGGED = "\n".join("".join(f"{word}\t{len(word) % 3}\n" for word in WORDS[n : n + n % 6 + 1]) for n in range(13))
 WAVE = "hour,x\n" + "".join(f"{row},{10 + 3 * math.sin(row / 3):.6f}\n" for row in range(80))
 DATA: dict[str, dict[str, Any]] = {
     "generate": {"data": {"text": "text.txt"}, "architecture": "lstm", "model": {"embed_size": 6, "hidden_size": 12}},
@@ -59,6 +60,12 @@ DATA: dict[str, dict[str, Any]] = {
     "classify": {
         "data": {"table": "rows.csv", "validation": "rows.csv"},
         "architecture": "classifier",
+        "model": {"embed_size": 5, "hidden_size": 6},
+    },
+    "tag": {
+        "data": {"tags": "tags.conll", "validation": "tags.conll"},
+        "architecture": "bidirectional_tagger",
+        "tokenizer": {"name": "char"},
         "model": {"embed_size": 5, "hidden_size": 6},
     },
     "forecast": {
@@ -119,7 +126,13 @@ def registry() -> Registry:
 def recipes(folder: Path) -> Iterator[tuple[str, Recipe]]:
     """Each case by name."""
     folder.mkdir()
-    for name, text in {"text.txt": TEXT, "pairs.tsv": PAIRS, "rows.csv": ROWS, "wave.csv": WAVE}.items():
+    for name, text in {
+        "text.txt": TEXT,
+        "pairs.tsv": PAIRS,
+        "rows.csv": ROWS,
+        "tags.conll": TAGGED,
+        "wave.csv": WAVE,
+    }.items():
         (folder / name).write_text(text)
 
     def case(task: str, tables: dict[str, Any], **training: Any) -> Recipe:

@@ -238,8 +238,6 @@ NER = "EU NNP B-ORG\nrejects VBZ O\n. . O\n\n" * 9
             "a b\tc\nd\n",
             "a.tsv, row 2: 1 cells, but others have 2; --set task=generate learns the file as plain",
         ),
-        ("a.txt", TAGGED, "a.txt looks like a file with a tag for each word .* there is no task for it yet"),
-        ("a.iob", NER, "a.iob looks like a file with a tag for each word"),
         ("a.jsonl", '{"text": "a", "labels": ["x", "y"]}\n', "row 1, key labels: a list, but a cell is a text"),
         ("a.txt", "__label__a one\n__label__a __label__b two\n", "line 2: more than one label"),
         ("a.txt", "na\xefve\n".encode("latin-1") * 99, "probably cp1252 .*--set data.encoding=cp1252 reads it"),
@@ -325,3 +323,12 @@ def test_the_last_word_of_a_name_tells_what_a_column_is(tmp_path):
     recipe = made(tmp_path, "tweets.csv", text)
 
     assert (recipe.data.text_column, recipe.data.label_column) == ("text", "airline_sentiment")
+
+
+@pytest.mark.parametrize(("name", "text"), [("a.txt", TAGGED), ("a.iob", NER)])
+def test_words_with_tags_are_for_a_tagger(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    recipe = load_recipe(str(tmp_path / name))
+
+    assert (recipe.task, recipe.data.tags, recipe.architecture) == (Task.TAG, name, "bidirectional_tagger")
+    assert recipe.understood[0].startswith(f"{name}: words with tags, ")

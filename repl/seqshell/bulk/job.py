@@ -13,6 +13,7 @@ from seqshell.core.model import Task
 VERBS: Mapping[str, Task] = {
     "translate": Task.TRANSLATE,
     "classify": Task.CLASSIFY,
+    "tag": Task.TAG,
     "score": Task.GENERATE,
     "forecast": Task.FORECAST,
     "trace": Task.GENERATE,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from seqshell.bulk.job import VERBS
 from seqshell.core.errors import UsageError, VocabularyError
-from seqshell.core.events import Label, Scores, TracedText, Translation
+from seqshell.core.events import Label, Scores, Tags, TracedText, Translation
 from seqshell.core.tasks import task_spec
 from seqshell.core.units import in_unit
 from seqshell.session.tasks.translate_lines import Failed
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from seqshell.core.events import Event
     from seqshell.shell.shell import Shell
 
-TASK_VERBS = ("translate", "classify", "forecast")  # only models of one task do this
+TASK_VERBS = ("translate", "classify", "tag", "forecast")  # only models of one task do this
 Answer: TypeAlias = "tuple[str, Mapping[str, Any]] | Failed"
 
 
@@ -48,11 +48,16 @@ def classify(shell: Shell, job: Job, texts: Sequence[str]) -> Iterator[Answer]:
     return _of_lines(shell.session.behaviour.classify_lines(texts, shell.settings.values()))
 
 
+def tag(shell: Shell, job: Job, texts: Sequence[str]) -> Iterator[Answer]:
+    """Each word, a slash and its tag, as /tag @FILE writes them."""
+    return _of_lines(shell.session.behaviour.tag_lines(texts, shell.settings.values()))
+
+
 def _of_lines(events: Iterable[Event]) -> Iterator[Answer]:
     for event in events:
         if isinstance(event, Failed):
             yield event
-        elif isinstance(event, Translation | Label):
+        elif isinstance(event, Translation | Label | Tags):
             yield event.as_line(), {name: value for name, value in event.as_json().items() if name != "item"}
 
 
@@ -136,6 +141,7 @@ def trace(shell: Shell, job: Job, texts: Sequence[str]) -> Iterator[Answer]:
 FUNCTIONS: Mapping[str, Callable[[Any, Any, Sequence[str]], Iterable[Answer]]] = {
     "translate": translate,
     "classify": classify,
+    "tag": tag,
     "score": score,
     "forecast": forecast,
     "trace": trace,

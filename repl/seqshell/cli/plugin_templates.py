@@ -40,6 +40,7 @@ EXAMPLES = {
     Task.TRANSLATE: Example("encoder-decoder of GRUs (Cho et al. 2014)", "tsv", strategy="greedy"),
     Task.CLASSIFY: Example("GRU with maximum pooling", "tsv"),
     Task.FORECAST: Example("GRU over values", "csv"),
+    Task.TAG: Example("GRU with a tag for each token", "conll"),
 }
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from seqshell.host import Registry
 
 KINDS = ("architecture", "sampler", "strategy", "tokenizer", "command", "importer", "hook")
-TASKS = ("generate", "translate", "classify", "forecast")
+TASKS = ("generate", "translate", "classify", "forecast", "tag")
 
 
 def add_plugins_arguments(parser: ArgumentParser) -> None:

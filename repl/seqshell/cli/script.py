@@ -15,7 +15,7 @@ from seqshell.cli.script_source import STDIN, ScriptLine, Source, read_lines, re
 from seqshell.cli.signals import StopSignals
 from seqshell.core.capture import SanitizedStream
 from seqshell.core.errors import CheckpointError, ExpectationError, PluginError, UsageError
-from seqshell.core.events import Event, Label, LineStarted, Notice, Quit, Token, Translation
+from seqshell.core.events import Event, Label, LineStarted, Notice, Quit, Tags, Token, Translation
 from seqshell.core.version import __version__
 from seqshell.shell.failures import Fault, fault_of, is_debugging
 from seqshell.shell.shell import Shell
@@ -210,7 +210,7 @@ class Script:
                 return
             if isinstance(event, LineStarted):
                 self._op = self._op or event.op
-            elif isinstance(event, Token | Translation | Label):
+            elif isinstance(event, Token | Translation | Label | Tags):
                 self._signals.interrupt = shell.interrupt
             elif isinstance(event, Quit):
                 self._quit = event.code

@@ -123,6 +123,34 @@ _INKS_OF_256: Mapping[str, tuple[int, ...]] = MappingProxyType(
 )
 
 
+# Colours of text for categories, which differ in hue: the hues of Okabe and Ito and three between them, as saturated as
+# the background allows. On black and on white at once, a few of 256 have a contrast of 4.
+CATEGORIES: Mapping[str, tuple[RGB, ...]] = MappingProxyType(
+    {
+        "": (
+            *((0, 108, 255), (173, 100, 0), (0, 137, 53), (224, 0, 147)),
+            *((0, 130, 147), (237, 0, 0), (128, 120, 0), (163, 65, 242)),
+        ),
+        "dark": (
+            *((104, 162, 255), (236, 138, 0), (0, 187, 77), (255, 110, 190)),
+            *((0, 178, 201), (255, 122, 107), (176, 165, 0), (196, 134, 255)),
+        ),
+        "light": (
+            *((0, 80, 231), (143, 80, 0), (0, 111, 40), (184, 0, 119)),
+            *((0, 106, 120), (195, 0, 2), (105, 97, 0), (140, 31, 216)),
+        ),
+    }
+)
+NUM_CATEGORIES = 8
+CATEGORIES_OF_256: Mapping[str, tuple[int, ...]] = MappingProxyType(
+    {
+        "": (27, 130, 28, 162, 30, 196, 64, 129),
+        "dark": (75, 208, 35, 205, 38, 209, 142, 177),
+        "light": (26, 94, 22, 126, 23, 160, 58, 92),
+    }
+)
+
+
 def of_256(number: int) -> RGB:
     """One of the colours 16 to 255 of xterm: a cube, then greys."""
     if number >= 232:

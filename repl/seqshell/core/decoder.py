@@ -40,6 +40,10 @@ class Decoder(Protocol):
     Optional method: outputs_of_steps(inputs [B, T], state) -> (the outputs [B, T, V] after each input, the state); both
     are those of single steps to the last bit. Texts are scored with it.
 
+    Optional method: token_outputs(inputs [B, T]) -> the outputs [B, T, C] of every token of whole texts, padded right
+    with PAD; those at padding have no meaning. TAG reads tags with it. A decoder of an architecture for TAG that is not
+    causal needs it; otherwise the host reads the texts step by step.
+
     Optional method: draw_block(outputs [1, V], state, rules, excluded, numbers) -> (ids, outputs, states): it draws
     tokens and reads them itself, at most one for each of `numbers` (see Draw), and returns their ids, and the outputs
     [1, V] and the state after each of them, as lists. rules: those of the samplers; excluded: ids that are not drawn.
@@ -56,7 +60,7 @@ class Decoder(Protocol):
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """Read inputs [B, T], or [B, T, F]; T >= 1. Returns outputs [B, V] and state after the last input.
 
-        CLASSIFY: rows may be padded right with PAD; outputs and state are those after each row's last token.
+        CLASSIFY and TAG: rows may be padded right with PAD; outputs and state are those after each row's last token.
         """
 
 

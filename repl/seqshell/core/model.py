@@ -29,6 +29,7 @@ class Task(StrEnum):
     TRANSLATE = "translate"
     CLASSIFY = "classify"
     FORECAST = "forecast"
+    TAG = "tag"
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,9 @@ class SequenceModel(Protocol):
     Optional: features(state) -> [B, D], as in Decoder. Optional methods for training:
     auxiliary(outputs, targets, mask) -> {name: loss}: losses that are added to that of the task. outputs, targets: as
         the task's loss reads them, the outputs in float32; mask: bool, True where there is a target. GENERATE and
-        TRANSLATE: [B, T, V], [B, T], [B, T]; CLASSIFY: [B, C], [B], [B]; FORECAST: [B, T, K, F, Q], [B, T, K, F],
-        [B, T]. A loss is a scalar, the mean over the targets, or a tensor of the mask's shape, whose mean is taken.
+        TRANSLATE: [B, T, V], [B, T], [B, T]; TAG: [B, T, C], [B, T], [B, T]; CLASSIFY: [B, C], [B], [B]; FORECAST:
+        [B, T, K, F, Q], [B, T, K, F], [B, T]. A loss is a scalar, the mean over the targets, or a tensor of the mask's
+        shape, whose mean is taken.
     parameter_groups() -> a list of {"params": [...], "lr": ..., "weight_decay": ...}, as torch's optimizers take them;
         both numbers may be missing. Parameters of no group have the learning rate and the decay of the recipe.
     prepare(tokenizer, source_tokenizer, folder): sets parameters and buffers before the first step, such as embeddings
@@ -107,6 +109,9 @@ class SequenceModel(Protocol):
 
         CLASSIFY: inputs [B, T] int64, padded right -> logits [B, T, C]; those at each row's last token are used. An
         architecture that is not causal returns [B, 1, C] for a whole text, and its states are ().
+
+        TAG: the same, but each word has a tag, read from the logits at its last token, so an architecture that is not
+        causal returns [B, T, C], too. Padding does not change the logits of a token.
 
         FORECAST: inputs [B, T, F] float32, normalised -> forecasts [B, T, K, F, Q], normalised, state. [:, t] are those
         of the K steps after step t, Q quantiles of each of the F columns. Q is odd, the quantiles are in order, and the
@@ -224,8 +229,8 @@ class Model:
     """An opened checkpoint: a decoder, its tokenizer and the file's metadata. All sessions on a model share it.
 
     tokenizer: for the text that the model writes; source_tokenizer: for the text that it reads, if it translates.
-    labels: the names of the classes, by number, if it classifies. series: the series, if it forecasts; each session
-    then has its own tokenizer. causal, grows: those of the architecture.
+    labels: the names of the classes or tags, by number, if it classifies or tags. series: the series, if it forecasts;
+    each session then has its own tokenizer. causal, grows: those of the architecture.
     header: the metadata of the checkpoint (architecture, owner, config, defaults, examples, provenance).
     fingerprint: a hex digest of weights, config and tokenizer, by which a saved session refers to its model.
     weights: the precision of the decoder's, one of PRECISIONS. logit_error: what it costs; None for float32.

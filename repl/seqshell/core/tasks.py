@@ -150,6 +150,24 @@ TASKS: dict[str, TaskSpec] = {
             evaluation_options=("rows", "horizons", "columns"),
             example="seqshell.testing.task_examples:FORECAST",
         ),
+        TaskSpec(
+            name=Task.TAG,
+            noun="a tagger",
+            behaviour="seqshell.session.tasks.tag:TagBehaviour",
+            parts="seqshell.models.task_parts.tag:TagParts",
+            default_model="python-tags",
+            settings=frozenset(),
+            next_steps="then /undo",
+            keys=("The words of each line are tagged · /tag @FILE · /help",),
+            one_line=True,
+            data_check="seqshell.training.recipes.data_checks:check_tags",
+            preparation="seqshell.training.tagging.objective:prepare",
+            sizes=("vocab_size", "num_classes"),
+            tokenizer="bpe",
+            evaluation="seqshell.training.tagging.task_evaluation:TaggingEvaluation",
+            evaluation_options=("held_out", "training"),
+            example="seqshell.testing.task_examples:TAG",
+        ),
     )
 }
 

@@ -10,7 +10,7 @@ from seqshell.core.spelling import Spelling, spelled
 
 Aligned = list[tuple[int, int, int]]  # each token's id, and where its text begins and ends
 Json = Mapping[str, Any]
-# The special ids of TRANSLATE and CLASSIFY vocabularies. A vocabulary's size includes them.
+# The special ids of TRANSLATE, CLASSIFY and TAG vocabularies. A vocabulary's size includes them.
 PAD, BOS, EOS, UNK = SPECIALS = (0, 1, 2, 3)
 
 
@@ -54,9 +54,9 @@ class Tokenizer(Protocol):
     def train(cls, texts: Iterable[str], *args: Any, **settings: Any) -> Tokenizer:
         """Build a tokenizer from training texts, with the settings of a recipe's [tokenizer] table as keywords.
 
-        For TRANSLATE and CLASSIFY, the host calls train(texts, specials=True, ...): the ids 0 to 3 must then be PAD,
-        BOS, EOS and UNK. For GENERATE it calls train(texts, ...) without `specials`. A tokenizer whose `train` has no
-        parameter `specials` is for GENERATE alone. An invalid setting raises ValueError; users see its message.
+        For TRANSLATE, CLASSIFY and TAG, the host calls train(texts, specials=True, ...): the ids 0 to 3 must then be
+        PAD, BOS, EOS and UNK. For GENERATE it calls train(texts, ...) without `specials`. A tokenizer whose `train` has
+        no parameter `specials` is for GENERATE alone. An invalid setting raises ValueError; users see its message.
         """
         # *args is here because mypy then accepts implementations with any keyword settings.
 

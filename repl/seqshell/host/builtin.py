@@ -37,6 +37,7 @@ COMMANDS = {
     "beams": "beams=beams",
     "what_if": "what_if=what-if",
     "classify": "classify=classify",
+    "tag": "tag=tag",
     "forecast": "forecast=forecast",
     "models": "models=models,list load=load close=close",
     "train": "train=train recipes=recipes",

@@ -13,6 +13,7 @@ units.
     CompiledStack(stack, readout)                     the same, compiled; ImportError where there are no compiled steps
     RecurrentStack(..., one_hot=True)                 modules.OneHot: unit vectors instead of an embedding
     Encoder, read_encoder                             nn.RNN, nn.LSTM or nn.GRU per layer, in one direction or both
+    Encoder(read_bidirectional_layers(...))           modules.BidirectionalLayer for each layer
     Attention, read_attention                         written in the architecture
     Linear, read_linear                               nn.Linear
     CompiledLinear(linear)                            the same, compiled, as CompiledStack
@@ -61,7 +62,7 @@ from seqshell.layers.cells import (
     read_layer,
     read_layers,
 )
-from seqshell.layers.encoder import Encoded, Encoder, read_encoder
+from seqshell.layers.encoder import Encoded, Encoder, read_bidirectional_layers, read_encoder
 from seqshell.layers.linear import Linear, read_linear
 from seqshell.layers.output_stack import OutputStack
 from seqshell.layers.padding import read_padded
@@ -98,6 +99,7 @@ __all__ = [
     "TanhLayer",
     "packed",
     "read_attention",
+    "read_bidirectional_layers",
     "read_encoder",
     "read_layer",
     "read_layers",

@@ -95,6 +95,25 @@ def read_encoder(
     return Encoder(layers, vectors)
 
 
+def read_bidirectional_layers(
+    cell: str, weights: Weights, *, input_size: int, hidden_size: int, num_layers: int, prefix: str = "recurrent."
+) -> list[list[Layer]]:
+    """The directions of each modules.BidirectionalLayer in a ModuleList, for an Encoder.
+
+    Raises CheckpointError if a tensor is missing or has another shape.
+    """
+    sizes = [input_size] + [2 * hidden_size] * (num_layers - 1)
+    return [
+        [
+            read_layer(
+                cell, weights, input_size=size, hidden_size=hidden_size, prefix=f"{prefix}{index}.{direction}.0."
+            )
+            for direction in ("ahead", "back")
+        ]
+        for index, size in enumerate(sizes)
+    ]
+
+
 def _steps(counts: NDArray[Any], batch_size: int) -> list[tuple[Any, Any]]:
     """For each time step, the index of its tokens among all tokens, and the index of the rows that have one.
 

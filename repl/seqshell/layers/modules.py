@@ -211,6 +211,33 @@ class RecurrentStack(nn.ModuleList):
         return outputs
 
 
+class BidirectionalLayer(nn.Module):
+    """One forward and one backward recurrent layer, with concatenated outputs (Schuster & Paliwal 1997).
+
+    The backward layer reads each row reversed up to its length; the padding stays on the right, so no token is read
+    after padding. torch's packed sequences would do the same several times slower, because they do not use oneDNN.
+    cell, options: as of RecurrentStack.
+    """
+
+    def __init__(self, cell: str, input_size: int, hidden_size: int, **options: Any) -> None:
+        super().__init__()
+        self.ahead, self.back = (RecurrentStack(cell, input_size, hidden_size, **options) for _ in range(2))
+
+    def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
+        """inputs: [B, T, F]; lengths: [B], each at least 1. Returns [B, T, 2H], meaningless at padding."""
+        start = self.ahead.initial_state(len(inputs))
+        forward, _ = self.ahead(inputs, start)
+        backward, _ = self.back(_reversed(inputs, lengths), start)
+        return torch.cat((forward, _reversed(backward, lengths)), -1)
+
+
+def _reversed(values: Tensor, lengths: Tensor) -> Tensor:
+    """Each row of values [B, T, F] reversed up to its length, with its padding left in place."""
+    times = torch.arange(values.shape[1], device=values.device)
+    mirrored = lengths.unsqueeze(1) - 1 - times  # [B, T], negative at padding
+    return values.gather(1, torch.where(mirrored >= 0, mirrored, times).unsqueeze(-1).expand_as(values))
+
+
 def run_padded(cell: str, layer: nn.Module, inputs: Tensor, lengths: Tensor) -> tuple[Tensor, Any]:
     """Run a layer of torch in one or both directions over rows of different lengths, from states of zeros.
 

@@ -82,6 +82,18 @@ class WatchedDecoder:
         """Whether the decoder has a method outputs_of_steps."""
         return own_method(self._decoder, "outputs_of_steps", "inputs", "state") is not None
 
+    def token_outputs(self, inputs: NDArray[Any]) -> Any:
+        """As the decoder's token_outputs. WrongReturn if it has none."""
+        method = own_method(self._decoder, "token_outputs", "inputs")
+        if method is None:
+            raise WrongReturn("a decoder that is not causal needs token_outputs(inputs)", self._decoder.feed)
+        return method(inputs)
+
+    @property
+    def has_token_outputs(self) -> bool:
+        """Whether the decoder has a method token_outputs."""
+        return own_method(self._decoder, "token_outputs", "inputs") is not None
+
     @property
     def has_precisions(self) -> bool:
         """Whether the decoder has a method in_precision."""

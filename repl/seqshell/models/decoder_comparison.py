@@ -19,6 +19,7 @@ from seqshell.core.decoder import Decoder
 from seqshell.core.errors import SeqshellError, reason_of
 from seqshell.core.model import Architecture
 from seqshell.core.state import State
+from seqshell.core.tokenizers import PAD
 from seqshell.models.building import fitting
 from seqshell.models.decoders import decoders_of
 from seqshell.models.task_parts.parts import Inputs, parts_of
@@ -138,13 +139,23 @@ def _difference(decoder: Decoder, modules: Modules, architecture: Architecture, 
         found = _while_stepping(decoder, start, modules, inputs)
     if inputs.padded is None or not found.is_rounding:
         return found
+    is_per_token = parts_of(architecture.task).is_per_token and not architecture.causal
     with _decoder_errors():
-        outputs, _ = decoder.feed(inputs.padded, decoder.initial_state(len(inputs.padded)))
+        outputs = _of_padded(decoder, inputs.padded, is_per_token)
     exact, *rounded = (
-        wrapped.feed(inputs.padded, wrapped.initial_state(len(inputs.padded)))[0]
-        for wrapped in (wrap_module(architecture, each) for each in (modules.exact, *modules.rounded))
+        _of_padded(wrap_module(architecture, each), inputs.padded, is_per_token)
+        for each in (modules.exact, *modules.rounded)
     )
     return Difference().widened(outputs, rounded, exact)
+
+
+def _of_padded(decoder: Any, padded: NDArray[Any], is_per_token: bool) -> NDArray[Any]:
+    """The outputs after the last token of each row [B, T], or of all tokens."""
+    if is_per_token:
+        outputs: NDArray[Any] = decoder.token_outputs(padded)[padded != PAD]
+    else:
+        outputs, _ = decoder.feed(padded, decoder.initial_state(len(padded)))
+    return outputs
 
 
 def _while_stepping(decoder: Decoder, start: State, modules: Modules, inputs: Inputs) -> Difference:

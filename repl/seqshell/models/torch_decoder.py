@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from seqshell.core.model import Architecture, own_method
 from seqshell.core.state import Arrays, State, leaves, map_leaves
+from seqshell.core.tokenizers import PAD
 from seqshell.decoding.features import of_leaves
 from seqshell.layers.padding import read_padded
 from seqshell.models.module_checks import check_methods, check_pair, check_state
@@ -53,7 +54,8 @@ class TorchDecoder:
 
     So do the states, as a DeviceLeaf for each tensor, unless it is a CPU.
 
-    causal: False for models that must read a text at once; feed then makes a single call.
+    causal: False for models that must read a text at once; feed then makes a single call. is_per_token: such a model
+    gives an output for every token.
     is_padded: whether the rows of a feed may be padded right, as for CLASSIFY; a causal module does not see the
     padding. has_threads: torch uses several cores by itself.
     """
@@ -62,10 +64,13 @@ class TorchDecoder:
 
     has_threads = True
 
-    def __init__(self, module: nn.Module, *, causal: bool = True, is_padded: bool = False) -> None:
+    def __init__(
+        self, module: nn.Module, *, causal: bool = True, is_padded: bool = False, is_per_token: bool = False
+    ) -> None:
         self.module = module.eval()
         self.causal = causal
         self.is_padded = is_padded
+        self.is_per_token = is_per_token
         first = next(module.parameters(), None)
         self.device = torch.device("cpu") if first is None else first.device
         self.leaf: Callable[[Tensor], Any] = _array if self.device.type == "cpu" else DeviceLeaf
@@ -103,7 +108,18 @@ class TorchDecoder:
 
     def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
         """inputs: [B, T], or [B, T, F]; T >= 1. Returns the outputs [B, V] after the last, state."""
+        if self.is_per_token and not self.causal:
+            last = np.maximum((inputs != PAD).sum(1), 1) - 1
+            return self.token_outputs(inputs)[np.arange(len(inputs)), last], state
         return read_padded(self._feed, inputs, state) if self.is_padded and self.causal else self._feed(inputs, state)
+
+    @torch.inference_mode()
+    def token_outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """inputs: [B, T] whole texts, padded right. The outputs of every token, [B, T, C]."""
+        with without_onednn():
+            module: Any = self.module  # a SequenceModel
+            outputs, _ = module(self._tensor(inputs), module.initial_state(len(inputs)))
+        return _array(outputs)
 
     @torch.inference_mode()
     def state_outputs(self, state: State) -> NDArray[Any] | None:
@@ -155,7 +171,8 @@ class TorchDecoder:
 
 def wrap_module(architecture: Architecture, module: nn.Module) -> TorchDecoder:
     """Return a decoder around a module of the architecture."""
-    return TorchDecoder(module, causal=architecture.causal, is_padded=parts_of(architecture.task).is_padded)
+    parts = parts_of(architecture.task)
+    return TorchDecoder(module, causal=architecture.causal, is_padded=parts.is_padded, is_per_token=parts.is_per_token)
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from seqshell.core.quiet_numpy import ignore, restore
 from seqshell.core.shortlist import Rule
 from seqshell.core.state import Arrays, State, as_array, leaves, map_leaves
 from seqshell.core.state_checks import structure_trouble
-from seqshell.core.tokenizers import BOS
+from seqshell.core.tokenizers import BOS, PAD
 from seqshell.core.trace_checks import checked_trace
 from seqshell.decoding.features import features
 from seqshell.session.timeline import Read
@@ -195,6 +195,35 @@ class CheckedDecoder:
             (outputs,), state = method(np.array([ids], np.int64), state)
         self._check(outputs, len(ids))
         return outputs, state
+
+    def token_outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """inputs: [B, T] whole texts, padded right. The outputs of every token [B, T, V], without meaning at padding.
+
+        PluginError if the model fails.
+        """
+        method = own_method(self._decoder, "token_outputs", "inputs")
+        if method is None and self._model.causal:
+            return self._stepped(inputs)
+        with self._guard, np.errstate(all="ignore"):
+            if method is None:
+                raise WrongReturn(
+                    "has no token_outputs(inputs), which a model that reads whole texts needs", self._feed
+                )
+            outputs: NDArray[Any] = method(inputs)
+        rows = inputs != PAD
+        if not isinstance(outputs, np.ndarray) or outputs.shape != (*inputs.shape, *self.shape):
+            seen = f"outputs of the shape {list(getattr(outputs, 'shape', ()))}"
+            raise self._guard.error(f"returned {seen} instead of {[*inputs.shape, *self.shape]}", by=method)
+        self._check(outputs[rows], int(rows.sum()))
+        return outputs
+
+    def _stepped(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """The same, token by token."""
+        state, steps = self.initial_state(len(inputs)), []
+        for column in inputs.T:
+            outputs, state = self.step(column, state)
+            steps.append(outputs)
+        return np.stack(steps, 1)
 
     def read(self, ids: list[int], how: Read, state: State) -> tuple[NDArray[Any], State]:
         """One row of ids: fed together, or stepped over if it is a single token that was drawn.

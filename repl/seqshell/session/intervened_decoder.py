@@ -57,6 +57,10 @@ class IntervenedDecoder(CheckedDecoder):
         """None: they are read token by token."""
         return None
 
+    def token_outputs(self, inputs: NDArray[Any]) -> NDArray[Any]:
+        """As CheckedDecoder.token_outputs, token by token."""
+        return self._stepped(inputs)
+
     def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays] | None:
         """As CheckedDecoder.trace, token by token, with the states that the interventions make."""
         steps, traces = [], []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqshell.core.events import Attention, Forecast, Label, Score
+from seqshell.core.events import Attention, Forecast, Label, Score, Tags
 from seqshell.session.answers import Answer
 from seqshell.session.guard import guarded
 from seqshell.session.tasks.behaviour import TaskBehaviour
@@ -35,6 +35,10 @@ class TaskMethods:
     def label(self, text: str | None = None, *, explain: bool = False) -> Label:
         """The labels of what was read so far; the state is kept. text: shown in the event."""
         return self.behaviour.label(text, explain=explain)
+
+    def tag(self, text: str) -> Tags:
+        """The words of a text with their tags."""
+        return self.behaviour.tag(text)
 
     def observe(self, values: Any) -> int:
         """Read values, oldest first: a text, or numbers [M] or [M, F]; returns the number of rows."""

@@ -37,6 +37,12 @@ class Ink(NamedTuple):
     share: float
 
 
+class Tint(NamedTuple):
+    """The colour of the text of a category, by its number; from the ninth on in bold, then underlined."""
+
+    number: int
+
+
 def background_of(setting: str, environment: Mapping[str, str]) -> str:
     """DARK, LIGHT or UNKNOWN.
 

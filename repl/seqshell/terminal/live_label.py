@@ -32,7 +32,8 @@ def format_labels(probs: tuple[tuple[str, float], ...]) -> tuple[str, ...]:
 
 def label_so_far(session: Session) -> tuple[str, ...]:
     """Return the labels of what the session has read; empty if it has read nothing or does not classify."""
-    return format_labels(session.label().probs) if session.model.labels and not session.behaviour.cursor.is_new else ()
+    has_label = session.behaviour.labels_texts and not session.behaviour.cursor.is_new
+    return format_labels(session.label().probs) if has_label else ()
 
 
 def typed_text(line: str) -> str:
@@ -79,7 +80,7 @@ class LiveLabel:
     def _changed(self, buffer: Buffer) -> None:
         text, shell = typed_text(buffer.text), self._get_shell()
         session = shell.session if shell is not None and shell.workspace.current is not None else None
-        if not text or session is None or not session.model.labels or not session.model.causal:
+        if not text or session is None or not session.behaviour.labels_texts or not session.model.causal:
             self.clear()
             return
         if self._session is not session:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 from prompt_toolkit.utils import get_cwidth
 
 from seqshell.core.capture import terminal_of
-from seqshell.core.colours import ink, ink_of_256
+from seqshell.core.colours import CATEGORIES, CATEGORIES_OF_256, NUM_CATEGORIES, ink, ink_of_256
 from seqshell.core.sanitize import safe
-from seqshell.terminal.background import UNKNOWN, Ink, background_of, code
+from seqshell.terminal.background import UNKNOWN, Ink, Tint, background_of, code
 from seqshell.terminal.wrapping import wrapped
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 TRUE_COLOUR = 1 << 24
-Style: TypeAlias = str | Ink  # one of STYLES, or a colour, which only shows where there are shades
+Style: TypeAlias = str | Ink | Tint  # one of STYLES, or a colour, which only shows where there are shades
 
 
 def number_of_colours(choice: str, environment: Mapping[str, str]) -> int:
@@ -138,6 +138,12 @@ class Printer:
             return code(style, self.colours, self.background) if style and self.colours >= 0 else ""
         if not self.has_shades:
             return ""
+        if isinstance(style, Tint):
+            again, place = divmod(style.number, NUM_CATEGORIES)
+            before = ("", "1;", "4;", "1;4;")[min(again, 3)]
+            if self.colours == TRUE_COLOUR:
+                return f"{before}38;2;{';'.join(map(str, CATEGORIES[self.background][place]))}"
+            return f"{before}38;5;{CATEGORIES_OF_256[self.background][place]}"
         if self.colours == TRUE_COLOUR:
             return f"38;2;{';'.join(map(str, ink(style.share, self.background)))}"
         return f"38;5;{ink_of_256(style.share, self.background)}"

@@ -38,6 +38,7 @@ from seqshell.core.events import (
     Sweep,
     Table,
     Tables,
+    Tags,
     Text,
     TokenTree,
     Top,
@@ -55,6 +56,7 @@ from seqshell.terminal import (
     saliency_bars,
     spectrum_plot,
     tables,
+    tagged_text,
 )
 from seqshell.terminal.printer import Printer
 from seqshell.terminal.progress_bar import ProgressBar
@@ -228,6 +230,10 @@ class Renderer:
     @_draw.register
     def _(self, event: Label) -> None:
         label_bars.draw_label(self.printer, event)
+
+    @_draw.register
+    def _(self, event: Tags) -> None:
+        tagged_text.draw_tags(self.printer, event)
 
     @_draw.register
     def _(self, event: Forecast) -> None:

@@ -16,6 +16,7 @@ from seqshell.testing.shell import run, shell_for
 from seqshell.testing.tiny_classifier import tiny_classification_checkpoint, tiny_classification_model
 from seqshell.testing.tiny_forecaster import tiny_forecast_checkpoint, tiny_forecast_model
 from seqshell.testing.tiny_language_model import tiny_checkpoint, tiny_model
+from seqshell.testing.tiny_tagger import tiny_tagging_checkpoint, tiny_tagging_model
 from seqshell.testing.tiny_translator import tiny_translation_checkpoint, tiny_translation_model
 
 __all__ = [
@@ -37,6 +38,8 @@ __all__ = [
     "tiny_forecast_checkpoint",
     "tiny_forecast_model",
     "tiny_model",
+    "tiny_tagging_checkpoint",
+    "tiny_tagging_model",
     "tiny_translation_checkpoint",
     "tiny_translation_model",
 ]

@@ -19,6 +19,7 @@ from seqshell.host import resolve
 from seqshell.models.building import read_config
 from seqshell.models.decoder_checks import WatchedDecoder, watched_decoder
 from seqshell.models.decoders import decoders_of
+from seqshell.models.task_parts.parts import parts_of
 from seqshell.testing.block_rules import blocks
 from seqshell.testing.check import Finding, Raised, attempt, is_alike
 from seqshell.testing.checked_configs import sizes_of
@@ -37,6 +38,7 @@ from seqshell.testing.decoder_rules import (
 )
 from seqshell.testing.examples import LONG_BATCH, LONG_STEPS, Example
 from seqshell.testing.surprisal_rules import outputs_of_steps, surprisals
+from seqshell.testing.tagging_rules import token_outputs
 from seqshell.testing.task_examples import task_example
 
 FEW = 17  # steps up to which every number is tried
@@ -110,7 +112,7 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[Rule]:
         rules["the leaves of a state keep their shapes"] = shapes_kept
     if architecture.causal:
         rules |= CAUSAL_RULES
-    for_task = task_example(architecture.task)
+    for_task, reads_tokens = task_example(architecture.task), parts_of(architecture.task).is_per_token
     rules |= for_task.decoder_rules
     for rule, holds in rules.items():
         yield Rule(f"module: {rule}", partial(_of_wrapped, holds), rule in CAUSAL_RULES)
@@ -121,9 +123,10 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[Rule]:
             is_long=True,
         )
     else:
+        one = "token, [B, T, ...]" if reads_tokens else "text, [B, 1, ...]"
         yield Rule(
-            "module: it gives one output per text, [B, 1, ...], and its state is ()",
-            partial(_of_module, module_rules.whole_texts),
+            f"module: it gives one output per {one}, and its state is ()",
+            partial(_of_module, partial(module_rules.whole_texts, is_per_token=reads_tokens)),
         )
     yield Rule(
         "module: saving and loading do not change its outputs",
@@ -168,6 +171,9 @@ def rules_of(architecture: Architecture, model: Built) -> Iterator[Rule]:
         if model.own[name].has_outputs_of_steps:
             rule = f"{title}: its outputs_of_steps, and the state after them, have the bits of single steps"
             yield Rule(rule, partial(_of_own, name, outputs_of_steps))
+        if model.own[name].has_token_outputs or (reads_tokens and not architecture.causal):
+            rule = f"{title}: its token_outputs {same}, whatever the padding"
+            yield Rule(rule, partial(_equals, name, token_outputs))
         if model.own[name].has_surprisals:
             rule = f"{title}: its surprisals, and the state after them, are those of single steps"
             yield Rule(rule, partial(_of_own, name, surprisals))

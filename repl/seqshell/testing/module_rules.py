@@ -65,12 +65,13 @@ def rounding(module: nn.Module, example: Example) -> float:
     return max(relative_difference(seen, expected) for expected, seen in zip(*results, strict=True))
 
 
-def whole_texts(module: nn.Module, example: Example) -> str:
+def whole_texts(module: nn.Module, example: Example, *, is_per_token: bool = False) -> str:
     start = example.module_start(module)
     with torch.inference_mode():
         outputs, state = module(torch.from_numpy(example.inputs), start)
-    if outputs.shape[:2] != (example.batch, 1):
-        return f"outputs {list(outputs.shape)} instead of [{example.batch}, 1, ...]"
+    expected = (example.batch, example.steps if is_per_token else 1)
+    if outputs.shape[:2] != expected:
+        return f"outputs {list(outputs.shape)} instead of [{expected[0]}, {expected[1]}, ...]"
     return "its state contains arrays" if list(leaves((start, state))) else ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -32,6 +32,7 @@ from seqshell.testing.examples import (
 from seqshell.testing.tiny_classifier import tiny_classification_model
 from seqshell.testing.tiny_forecaster import tiny_forecast_model
 from seqshell.testing.tiny_language_model import tiny_model
+from seqshell.testing.tiny_tagger import tiny_tagging_model
 from seqshell.testing.tiny_translator import tiny_translation_model
 from seqshell.testing.translation_rules import TRANSLATION_RULES
 
@@ -128,6 +129,12 @@ CLASSIFY = TaskExample(
     tokenizers=lambda sizes: (_letters(sizes["vocab_size"]), None),
     decoder_rules=CLASSIFICATION_RULES,
     targets="seqshell.testing.training_rules:labels",
+)
+TAG = replace(
+    CLASSIFY,
+    model=partial(tiny_tagging_model, CHARACTERS),
+    decoder_rules=CLASSIFICATION_RULES,
+    targets="seqshell.testing.training_rules:token_labels",
 )
 FORECAST = TaskExample(
     sizes={"num_features": NUM_FEATURES},

@@ -77,6 +77,14 @@ def labels(module: Any, example: Example, causal: bool) -> Targets:
     return outputs, targets, torch.ones_like(targets, dtype=torch.bool)
 
 
+def token_labels(module: Any, example: Example, causal: bool) -> Targets:
+    """TAG: a tag for each token."""
+    inputs = torch.from_numpy(example.inputs)
+    outputs, _ = module(inputs, example.module_start(module))
+    targets = inputs % outputs.shape[-1]
+    return outputs, targets, torch.ones_like(targets, dtype=torch.bool)
+
+
 def next_values(module: Any, example: Example, causal: bool) -> Targets:
     """FORECAST: zeros after each step."""
     outputs, _ = module(torch.from_numpy(example.inputs), example.module_start(module))

@@ -29,11 +29,12 @@ def checked_module(
     guard = guard or nullcontext()
     parts = parts_of(architecture.task)
     outputs, kind = parts.module_outputs(config), type(module)
+    is_per_step = architecture.causal or parts.is_per_token
 
     def check_forward(found: Any, method: Any, given: tuple[Any, ...]) -> Any:
         shape = given[0].shape
         pair = check_pair(found, method, given[1], shape[0])
-        check_outputs(pair[0], (shape[0], shape[1] if architecture.causal else 1, *outputs), method)
+        check_outputs(pair[0], (shape[0], shape[1] if is_per_step else 1, *outputs), method)
         return pair
 
     def check_first(found: Any, method: Any, given: tuple[Any, ...]) -> Any:

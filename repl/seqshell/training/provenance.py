@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
+from seqshell.core.errors import UsageError
 from seqshell.core.model import Model
 from seqshell.training.data.file_format import FileFormat, PairFormat
 
@@ -18,6 +19,23 @@ def provenance(model: Model, key: str) -> Mapping[str, Any]:
     whole = model.header.get("provenance")
     part = whole.get(key) if isinstance(whole, Mapping) else None
     return part if isinstance(part, Mapping) else {}
+
+
+def held_out_share(model: Model, name: str, digest: str) -> float:
+    """The share of a model's own data that its training held out. name, digest: of the data that is to be divided.
+
+    UsageError if none was held out, or if the model was trained on other data.
+    """
+    seen = provenance(model, "data")
+    share = seen.get("held_out")
+    if isinstance(share, bool) or not isinstance(share, float) or not 0 < share < 1:
+        raise UsageError(
+            f"--held-out: no part of the data was held out when {model.name} was trained; evaluate it on other data"
+        )
+    if seen.get("sha256") != digest:
+        other = f"was trained on other data, {seen.get('name')}, or {name} has changed since"
+        raise UsageError(f"--held-out: {model.name} {other}")
+    return share
 
 
 def recorded_settings(model: Model) -> Mapping[str, Any]:

@@ -26,6 +26,7 @@ _HOMES = {
     "scores": "PairScores Scores",
     "session": "Branch Branches ModelOpened Moved SettingChanged",
     "states": "StateDifference",
+    "tags": "TaggedWord Tags",
     "token_tree": "TokenTree TreeLine TreeNode",
     "traces": "TracedText TracedToken",
     "units": "UnitRanking",
@@ -90,6 +91,8 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.events.session import Moved as Moved
     from seqshell.core.events.session import SettingChanged as SettingChanged
     from seqshell.core.events.states import StateDifference as StateDifference
+    from seqshell.core.events.tags import TaggedWord as TaggedWord
+    from seqshell.core.events.tags import Tags as Tags
     from seqshell.core.events.token_tree import TokenTree as TokenTree
     from seqshell.core.events.token_tree import TreeLine as TreeLine
     from seqshell.core.events.token_tree import TreeNode as TreeNode

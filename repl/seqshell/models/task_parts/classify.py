@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from seqshell.core.errors import CheckpointError
+from seqshell.core.model import Task
+from seqshell.core.tasks import task_spec
 from seqshell.core.text_output import quoted
 from seqshell.core.tokenizers import BOS, EOS, PAD
 from seqshell.host import Registry
@@ -19,16 +21,20 @@ if TYPE_CHECKING:
 
 
 class ClassifyParts(TaskParts):
-    """A tokenizer and at least two labels."""
+    """A tokenizer and at least two labels.
 
+    task: its name, for messages.
+    """
+
+    task: ClassVar[Task] = Task.CLASSIFY
     is_padded = True
     output_field = "num_classes"
 
     def read(self, header: Mapping[str, Any], config: Any, registry: Registry) -> Contents:
         """Read the tokenizer and the labels."""
         tokenizer, _ = read_tokenizers(header, registry)
-        check_tokenizer(tokenizer, config, self.vocab_field, "a classifier")
-        return Contents(tokenizer, labels=read_labels(header, config))
+        check_tokenizer(tokenizer, config, self.vocab_field, task_spec(self.task).noun)
+        return Contents(tokenizer, labels=read_labels(header, config, self.task))
 
     def output_shape(self, contents: Contents) -> tuple[tuple[int, ...], str]:
         """[C]."""
@@ -48,7 +54,7 @@ class ClassifyParts(TaskParts):
         return decoder.feed(np.array([[BOS, EOS]]), decoder.initial_state(1))[0]
 
 
-def read_labels(header: Mapping[str, Any], config: Any) -> tuple[str, ...]:
+def read_labels(header: Mapping[str, Any], config: Any, task: str) -> tuple[str, ...]:
     """Read the labels, by number. Raises CheckpointError if they are missing, not unique or do not fit the config."""
     labels = header.get("labels")
     if (
@@ -56,7 +62,7 @@ def read_labels(header: Mapping[str, Any], config: Any) -> tuple[str, ...]:
         or len(labels) < 2
         or not all(isinstance(label, str) and label.strip() for label in labels)
     ):
-        raise CheckpointError("its task is classify, but it does not have a list of at least two labels")
+        raise CheckpointError(f"its task is {task}, but it does not have a list of at least two labels")
     if len(set(labels)) < len(labels):
         twice = next(label for label in labels if labels.count(label) > 1)
         raise CheckpointError(f"it has two labels {quoted(twice)}")

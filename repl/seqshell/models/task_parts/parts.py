@@ -67,6 +67,7 @@ class TaskParts(ABC):
     """What differs from task to task in a checkpoint.
 
     is_padded: whether the rows of a batch may be padded right, with PAD.
+    is_per_token: whether a model that is not causal gives an output for every token of a text, instead of one for all.
     saved_with: the argument that save_checkpoint requires.
     vocab_field: the config's field for the size of the tokenizer's vocabulary.
     output_field: the config's field for the number of outputs of a step.
@@ -74,6 +75,7 @@ class TaskParts(ABC):
     """
 
     is_padded: ClassVar[bool] = False
+    is_per_token: ClassVar[bool] = False
     saved_with: ClassVar[str] = "tokenizer"
     vocab_field: ClassVar[str] = "vocab_size"
     output_field: ClassVar[str] = "vocab_size"

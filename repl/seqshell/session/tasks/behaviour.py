@@ -32,10 +32,12 @@ class TaskBehaviour(Refusals):
     """The behaviour of a session for one task. Subclasses override what they can do; the rest raises a UsageError.
 
     drops_separator: the text of a session begins with its first word, not with the separator before it.
-    allows_impossible, output_noun: see CheckedDecoder.
+    allows_impossible, output_noun: see CheckedDecoder. labels_texts: a text has a label, which the prompt shows while
+    it is typed.
     """
 
     drops_separator: ClassVar[bool] = True
+    labels_texts: ClassVar[bool] = False
     allows_impossible: ClassVar[bool] = True
     output_noun: ClassVar[str] = "logits"
 

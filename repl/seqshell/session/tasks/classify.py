@@ -31,6 +31,7 @@ class ClassifyBehaviour(TaskBehaviour):
     does = "labels whole texts"
     advice = "write a text, or use /classify"
     allows_impossible = False
+    labels_texts = True
 
     @staticmethod
     def stands_alone(timeline: Timeline, node: int) -> bool:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NoReturn
 from numpy.typing import NDArray
 
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Attention, Event, Forecast, Label, Score
+from seqshell.core.events import Attention, Event, Forecast, Label, Score, Tags
 from seqshell.core.model import Model
 from seqshell.core.sampling import Strategy
 from seqshell.session.answers import Answer
@@ -76,6 +76,14 @@ class Refusals:
     def probabilities(self, outputs: NDArray[Any]) -> tuple[tuple[str, float], ...]:
         """See ClassifyBehaviour."""
         self._lacks("label texts")
+
+    def tag(self, text: str) -> Tags:
+        """See TagBehaviour."""
+        self._lacks("tag words")
+
+    def tag_lines(self, lines: Iterable[str], settings: SettingValues) -> Iterator[Event]:
+        """See TagBehaviour."""
+        self._lacks("tag words")
 
     def observe(self, values: Any) -> int:
         """See ForecastBehaviour."""

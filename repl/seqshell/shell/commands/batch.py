@@ -1,4 +1,4 @@
-"""What /translate, /classify and /forecast share: the model that answers, and one answer for each line of a file."""
+"""What the commands of tasks share: the model that answers, and one answer for each line of a file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import CheckpointError
-from seqshell.core.events import Data, Event, Label, Notice, Translation
+from seqshell.core.events import Data, Event, Label, Notice, Tags, Translation
 from seqshell.core.events.base import rows_of
 from seqshell.core.model import Task
 from seqshell.core.tasks import task_spec
@@ -47,7 +47,7 @@ def open_session(shell: Shell, task: Task, text: str) -> Session | None:
 
 @dataclass(frozen=True)
 class LineFormat:
-    """How the answers of a task, Translation or Label, are written and counted.
+    """How the answers of a task, Translation, Label or Tags, are written and counted.
 
     done: the verb of the summary. empty: makes the answer to a line that failed from its text and number.
     as_line, as_json, as_row: an answer in a file; a row has the same names for all. note: an addition to the summary.
@@ -97,7 +97,7 @@ def answer_lines(
                 num_failed += 1
                 yield Notice(f"line {event.item}: {event.reason}", "warning")
                 event = form.empty(sources[event.item - 1], event.item)
-            if isinstance(event, Translation | Label):
+            if isinstance(event, Translation | Label | Tags):
                 answers.append(event)
                 if not file:
                     yield event

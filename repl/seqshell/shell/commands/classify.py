@@ -53,7 +53,7 @@ def classify(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         and not arguments.quoted
         and not word
         and shell.task is not None
-        and bool(shell.session.model.labels)
+        and shell.session.behaviour.labels_texts
         and shell.session.position > 0
     )
     if not arguments.text.strip() and not arguments.file and not is_here:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqshell.core.errors import RecipeError, UsageError
+from seqshell.core.errors import RecipeError
 from seqshell.core.events import Notice, Progress
 from seqshell.core.model import Model
 from seqshell.core.tokenizers import PAD, Tokenizer
@@ -26,7 +26,7 @@ from seqshell.training.classification.metrics import UNREAD, class_metrics, conf
 from seqshell.training.data.batches import Ids, pad
 from seqshell.training.evaluation_result import Evaluation
 from seqshell.training.optimizer import device_of
-from seqshell.training.provenance import file_format, provenance
+from seqshell.training.provenance import file_format, held_out_share, provenance
 
 TOKENS = 16_384  # tokens per call, padding included
 FOLDS = 5  # cross-validation folds of the baselines
@@ -193,20 +193,8 @@ def unit_of(tokenizer: Tokenizer) -> str:
 
 
 def _held_out(model: Model, examples: Examples) -> tuple[Examples, Examples]:
-    """Split a model's own data as its training did, into training and validation examples.
-
-    Raises UsageError if that is not possible.
-    """
-    seen = provenance(model, "data")
-    share = seen.get("held_out")
-    if isinstance(share, bool) or not isinstance(share, float) or not 0 < share < 1:
-        raise UsageError(
-            f"--held-out: no part of the data was held out when {model.name} was trained; evaluate it on other data"
-        )
-    if seen.get("sha256") != examples.digest:
-        other = f"was trained on other data, {seen.get('name')}, or {examples.name} has changed since"
-        raise UsageError(f"--held-out: {model.name} {other}")
-    split = split_examples(examples, share)
+    """Split a model's own data as its training did, into training and validation. Errors as `held_out_share`."""
+    split = split_examples(examples, held_out_share(model, examples.name, examples.digest))
     return split.training, split.validation
 
 

@@ -10,14 +10,14 @@ from types import MappingProxyType
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.text_output import quoted
-from seqshell.training.data import dialogues, docstrings, generated
+from seqshell.training.data import dialogues, docstrings, generated, python_code
 
 PREFIX = "python:"  # before a name, in place of a file
 NOT_FILES = (PREFIX, generated.PREFIX)  # beginnings of words that name no file
 
 
 def make_text(word: str) -> str:
-    """The text of "python:NAME", or a CSV table. Raises RecipeError for an unknown name."""
+    """The text of "python:NAME", or a table. Raises RecipeError for an unknown name."""
     name = word.removeprefix(PREFIX)
     package, _, language = name.partition(".")
     if package == dialogues.PACKAGE:
@@ -48,5 +48,5 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 NAMED: Mapping[str, Callable[[], str]] = MappingProxyType(
-    {"pydoc_data.topics": _help_topics, "docstrings": _docstrings}
+    {"pydoc_data.topics": _help_topics, "docstrings": _docstrings, "code": python_code.tagged_code}
 )

@@ -14,6 +14,7 @@ from seqshell.core.errors import RecipeError
 from seqshell.core.model import Task
 from seqshell.core.tables.kinds import NUMBER, TIME, Content
 from seqshell.core.tables.reading import is_table_name, parse_table
+from seqshell.core.tagged_words import has_entities
 from seqshell.core.text_output import counted, readable
 from seqshell.training.classification.folders import describe_folder
 from seqshell.training.data.fasttext import is_fasttext, read_fasttext
@@ -29,7 +30,9 @@ from seqshell.training.data.table_tasks import (
     understand_table,
 )
 from seqshell.training.data.text import read_text_file
+from seqshell.training.tagging.columns import TagColumns, read_sentences
 
+TAG_KEYS = ("word_column", "tag_column")
 SAMPLE = 1_000_000  # characters that show the layout of a file
 SAME_TABS = 0.9  # share of the lines with the same number of tabs that makes a file a table
 LEAST_LINES = 3  # lines of such a file
@@ -108,11 +111,9 @@ def _of_text(name: str, text: str, digest: str, task: str, data: Mapping[str, An
         return Understanding(Task.CLASSIFY, {}, (f"{name}: {numbers}",))
     sample = _sample(text)
     named = any(key in data for key in (*CLASS_KEYS, *PAIR_KEYS, *SERIES_KEYS))
-    if not task and not named and has_tagged_words(sample):
-        raise RecipeError(
-            f"{name} looks like a file with a tag for each word and blank lines between sentences (CoNLL); "
-            f"there is no task for it yet; {AS_TEXT}"
-        )
+    tagged = any(key in data for key in TAG_KEYS) or (not named and has_tagged_words(sample))
+    if task == Task.TAG or (not task and tagged):
+        return _tagged(name, text, data)
     if _is_plain(name, sample, task, data):
         return Understanding(Task.GENERATE, {}, (f"{name}: plain text, {counted(len(text), 'character')}",))
     try:
@@ -122,6 +123,17 @@ def _of_text(name: str, text: str, digest: str, task: str, data: Mapping[str, An
         if task or AS_TEXT in error.message:
             raise
         raise RecipeError(f"{error.message}; {AS_TEXT}") from None
+
+
+def _tagged(name: str, text: str, data: Mapping[str, Any]) -> Understanding:
+    """Sentences with a tag for each word."""
+    numbers = (data.get(key, 0) for key in TAG_KEYS)
+    word, tag = (number if isinstance(number, int) else 0 for number in numbers)
+    sentences = read_sentences(name, text, TagColumns(word, tag))
+    tags = {tag for sentence in sentences for tag in sentence.tags}
+    kind = "entities" if has_entities(sorted(tags)) else f"{sentences[0].words[0]} is {sentences[0].tags[0]}"
+    sizes = f"{counted(len(sentences), 'sentence')}, {counted(len(tags), 'tag')}"
+    return Understanding(Task.TAG, {}, (f"{name}: words with tags, {sizes}: {kind}",))
 
 
 def has_same_tabs(text: str) -> bool:

@@ -50,6 +50,13 @@ def check_series(data: DataSettings, where: str) -> None:
     _check_validation(data.validation, where)
 
 
+def check_tags(data: DataSettings, where: str) -> None:
+    """Check sentences with a tag for each word."""
+    if not data.tags:
+        raise RecipeError(f"{where}: data.tags is missing: a file with a word and its tag in each line, or python:code")
+    _check_validation(data.validation, where)
+
+
 def check_texts(name: str, values: Any, where: str) -> None:
     """Raise RecipeError unless the setting is a list of texts, none of them empty."""
     if not isinstance(values, list | tuple) or not all(isinstance(item, str) and item for item in values):

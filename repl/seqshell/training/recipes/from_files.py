@@ -2,8 +2,8 @@
 
 Imports neither torch nor numpy.
 
-What a file is for, labelled texts, sentence pairs, series of numbers or a text, is found out by its content in
-`training/data/understanding.py`.
+What a file is for, labelled texts, sentence pairs, series of numbers, words with tags or a text, is found out by its
+content in `training/data/understanding.py`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ TEXT_CHARACTERS = 10_000_000
 PAIR_BYTES = 40_000_000  # both sides together: a quarter of an hour on one core
 LABELLED_CHARACTERS = 100_000_000
 SERIES_ROWS = 60_000
+TAGGED_BYTES = 50_000_000
+TAGGED_WORD = 10  # bytes of a word with its tag, about
 MAX_EPOCHS = 100
 BATCH_SHARE = 200  # an epoch has at least about this many batches: small files get small batches
 LEAST_BATCH = 64  # tokens in a batch
@@ -62,8 +64,14 @@ def load_recipe(names: str | Sequence[str], overrides: Iterable[str] = (), folde
 
     overrides = list(overrides)
     found = understand(path, apply_overrides({}, overrides))
-    make = {Task.GENERATE: text_recipe, Task.TRANSLATE: one_file_of_pairs, Task.CLASSIFY: class_recipe}
-    recipe = make.get(Task(found.task), series_recipe)(path, overrides, found.data)
+    make = {
+        Task.GENERATE: text_recipe,
+        Task.TRANSLATE: one_file_of_pairs,
+        Task.CLASSIFY: class_recipe,
+        Task.FORECAST: series_recipe,
+        Task.TAG: tag_recipe,
+    }
+    recipe = make[Task(found.task)](path, overrides, found.data)
     return replace(recipe, understood=tuple(dict.fromkeys((*found.lines, *recipe.understood))))
 
 
@@ -149,6 +157,20 @@ def class_recipe(path: Path, overrides: Iterable[str] = (), found: Table = NOTHI
         tables["tokenizer"] = {"name": "char"}
         tables["model"]["linear_ngrams"] = CHARACTERS
     return recipe()
+
+
+def tag_recipe(path: Path, overrides: Iterable[str] = (), found: Table = NOTHING) -> Recipe:
+    """The shipped recipe `tags` on words with tags; a small file gets more epochs and smaller batches."""
+    size, tables = _size(path), _shipped("tags")
+    del tables["data"]["origin"]
+    tables["data"] |= {"tags": path.name, **found}
+    training = tables["training"]
+    training["epochs"] = _epochs(TAGGED_BYTES, size)
+    training["sample_every"] = max(1, training["epochs"] // 10)
+    training["batch_tokens"] = max(LEAST_BATCH, min(training["batch_tokens"], size // (TAGGED_WORD * BATCH_SHARE)))
+    tables["defaults"]["about"] = f"Tags words as in {path.name}."
+    name = _name(path.name.removesuffix(".gz").rpartition(".")[0]) or "tags"
+    return recipe_from(tables, name=name, folder=path.parent, overrides=overrides, where=path.name)
 
 
 def series_recipe(path: Path, overrides: Iterable[str] = (), found: Table = NOTHING) -> Recipe:

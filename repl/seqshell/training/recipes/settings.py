@@ -55,6 +55,17 @@ class DataSettings:
     label_names: tuple[str, ...] = setting(
         (), help='classify: the labels for codes in the data, such as ["0 = no", "1 = yes"]'
     )
+    tags: str = setting(
+        "",
+        help="tag: a file with a word and its tag in each line and blank lines between sentences (CoNLL, CoNLL-U or "
+        "TSV), or python:code",
+    )
+    word_column: int = setting(
+        0, low=0, high=1000, help="tag: the number of the column of words; 0: the first, of CoNLL-U the second"
+    )
+    tag_column: int = setting(
+        0, low=0, high=1000, help="tag: the number of the column of tags; 0: the last, of CoNLL-U the fourth"
+    )
     time_column: str = setting(
         "", help="forecast: the time column, which is not forecast, or several that are the time together: year,quarter"
     )
@@ -234,4 +245,4 @@ class DefaultSettings:
 
 TABLES: dict[str, type[Any]] = {"data": DataSettings, "training": TrainingSettings, "defaults": DefaultSettings}
 # The keys of [data] that may name files.
-FILES = ("text", "source", "target", "pairs", "extra_pairs", "table", "folder", "example", "validation")
+FILES = ("text", "source", "target", "pairs", "extra_pairs", "table", "folder", "tags", "example", "validation")
