@@ -93,7 +93,9 @@ def test_two_columns_of_the_docstrings_are_pairs(library: Path, monkeypatch: pyt
 
 
 def test_an_unknown_name_lists_those_that_exist() -> None:
-    with pytest.raises(RecipeError, match=r"python:pydoc_data\.topics, python:docstrings, python:code, python:chatterbot_corpus"):
+    with pytest.raises(
+        RecipeError, match=r"python:pydoc_data\.topics, python:docstrings, python:code, python:chatterbot_corpus"
+    ):
         make_text("python:os")
 
 
