@@ -7,9 +7,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from seqshell.core.plugin_api import build
+from seqshell.host import Policy, resolve
+from seqshell.host.builtin import load_registry
 from seqshell.kernels.batches import team
 from seqshell.layers import recurrence
 from seqshell.layers.modules import CELLS, RecurrentStack, run_padded
+from seqshell.training.chunked_loss import sequence_loss
+from seqshell.training.translation.loss import pair_loss
 
 needs_kernels = pytest.mark.usefixtures("kernels")
 ROWS, STEPS, INPUTS, HIDDEN, TOKENS = 13, 5, 143, 150, 20  # no multiples of blocks, of which there are several
@@ -183,3 +188,43 @@ def test_too_few_steps_or_rows_run_in_torch():
 
     assert stack.one_by_one(draw(ROWS, 2, INPUTS)) is stack
     assert stack.one_by_one(draw(2, STEPS, INPUTS)) is stack
+
+
+# Whole models, large enough for the kernels
+
+REGISTRY = load_registry(Policy(no_plugins=True))
+BATCH, LENGTH, VOCABULARY = 16, 20, 330
+SIZES = {"embed_size": 70, "hidden_size": 140, "num_layers": 2}
+DROPPED = {"dropout": 0.4, "embed_dropout": 0.2, "locked": False}
+CASES = {
+    "lstm": {},
+    "gru": {"weight_dropout": 0.2, **DROPPED},
+    "rnn": {"residual": True, "layer_norm": True},
+    "attention_seq2seq": {"encoder_size": 90, "tied": True, "shared_embedding": True, **DROPPED},
+}
+
+
+def gradients(name):
+    """The gradients of all parameters, by name."""
+    architecture = REGISTRY.lookup("architecture", name)
+    translates = name == "attention_seq2seq"
+    sizes = ("source_vocab_size", "target_vocab_size") if translates else ("vocab_size",)
+    torch.manual_seed(0)
+    config = build(resolve(architecture.config), {**dict.fromkeys(sizes, VOCABULARY), **SIZES, **CASES[name]})
+    module = resolve(architecture.model)(config).train()
+    inputs, targets = torch.randint(4, VOCABULARY, (2, BATCH, LENGTH))
+    if translates:
+        loss, _ = pair_loss(module, targets, torch.randint(3, LENGTH, (BATCH,)), inputs, targets, label_smoothing=0.1)
+    else:
+        loss, _ = sequence_loss(module, inputs, targets, module.initial_state(BATCH))
+    loss.backward()
+    return {key: parameter.grad for key, parameter in module.named_parameters()}
+
+
+@needs_kernels
+@pytest.mark.parametrize("name", CASES)
+def test_gradients_of_models_are_those_without_kernels_within_rounding(name, monkeypatch):
+    found = gradients(name)
+    monkeypatch.setattr(team, "available", lambda half: False)
+    for key, expected in gradients(name).items():
+        assert (found[key] - expected).norm() < 1e-5 * expected.norm(), key
