@@ -10,13 +10,14 @@ from seqshell import Architecture, Task
 
 @seqshell.hookimpl
 def seqshell_architectures() -> Iterator[Architecture]:
-    """Offer mingru, minlstm, rg_lru, mlstm and slstm. torch and numpy are imported when one is first used."""
+    """Offer mingru, minlstm, rg_lru, mlstm, slstm and mamba2. torch and numpy are imported when one is first used."""
     for name, module, config, prefix, summary in (
         ("mingru", "min_cells", "Minimal", "MinGRU", "minGRU (Feng et al. 2024), whose gates see only the input"),
         ("minlstm", "min_cells", "Minimal", "MinLSTM", "minLSTM (Feng et al. 2024), whose gates see only the input"),
         ("rg_lru", "rg_lru", "RGLRU", "RGLRU", "the gated linear recurrent unit of Griffin (De et al. 2024)"),
         ("mlstm", "mlstm", "Headed", "MLSTM", "the matrix memory of xLSTM (Beck et al. 2024)"),
         ("slstm", "slstm", "Headed", "SLSTM", "the scalar memory of xLSTM (Beck et al. 2024)"),
+        ("mamba2", "mamba2", "Mamba2", "Mamba2", "the selective state space model of Mamba-2 (Dao & Gu 2024)"),
     ):
         yield Architecture(
             name,

@@ -53,3 +53,29 @@ class HeadedConfig(ModernConfig):
     def inner_size(self) -> int:
         """The size of all heads."""
         return self.num_heads * self.head_size
+
+
+@dataclass(frozen=True)
+class Mamba2Config(ModernConfig):
+    """Settings of mamba2."""
+
+    mlp_size: int = setting(0, low=0, high=MOST, help="hidden units of the MLP after each cell; 0: no MLP")
+    num_heads: int = setting(8, low=1, high=1024, help="number of heads, each with its own decay")
+    head_size: int = setting(64, low=1, high=1024, help="size of each head; the paper has heads of twice embed_size")
+    state_size: int = setting(64, low=1, high=1024, help="numbers of the state for each unit of a head")
+    num_groups: int = setting(1, low=1, high=1024, help="groups of heads that read and write the state alike")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.num_heads % self.num_groups:
+            raise ValueError(f"num_groups must divide num_heads, but they are {self.num_groups} and {self.num_heads}")
+
+    @property
+    def inner_size(self) -> int:
+        """The size of all heads."""
+        return self.num_heads * self.head_size
+
+    @property
+    def conv_channels(self) -> int:
+        """What passes the convolution: the heads, and how each group writes and reads the state."""
+        return self.inner_size + 2 * self.num_groups * self.state_size

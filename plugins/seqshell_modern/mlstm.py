@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from seqshell_modern.blocks import CausalConv, HeadNorm, ModernLanguageModel, start_slow
 from seqshell_modern.config import HeadedConfig
+from seqshell_modern.scans import segment_sums
 
 CHUNK = 64  # steps whose products are computed at once
 LARGEST = 80.0  # logarithm of the largest bound of the normaliser; exp of more overflows
@@ -97,11 +98,8 @@ def _read_chunk(
     stabiliser: Tensor,
 ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
     """query, key, value: [B, N, T, P]; log_input, log_forget: [B, N, T]. Returns outputs [B, N, T, P] and the state."""
-    steps = query.shape[2]
-    kept = log_forget.cumsum(-1)  # log of what the steps 1 to t keep of the state
-    pairs = kept[..., :, None] - kept[..., None, :] + log_input[..., None, :]  # of step s, at step t: [B, N, T, T]
-    pairs = pairs.masked_fill(torch.ones(steps, steps, dtype=torch.bool).triu(1), -torch.inf)
-    carried = kept + stabiliser[..., None]
+    pairs = segment_sums(log_forget) + log_input[..., None, :]  # log of what is kept of step s, at step t
+    carried = log_forget.cumsum(-1) + stabiliser[..., None]
     bound = torch.maximum(carried, pairs.amax(-1))  # m_t
     shares = (query @ key.transpose(-1, -2)) * (pairs - bound[..., None]).exp()
     carry = (carried - bound).exp()

@@ -35,6 +35,18 @@ def log_scan(log_factors: Tensor, log_terms: Tensor, start: Tensor) -> Tensor:
     return hidden
 
 
+def segment_sums(logs: Tensor) -> Tensor:
+    """For each step t and each step s before it, the sum of logs over the steps s + 1 to t; -inf for a later s.
+
+    logs: [..., T]. Returns [..., T, T], t first. Not as differences of cumulated sums, whose rounding is that of all
+    steps.
+    """
+    steps = logs.shape[-1]
+    later = torch.ones(steps, steps, dtype=torch.bool, device=logs.device).triu()
+    rows = logs[..., None].expand(*logs.shape, steps).masked_fill(later, 0)
+    return rows.cumsum(-2).masked_fill(later.triu(1), -torch.inf)
+
+
 class _LinearScan(torch.autograd.Function):
     """The gradient of a scan is a scan back in time, so that autograd needs to record none of the passes."""
 

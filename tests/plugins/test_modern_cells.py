@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from seqshell.core.errors import UsageError
 from seqshell.core.plugin_api import build
 from seqshell.core.state import leaves, named_leaves
 from seqshell.host import Policy, resolve
@@ -21,6 +22,7 @@ SETTINGS = {
     "rg_lru": {"hidden_size": 7},
     "mlstm": {"num_heads": 2, "head_size": 3},
     "slstm": {"num_heads": 2, "head_size": 3},
+    "mamba2": {"num_heads": 4, "head_size": 2, "state_size": 3, "num_groups": 2},
 }
 SHARED = {"vocab_size": 5, "embed_size": 6, "num_layers": 2, "mlp_size": 8, "conv_size": 3}
 
@@ -320,3 +322,34 @@ def test_exponential_gates_of_any_size_do_not_overflow(name):
     np.testing.assert_allclose(found, logits.detach(), atol=1e-4)
     assert all(torch.isfinite(leaf).all() for leaf in leaves(state))
     assert all(torch.isfinite(weight.grad).all() for weight in module.parameters())
+
+
+def test_a_step_of_mamba2_by_hand():
+    """Two heads of one unit, each a group of its own, with a state of one number."""
+    cell = cell_of("mamba2", num_heads=2, head_size=1, state_size=1, num_groups=2)
+    # z [2], x [2], B [2], C [2], dt [2], as z, xBC, dt in one product
+    assign(cell.input.weight, 0.5, -0.7, 1.0, 2.0, 0.3, 0.9, -1.0, 1.5, 0.2, -0.4)
+    assign(cell.conv.weight, *[0.0, 1.0] * 6)
+    assign(cell.decay, 0.1, -0.2)
+    assign(cell.skip, 0.6, 0.8)
+    assign(cell.step_bias, -1.0, 0.5)
+    assign(cell.norm.weight, 1.0, 2.0)
+    assign(cell.output.weight, 1.0, 1.0)
+    u, before, y = 0.6, (0.4, -0.9), []
+    for head in range(2):
+        x, b, c = (silu(weight[head] * u) for weight in ((1.0, 2.0), (0.3, 0.9), (-1.0, 1.5)))
+        d = softplus((0.2, -0.4)[head] * u + (-1.0, 0.5)[head])
+        s = math.exp(-d * math.exp((0.1, -0.2)[head])) * before[head] + d * x * b
+        y.append((s * c + (0.6, 0.8)[head] * x) * silu((0.5, -0.7)[head] * u))
+    y = np.array(y)
+    expected = (y / np.sqrt(np.mean(y**2) + 1e-5) * [1, 2]).sum()
+
+    state = cell.initial_state(1)._replace(memory=torch.tensor([[[[0.4]], [[-0.9]]]]))
+    outputs, state = cell(torch.tensor([[[u]]]), state)
+    assert state.memory[0, 1].item() == pytest.approx(s)
+    assert outputs.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_groups_of_mamba2_must_divide_its_heads():
+    with pytest.raises(UsageError, match="num_groups must divide num_heads, but they are 2 and 3"):
+        model("mamba2", num_heads=3)
