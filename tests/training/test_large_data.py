@@ -170,11 +170,15 @@ def test_large_files_of_different_lengths_are_refused(
     large()
     with pytest.raises(RecipeError, match=r"^a\.fr has 128 lines and a\.en has 130; they must match line by line$"):
         prepare(translation(tmp_path, data={"source": "a.fr", "target": "a.en"}), registry)
-    whole = prepare(translation(tmp_path), registry).tokenizer.size
-    monkeypatch.setattr(vocabularies, "WHOLE", 100)
-    monkeypatch.setattr(vocabularies, "SAMPLE", 60)
-    monkeypatch.setattr(corpus, "SAMPLED", (100, 60))
-    assert 6 < prepare(translation(tmp_path), registry).tokenizer.size < whole
+    for module in (vocabularies, corpus):
+        monkeypatch.setattr(module, "SAMPLE", 10**6)
+    kinds = [{"name": "bpe", "vocab_size": 60, "min_freq": 1}, {"name": "word"}]
+    whole = [prepare(translation(tmp_path, tokenizer=kind), registry).tokenizer.to_json() for kind in kinds]
+    for module in (vocabularies, corpus):
+        monkeypatch.setattr(module, "SAMPLE", 60)
+    subwords, words = (prepare(translation(tmp_path, tokenizer=kind), registry).tokenizer.to_json() for kind in kinds)
+    assert subwords != whole[0]
+    assert words == whole[1]
 
 
 @pytest.mark.parametrize(

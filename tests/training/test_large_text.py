@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from seqshell.cli import main
-from seqshell.core.errors import RecipeError
+from seqshell.core.errors import RecipeError, VocabularyError
 from seqshell.core.events import Progress
 from seqshell.core.subword_tokenizers import BPETokenizer, WordTokenizer
 from seqshell.core.tables.encoding import decode
@@ -25,7 +25,7 @@ from seqshell.core.text_output import readable
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
 from seqshell.core.whitespace_tokenizer import WhitespaceTokenizer
 from seqshell.host import Registry
-from seqshell.training.data import large_text, understanding, word_numbers
+from seqshell.training.data import large_text, row_encoding, understanding, word_numbers
 from seqshell.training.data.array_store import ArrayStore, check_room, locked, remove_stores, write_store
 from seqshell.training.data.encoding_workers import EncodingWorkers, num_workers
 from seqshell.training.data.file_format import FileFormat
@@ -468,6 +468,31 @@ def test_words_are_counted_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> Non
         for kind in (WordTokenizer, WhitespaceTokenizer):
             assert kind.train(word_numbers.word_counts(parts)).to_json() == kind.train(["".join(parts)]).to_json()
     assert list(word_numbers.word_counts(["alone"])) == [("alone", 1)]
+    monkeypatch.setattr(word_numbers, "TOGETHER", 3)
+    texts = [*TEXT[:600].split("\n"), "\tthe cat", "", " the  cat ", "\u00a0the"]
+    for kind in (WordTokenizer, WhitespaceTokenizer):
+        assert kind.train(word_numbers.row_counts(texts)).to_json() == kind.train(texts).to_json()
+
+
+@settings(max_examples=40)
+@given(st.lists(st.text("abé.\n\u0301- \u0130\u03a3q<", max_size=12), max_size=9))
+def test_the_ids_of_many_texts_are_those_of_each(texts: list[str]) -> None:
+    beginning, encode = "ab ba. aéb\n-' a\u03c2 7", row_encoding.encoded_rows
+    for tokenizer in (
+        CharTokenizer("ab é.\n"),
+        WordTokenizer.train([beginning], lowercase=True, specials=True),
+        WhitespaceTokenizer.train([beginning], end_of_line=False),
+        BPETokenizer.train([beginning * 3], vocab_size=20),
+    ):
+        expected = []
+        for text in texts:
+            try:
+                expected.append(tokenizer.encode(text))
+            except VocabularyError:
+                expected.append(None)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(row_encoding, "TOGETHER", 4)
+            assert list(encode(tokenizer, texts)) == expected
 
 
 def test_the_ids_of_texts_are_kept_in_small_integers() -> None:

@@ -39,7 +39,7 @@ from seqshell.training.data.coded import Labels, Places, label_counts
 from seqshell.training.data.small_integers import integer_type, rows_where
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.token_rows import NewRows, TextRows, TokenRows, stored_rows
-from seqshell.training.data.vocabularies import SAMPLED, shown_to_tokenizer, train_tokenizer
+from seqshell.training.data.vocabularies import SAMPLE, shown_to_tokenizer, train_tokenizer
 from seqshell.training.preparation import check_config, tokenizer_type
 from seqshell.training.preparation_progress import Stages, silent
 from seqshell.training.recipes.recipe import Recipe
@@ -112,7 +112,7 @@ class LargeExamples:
             text=self.source.digest,
             layout=[data.encoding, data.header, data.text_column, data.label_column, list(data.label_names)],
             validation=data.validation if self._validation is None else self._validation.digest,
-            tokenizer=[dict(self.recipe.tokenizer), SAMPLED],
+            tokenizer=[dict(self.recipe.tokenizer), SAMPLE],
             cut=dataclasses.asdict(self.cut),
         )
 

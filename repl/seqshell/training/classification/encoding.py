@@ -15,6 +15,7 @@ from seqshell.core.tokenizers import Tokenizer
 from seqshell.core.truncation import Cut
 from seqshell.training.data.batches import Ids
 from seqshell.training.data.large_text import Report, unheard
+from seqshell.training.data.row_encoding import encoded_rows
 from seqshell.training.data.token_rows import NewRows
 
 REPORTED = 1000  # texts between two reports
@@ -42,10 +43,10 @@ def encode_into(
 ) -> NDArray[Any]:
     """Add the ids of texts to rows; returns the numbers of the texts that can be read, in small integers."""
     kept = array("Q" if len(texts) >> 32 else "I")
-    for row, text in enumerate(texts):
+    for row, whole in enumerate(encoded_rows(tokenizer, texts)):
         if row % REPORTED == 0:
             report(row, len(texts))
-        if found := encoded(tokenizer, cut, text):
+        if whole and (found := cut(whole)):
             ids.append(found)
             kept.append(row)
     return np.asarray(kept)

@@ -41,7 +41,7 @@ def part_encoder(tokenizer: Tokenizer, beginning: str) -> PartEncoder:
         first = tokenizer.encode("\0")[0]
         return lambda text: (np.frombuffer(text.encode("utf-8", "replace"), np.uint8).astype(dtype) + first).tobytes()
     if can_be_cut(type(tokenizer)):
-        return _Words(tokenizer, dtype, beginning)
+        return WordEncoder(tokenizer, dtype, beginning)
     return lambda text: np.asarray(tokenizer.encode(text), dtype).tobytes()
 
 
@@ -70,7 +70,7 @@ class _Characters:
         return self._ids.take(codes, mode="clip").tobytes()
 
 
-class _Words:
+class WordEncoder:
     """Encodes each word, with the space before it, when it comes first, and remembers its ids."""
 
     def __init__(self, tokenizer: Tokenizer, dtype: np.dtype[Any], beginning: str) -> None:
@@ -82,25 +82,22 @@ class _Words:
     def __call__(self, text: str) -> bytes:
         first, space, rest = text.partition(" ")
         start = self._encoded(first) if first else b""
-        if not space:
-            return start
+        return start + self.words(rest)[0].tobytes() if space else start
+
+    def words(self, text: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """The ids of a text with a space before it, and how many of them each word has."""
         if max(self._numbers.size, len(self._ids) // IDS_OF_WORD) > word_numbers.MOST_REMEMBERED:
             self._forget()
-        numbers, new = self._numbers(rest.encode("utf-8", "surrogatepass"))
+        numbers, new = self._numbers(text.encode("utf-8", "surrogatepass"))
         for word in new:
             self._ids.frombytes(self._encoded(f" {word.decode('utf-8', 'surrogatepass')}"))
             self._ends.append(len(self._ids))
-        return start + self._ids_of(numbers)
-
-    def _ids_of(self, numbers: NDArray[np.int64]) -> bytes:
-        """The ids of words by their numbers."""
         ends = np.asarray(self._ends)
         firsts = ends[numbers]
         sizes = ends[numbers + 1] - firsts
         after = np.cumsum(sizes)
         places = np.repeat(firsts - after + sizes, sizes) + np.arange(after[-1])
-        found: NDArray[Any] = np.asarray(self._ids)[places]
-        return found.tobytes()
+        return np.asarray(self._ids)[places], sizes
 
     def _forget(self) -> None:
         """Forget all words. The ids of word n are those from ends[n] to ends[n + 1]."""

@@ -13,11 +13,11 @@ from seqshell.core.tokenizers import Tokenizer
 from seqshell.core.word_counts import CountedText
 from seqshell.models.guarded_tokenizer import guarded_tokenizer, tokenizer_guard
 from seqshell.training.data.token_rows import TextRows, items_at
+from seqshell.training.data.word_numbers import row_counts
 from seqshell.training.recipes.recipe import Recipe, Table
 
-WHOLE, SAMPLE = 300_000_000, 64_000_000  # bytes; of rows of texts that are larger, and for subwords, a part is read
+SAMPLE = 64_000_000  # bytes; subwords, whose training takes longer, are learned from a sample of larger texts
 NGRAMS = 20_000_000  # bytes of texts in a file of which n-grams are counted
-SAMPLED = (WHOLE, SAMPLE)  # what vocabularies of large data depend on
 
 
 def every(texts: Sequence[str]) -> int:
@@ -25,10 +25,14 @@ def every(texts: Sequence[str]) -> int:
     return -(-texts.size // NGRAMS) if isinstance(texts, TextRows) else 1
 
 
-def shown_to_tokenizer(kind: Any, texts: Sequence[str]) -> Sequence[str]:
-    """The texts that a tokenizer of the type `kind` is trained on: of very many texts in a file, a part."""
-    size = texts.size if isinstance(texts, TextRows) else 0
-    if size <= WHOLE or not issubclass(kind, Vocabulary):
+def shown_to_tokenizer(kind: Any, texts: Sequence[str]) -> Iterable[CountedText]:
+    """What a tokenizer of the type `kind` is trained on. Of texts in a file: their words, or a part of very many."""
+    if not isinstance(texts, TextRows):
+        return texts
+    if trains_on_counts(kind):
+        return row_counts(texts)
+    size = texts.size
+    if size <= SAMPLE or not issubclass(kind, Vocabulary):
         return texts
     return items_at(texts, np.arange(0, len(texts), -(-size // SAMPLE)))
 

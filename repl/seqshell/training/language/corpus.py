@@ -33,7 +33,7 @@ from seqshell.training.data.python_data import NOT_FILES
 from seqshell.training.data.small_integers import integer_type
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.text import BEGINNING, SplitText, check_length, encode, load_text
-from seqshell.training.data.vocabularies import SAMPLE, SAMPLED, train_tokenizer, trains_on_counts
+from seqshell.training.data.vocabularies import SAMPLE, train_tokenizer, trains_on_counts
 from seqshell.training.data.word_numbers import word_counts
 from seqshell.training.language.begun import BegunTokens, Scan, scan
 from seqshell.training.preparation import tokenizer_type
@@ -218,7 +218,7 @@ class LargeCorpus:
             encoding=data.encoding,
             validation=data.validation if self.validation is None else self.validation.facts().sha256,
             tokenizer=dict(self.recipe.tokenizer),
-            sample=SAMPLED,
+            sample=SAMPLE,
         )
 
     def _write(self, path: Path, stages: Stages) -> None:

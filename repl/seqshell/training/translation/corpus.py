@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from seqshell.core.errors import CheckpointError, RecipeError
 from seqshell.core.named_files import named_path
 from seqshell.core.tokenizers import Tokenizer
+from seqshell.core.word_counts import CountedText
 from seqshell.host import Registry
 from seqshell.models.guarded_tokenizer import guarded_tokenizer
 from seqshell.training.data.array_store import ArrayStore, Spools, array_parts, check_room, write_store, written_once
@@ -31,7 +32,7 @@ from seqshell.training.data.small_integers import rows_where, small
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.table_tasks import pair_columns
 from seqshell.training.data.token_rows import NewRows, TextRows, TokenRows, stored_rows
-from seqshell.training.data.vocabularies import SAMPLED, shown_to_tokenizer, train_tokenizer
+from seqshell.training.data.vocabularies import SAMPLE, shown_to_tokenizer, train_tokenizer
 from seqshell.training.parent import Parent, open_parent
 from seqshell.training.preparation import tokenizer_type
 from seqshell.training.preparation_progress import Stages, silent
@@ -71,7 +72,9 @@ def train_tokenizers(recipe: Recipe, pairs: Pairs, kinds: Sequence[Any]) -> tupl
     source, target = recipe.source_tokenizer, recipe.tokenizer
     tables = [source, target] if source is not None else [target]
     sides: list[Sequence[str]] = [pairs.sources, pairs.targets]
-    shown: list[Iterable[str]] = [shown_to_tokenizer(kind, side) for kind, side in zip(kinds, sides, strict=True)]
+    shown: list[Iterable[CountedText]] = [
+        shown_to_tokenizer(kind, side) for kind, side in zip(kinds, sides, strict=True)
+    ]
     if source is None:
         shown = [chain(*shown) if isinstance(pairs.sources, TextRows) else (*pairs.sources, *pairs.targets)]
     of_each = zip(tables, kinds[-len(tables) :], shown, strict=True)
@@ -209,7 +212,7 @@ class LargePairs:
             extra=[self._extra.digests, data.extra_copies] if self._extra is not None else [],
             tokenizers=[tokenizer.to_json() for tokenizer in self.given]
             if self.given
-            else [dict(recipe.source_tokenizer or {}), dict(recipe.tokenizer), SAMPLED],
+            else [dict(recipe.source_tokenizer or {}), dict(recipe.tokenizer), SAMPLE],
             longest=recipe.training.max_length,
         )
 

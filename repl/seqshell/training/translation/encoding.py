@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.errors import VocabularyError
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.training.data.batches import Ids
 from seqshell.training.data.large_text import Report, unheard
+from seqshell.training.data.row_encoding import encoded_rows
 from seqshell.training.data.token_rows import NewRows, TokenRows
 from seqshell.training.translation.data import Pairs
 
@@ -53,14 +53,11 @@ def encode_into(
 ) -> NDArray[Any]:
     """Add the ids of pairs to rows, as `encode_pairs` does; returns the numbers of those that are not left out."""
     kept = array("Q" if len(pairs) >> 32 else "I")
-    for number, (source, target) in enumerate(zip(pairs.sources, pairs.targets, strict=True)):
+    encoded = encoded_rows(source_tokenizer, pairs.sources), encoded_rows(tokenizer, pairs.targets)
+    for number, (ids, target_ids) in enumerate(zip(*encoded, strict=True)):
         if number % REPORTED == 0:
             report(number, len(pairs))
-        try:
-            ids, target_ids = source_tokenizer.encode(source), tokenizer.encode(target)
-        except VocabularyError:
-            continue
-        if 0 < len(ids) <= longest and 0 < len(target_ids) <= longest:
+        if ids and target_ids and max(len(ids), len(target_ids)) <= longest:
             kept.append(number)
             sources.append(ids)
             targets.append(target_ids)
