@@ -193,3 +193,14 @@ def test_the_program_encodes_characters_and_bytes_and_takes_ids_of_other_tokeniz
     assert names["encode"](text) == ids
     assert usage == ("ID ..." if isinstance(tokenizer, WordTokenizer) else "TEXT")
     assert names["decode"](ids[0]) == names["ABOUT"]["tokens"][ids[0]]
+
+
+def test_no_text_of_the_model_becomes_code(capsys, folder):
+    text = '"""\nraise SystemExit("run")\n"""'
+    name = 'a"""+str(1%0)+"""b.safetensors'
+    tiny_checkpoint(folder / name, vocabulary='ab"\\{', about=text, examples=(text,))
+    assert run(capsys, f"./{name}", "--to", "pytorch", "-o", 'c"""d.py')[0] == 0
+
+    module = runpy.run_path('c"""d.py')
+    assert [module["decode"](module["encode"](character)[0]) for character in 'ab"\\{'] == list('ab"\\{')
+    assert module["load"]().training is False

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 ENDINGS: Mapping[str, str] = {"pytorch": ".py", "onnx": ".onnx"}
 PROGRAM = '''\
-"""{title}
+"""A model of PyTorch, written by seqshell {version}.
 
-Written by seqshell {version}. It needs torch, {weights} and {about}, and nothing of seqshell.
+It needs torch and the two files beside it with the same name, its weights (.pt) and its tokens or labels (.json).
 """
 
 import json
@@ -111,7 +111,7 @@ def export_model(word: str | Path, registry: Registry, form: str, out: str | Non
             model = export(config, weights)
             if not isinstance(model, PlainModel):
                 raise PluginError(f"{what} returned a {type(model).__name__}, not a PlainModel")
-            files = (_as_pytorch if form == "pytorch" else _as_onnx)(model, name, target, contents)
+            files = _as_onnx(model, name, target, contents) if form == "onnx" else _as_pytorch(model, target, contents)
     except CheckpointError as error:
         raise CheckpointError(f"{path.name}: {error.message}") from None
     _check_free(list(files), out)
@@ -136,8 +136,8 @@ def _as_onnx(model: PlainModel, name: str, target: Path, contents: Contents) -> 
     return {target.with_suffix(f".{part}.onnx" if part else ".onnx"): graph.to_bytes() for part, graph in parts.items()}
 
 
-def _as_pytorch(model: PlainModel, name: str, target: Path, contents: Contents) -> dict[Path, bytes]:
-    """The program, its weights and what it knows of tokens and labels."""
+def _as_pytorch(model: PlainModel, target: Path, contents: Contents) -> dict[Path, bytes]:
+    """The program, its weights and what it knows of tokens and labels. No text of the model is part of the program."""
     import torch
 
     tensors = {id(each): torch.from_numpy(np.array(each)) for each in model.weights.values()}  # shared ones once
@@ -146,10 +146,7 @@ def _as_pytorch(model: PlainModel, name: str, target: Path, contents: Contents) 
     about = _about(contents)
     texts, usage = text_functions(contents)
     program = PROGRAM.format(
-        title=f"{name}: a model of PyTorch.",
         version=__version__,
-        weights=target.with_suffix(".pt").name,
-        about=target.with_suffix(".json").name,
         keys=", ".join(about),
         code=model.code,
         texts=texts,
