@@ -16,7 +16,7 @@ from torch.nn import init
 
 from seqshell import PAD, UNK, State
 from seqshell.layers.modules import BidirectionalLayer, Readout, RecurrentStack, sequence_dropout
-from seqshell_classifier.config import CELLS, ClassifierConfig
+from seqshell_classifier.config import ClassifierConfig
 from seqshell_classifier.linear_ngrams import LinearNgrams
 from seqshell_classifier.ngram_features import NgramFeatures
 from seqshell_classifier.pooling import Pooling, make_pooling
@@ -89,7 +89,7 @@ class Classifier(PooledClassifier):
     def __init__(self, config: ClassifierConfig) -> None:
         super().__init__(config, config.hidden_size, distinct=False)
         self.recurrent = RecurrentStack(
-            CELLS[config.cell],
+            config.kind,
             config.embed_size,
             config.hidden_size,
             config.num_layers,
@@ -136,7 +136,7 @@ class BidirectionalClassifier(PooledClassifier):
         super().__init__(config, size, distinct=True)
         self.recurrent = nn.ModuleList(
             BidirectionalLayer(
-                CELLS[config.cell],
+                config.kind,
                 inputs,
                 config.hidden_size,
                 dropout=config.dropout,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from seqshell import setting
 from seqshell.core.truncation import ENDS
 
-CELLS = {"rnn": "rnn_tanh", "lstm": "lstm", "gru": "gru"}  # the setting `cell` -> its name in seqshell.layers
+LOWEST = -3e38  # a lower bound of numbers in float32
 POOLINGS = ("last", "mean", "max", "attention")
 
 
@@ -21,6 +21,9 @@ class ClassifierConfig:
     vocab_size: int
     num_classes: int
     cell: str = setting("lstm", choices=("rnn", "lstm", "gru"), help="kind of recurrent layer")
+    nonlinearity: str = setting(
+        "tanh", choices=("tanh", "relu", "none"), neutral="tanh", help="rnn: nonlinearity of the hidden state"
+    )
     embed_size: int = setting(128, low=1, high=65_536, help="size of the token embeddings")
     hidden_size: int = setting(128, low=1, high=65_536, help="size of each layer's hidden state, per direction")
     num_layers: int = setting(1, low=1, high=64, help="number of recurrent layers")
@@ -98,6 +101,15 @@ class ClassifierConfig:
         return tuple(self.pooling.split("+"))
 
     @property
+    def kind(self) -> str:
+        """The name of the cell in `seqshell.layers`."""
+        return f"rnn_{self.nonlinearity}" if self.cell == "rnn" else self.cell
+
+    @property
     def floor(self) -> float:
-        """A lower bound of all hidden units: they are in (-1, 1), and dropout scales them by 1 / (1 - dropout)."""
+        """A lower bound of all hidden units. After tanh, they are in (-1, 1), and dropout scales them by 1 / (1 -
+        dropout).
+        """
+        if self.kind in ("rnn_relu", "rnn_none"):
+            return LOWEST
         return -1 / (1 - self.dropout)

@@ -20,7 +20,7 @@ from seqshell.layers import (
     top_hidden,
 )
 from seqshell.layers.weights import Floats, Weights
-from seqshell_classifier.config import CELLS, ClassifierConfig
+from seqshell_classifier.config import ClassifierConfig
 from seqshell_classifier.numpy_linear_ngrams import LinearNgrams
 from seqshell_classifier.numpy_ngram_features import NgramFeatures
 from seqshell_classifier.numpy_pooling import LastPooling, Pooling, read_pooling
@@ -37,7 +37,7 @@ class ClassifierDecoder:
         size = config.hidden_size
         embedding = take(weights, "embedding.weight", config.vocab_size, config.embed_size)
         layers = read_layers(
-            CELLS[config.cell], weights, input_size=config.embed_size, hidden_size=size, num_layers=config.num_layers
+            config.kind, weights, input_size=config.embed_size, hidden_size=size, num_layers=config.num_layers
         )
         self.recurrent = RecurrentStack(layers, embedding, table_rows=TABLE_ROWS)
         self.pools = _pools(config, weights, size)
@@ -124,7 +124,7 @@ class BidirectionalClassifierDecoder:
         size = 2 * config.hidden_size
         embedding = take(weights, "embedding.weight", config.vocab_size, config.embed_size)
         layers = read_bidirectional_layers(
-            CELLS[config.cell],
+            config.kind,
             weights,
             input_size=config.embed_size,
             hidden_size=config.hidden_size,

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from seqshell.exporting import Graph, PlainModel, RecurrentLayers
 from seqshell.exporting.plain_model import indented
 from seqshell.layers import take
-from seqshell_classifier.config import CELLS, ClassifierConfig
+from seqshell_classifier.config import ClassifierConfig
 from seqshell_classifier.exported_ngrams import ExportedLinear, ExportedNgrams
 from seqshell_classifier.states import MAX_SCORE
 
 Weights = Mapping[str, NDArray[Any]]
 CODE = '''\
-class Model(nn.Module):
+{classes}class Model(nn.Module):
     """{about}"""
 
     def __init__(self):
@@ -44,13 +44,13 @@ def export_classifier(config: ClassifierConfig, weights: Weights) -> PlainModel:
     """classifier: layers in reading order."""
     size, hidden_size = config.embed_size, config.hidden_size
     prefixes = [f"recurrent.{index}." for index in range(config.num_layers)]
-    layers = RecurrentLayers.read(CELLS[config.cell], weights, prefixes, input_size=size, hidden_size=hidden_size)
+    layers = RecurrentLayers.read(config.kind, weights, prefixes, input_size=size, hidden_size=hidden_size)
     return _Exported(config, weights, layers).model()
 
 
 def export_bidirectional(config: ClassifierConfig, weights: Weights) -> PlainModel:
     """bidirectional_classifier: layers in both directions."""
-    cell, hidden_size = CELLS[config.cell], config.hidden_size
+    cell, hidden_size = config.kind, config.hidden_size
     ahead, back = (
         [
             layer
@@ -113,13 +113,18 @@ class _Exported:
         if layers.backward:
             last = f"torch.cat((hidden[:, -1, :{layers.hidden_size}], hidden[:, 0, {layers.hidden_size}:]), -1)"
         pooled = [POOLED.get(kind, last) for kind in config.poolings]
-        forward = ["hidden, _ = self.recurrent(self.embedding(tokens))"]
+        if layers.is_single:
+            forward = ["hidden, _ = self.recurrent(self.embedding(tokens))"]
+        else:
+            state = f"torch.zeros({config.num_layers}, len(tokens), {layers.hidden_size})"
+            forward = [f"inputs, state = self.embedding(tokens), {state}", *layers.run("recurrent")]
         joined = pooled[0] if len(pooled) == 1 else f"torch.cat(({', '.join(pooled)}), -1)"
         forward.append(f"logits = self.readout({joined})")
         for part in self.parts:
             init += part.init()
             forward += part.run()
         return CODE.format(
+            classes=layers.classes(),
             about=self._about(),
             init=indented(init, 2),
             forward=indented([*forward, "return logits"], 2),

@@ -21,4 +21,5 @@ def seqshell_importers() -> Iterator[Lazy]:
     yield Lazy("ml5", "seqshell_importers.ml5:read_ml5")
     yield Lazy("keras", "seqshell_importers.keras:read_keras_model")
     yield Lazy("onnx", "seqshell_importers.onnx:read_onnx_model")
+    yield Lazy("names_tutorial", "seqshell_importers.names_tutorial:read_names_tutorial")
     yield Lazy("state_dict", "seqshell_importers.state_dict:read_state_dict")

@@ -102,12 +102,19 @@ CLASSIFIERS = [
     {"cell": "gru", "pooling": "last+max+mean+attention"},
     {"cell": "lstm", "num_layers": 2, "pooling": "last"},
     {"cell": "rnn", "ngrams": 3, "ngram_slots": 50},
+    {"cell": "rnn", "nonlinearity": "relu", "pooling": "mean"},
     {"cell": "gru", "linear_ngrams": 2, "max_length": 0},
 ]
 
 
-@pytest.mark.parametrize("settings", CLASSIFIERS)
-@pytest.mark.parametrize("name", ["classifier", "bidirectional_classifier"])
+CAUSAL = {"cell": "rnn", "nonlinearity": "none", "pooling": "last+max", "num_layers": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [(name, each) for name in ("classifier", "bidirectional_classifier") for each in CLASSIFIERS]
+    + [("classifier", CAUSAL)],
+)
 def test_a_classifier_computes_the_same_logits(name, settings):
     """The last of a causal one. The linear part knows some of the n-grams, and one occurs twice."""
     tokens = torch.tensor([[5, 8, 5, 8, 6], [4, 9, 7, 5, 8]])

@@ -564,12 +564,12 @@ def save_script(path):
 def test_files_that_are_not_read_say_what_they_are(capsys, tmp_path, recwarn):
     save_script("script.pt")
     (tmp_path / "lfs.pt").write_text("version https://git-lfs.github.com/spec/v1\nsize 9\n")
-    (tmp_path / "keras.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(99))
+    (tmp_path / "llama.gguf").write_bytes(b"GGUF\3" + bytes(99))
     recwarn.clear()
     for name, code, message in (
         ("script.pt", 3, "script.pt is a TorchScript program"),
         ("lfs.pt", 3, "lfs.pt is a Git LFS pointer"),
-        ("keras.h5", 2, "keras.h5 is an HDF5 file, as Keras writes it"),
+        ("llama.gguf", 2, "llama.gguf is a GGUF file"),
     ):
         actual, out, err = run(capsys, name)
         assert (actual, out, err.count("\n")) == (code, "", 1), err

@@ -121,7 +121,7 @@ class RecurrentLayers:
         return 2 if self.cell == "lstm" else 1
 
     @property
-    def _is_single(self) -> bool:
+    def is_single(self) -> bool:
         """Whether one module of torch computes all layers."""
         return self.cell in TORCH and not self.residual and "norm.weight" not in self.layers[0]
 
@@ -136,7 +136,7 @@ class RecurrentLayers:
 
     def init(self, name: str) -> list[str]:
         """The lines of __init__ that make the layers, as an attribute of this name."""
-        if self._is_single:
+        if self.is_single:
             options = f", num_layers={len(self.layers)}" if len(self.layers) > 1 else ""
             options += ', nonlinearity="relu"' if self.cell == "rnn_relu" else ""
             options += ", bidirectional=True" if self.backward else ""
@@ -153,7 +153,7 @@ class RecurrentLayers:
 
     def run(self, name: str) -> list[str]:
         """The lines that compute `hidden` [B, T, H] and `state` from `inputs` [B, T, F] and `state`."""
-        if self._is_single:
+        if self.is_single:
             return [f"hidden, state = self.{name}(inputs, state)"]
         own, joined = "state[index : index + 1]", "torch.cat(finals)"
         if self.num_states == 2:
@@ -181,7 +181,7 @@ class RecurrentLayers:
             for index, layer in enumerate(layers):
                 for part in PARTS:
                     place = f"{name}.{part}_l{index}{suffix}"
-                    if not self._is_single:
+                    if not self.is_single:
                         place = f"{name}.{index}.{part}_l0" if self.cell in TORCH else f"{name}.{index}.{part}"
                     found[place] = layer[part]
                 for part in ("weight", "bias"):

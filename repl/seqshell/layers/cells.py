@@ -267,11 +267,12 @@ CELLS: Mapping[str, Callable[[Floats, Floats, Floats, Floats], Layer]] = {
     "rnn_tanh": TanhLayer,
     "rnn_relu": ReluLayer,
     "rnn_sigmoid": SigmoidLayer,
+    "rnn_none": LinearLayer,
     "lstm": LSTMLayer,
     "gru": GRULayer,
     "gru_reset_before": ResetBeforeGRULayer,
 }
-GATES = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_sigmoid": 1, "lstm": 4, "gru": 3, "gru_reset_before": 3}
+GATES = {"rnn_tanh": 1, "rnn_relu": 1, "rnn_sigmoid": 1, "rnn_none": 1, "lstm": 4, "gru": 3, "gru_reset_before": 3}
 
 
 def read_layers(

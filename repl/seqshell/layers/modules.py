@@ -68,6 +68,8 @@ def token_dropout(vectors: Tensor, tokens: Tensor, vocab_size: int, p: float, tr
 class SigmoidRNN(nn.Module):
     """h = sigmoid(W x + U h + b), which nn.RNN does not offer. Named and called like nn.RNN."""
 
+    nonlinearity: Callable[[Tensor], Tensor] = staticmethod(torch.sigmoid)
+
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
         bound = 1 / math.sqrt(hidden_size)
@@ -81,9 +83,15 @@ class SigmoidRNN(nn.Module):
         products = functional.linear(inputs, self.weight_ih_l0, self.bias_ih_l0 + self.bias_hh_l0)  # [B, T, H]
         step, outputs = hidden[0], []
         for product in products.unbind(1):
-            step = torch.sigmoid(product + functional.linear(step, self.weight_hh_l0))
+            step = self.nonlinearity(product + functional.linear(step, self.weight_hh_l0))
             outputs.append(step)
         return torch.stack(outputs, 1), step.unsqueeze(0)
+
+
+class LinearRNN(SigmoidRNN):
+    """h = W x + U h + b."""
+
+    nonlinearity = staticmethod(lambda value: value)
 
 
 # One layer each, called like nn.RNN: layer(inputs [B, T, F], state [1, B, H]) -> (outputs [B, T, H], state).
@@ -91,6 +99,7 @@ CELLS: Mapping[str, Callable[[int, int], nn.Module]] = {
     "rnn_tanh": lambda size, hidden: nn.RNN(size, hidden, nonlinearity="tanh", batch_first=True),
     "rnn_relu": lambda size, hidden: nn.RNN(size, hidden, nonlinearity="relu", batch_first=True),
     "rnn_sigmoid": SigmoidRNN,
+    "rnn_none": LinearRNN,
     "lstm": lambda size, hidden: nn.LSTM(size, hidden, batch_first=True),
     "gru": lambda size, hidden: nn.GRU(size, hidden, batch_first=True),
     "gru_reset_before": ResetBeforeGRU,
