@@ -45,7 +45,8 @@ COMMANDS = (
 )
 ARGUMENTS = (
     *("-m {} -c a", "--restore {} -c a", "{}", "-p {} -m none", "-m tiny.safetensors {}", "train {}", "train {} {}"),
-    *("export {} --to onnx", "export tiny.safetensors --to onnx -o {}"),
+    *("average {} tiny.safetensors -o mean", "average tiny.safetensors tiny.safetensors -o {}"),
+    *("train text --from {}", "export {} --to onnx", "export tiny.safetensors --to onnx -o {}"),
     *("train small.toml --out {}", "train small.toml -o {}", "evaluate {} text", "evaluate tiny.safetensors {}"),
     *("evaluate tiny.safetensors text -o {}", "evaluate classifier.safetensors classes.tsv --training {}"),
     *("evaluate translator.safetensors text {}", "compare {}", "compare tiny.safetensors --data {}"),
@@ -53,7 +54,7 @@ ARGUMENTS = (
     *("import weights.safetensors --map ok.toml --out {}", "plugins check {}", "plugins new {}", "recipes show {}"),
 )
 KEYS = {  # settings of [data] that name files -> a recipe's other ones
-    "generate": {"text": {}, "validation": {"text": "text"}},
+    "generate": {"text": {}, "validation": {"text": "text"}, "vectors": {"text": "text"}},
     "translate": {"source": {"target": "text"}, "target": {"source": "text"}, "pairs": {}},
     "classify": {"table": {}, "folder": {}, "validation": {"table": "classes.tsv"}},
     "forecast": {"table": {}, "validation": {"table": "numbers.csv"}},

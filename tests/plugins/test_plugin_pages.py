@@ -1,5 +1,5 @@
-"""Follow each page of docs/plugins and docs/inspect, and docs/export.md, in an environment with only wheels, in
-folders of its own.
+"""Follow each page of docs/plugins, docs/inspect and docs/training, and docs/export.md, in an environment with only
+wheels, in folders of its own.
 
 The command lines share the imports of one process; that a process imports what it needs, tests/plugins/test_tutorial.py
 shows.
@@ -14,7 +14,7 @@ from tests.plugins.walkthrough import Page
 from seqshell.core import hookspecs
 
 DOCS = Path(__file__).parents[2] / "docs"
-INDEX = {name: (DOCS / name / "README.md").read_text(encoding="utf-8") for name in ("plugins", "inspect")}
+INDEX = {name: (DOCS / name / "README.md").read_text(encoding="utf-8") for name in ("plugins", "inspect", "training")}
 PAGES = {
     f"{folder}/{path.stem}": Page.read(path)
     for folder in INDEX

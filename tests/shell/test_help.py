@@ -94,12 +94,12 @@ def test_help_of_a_command_has_usage_effect_example_and_owner(shell):
 
 def test_help_of_options_is_wrapped_below_its_column(shell):
     lines = text_of(shell, "/help train").split("\n")
-    first = lines.index("  --out NAME|PATH  where to write the model; models/RECIPE")
+    first = lines.index("  --freeze PART,...  leave parts of the model as they are,")
 
     assert lines[first : first + 3] == [
-        "  --out NAME|PATH  where to write the model; models/RECIPE",
-        "                   if not given",
-        "  --resume         continue an interrupted training",
+        "  --freeze PART,...  leave parts of the model as they are,",
+        "                     such as embedding,0",
+        "  --tune WHAT        with --from: train only the state, for",
     ]
 
 

@@ -220,7 +220,8 @@ def trained(folder: Path, name: str, **training) -> Path:
 def test_a_training_starts_from_the_weights_and_tokenizers_of_its_parent(tmp_path):
     parent = trained(tmp_path, "parent", epochs=1)
     weights = file.read(parent)[1]
-    child = prepared(tmp_path, [*PAIRS, ("six et six", "six and six")], parent=str(parent))
+    pairs = [*PAIRS, ("six et six", "six and six")]
+    child = prepared(tmp_path, pairs, parent=str(parent), extend_vocabulary=False)
 
     assert child.tokenizer.to_json() == seqshell.open(parent).model.tokenizer.to_json()
     assert all(
@@ -230,7 +231,8 @@ def test_a_training_starts_from_the_weights_and_tokenizers_of_its_parent(tmp_pat
     grandchild = trained(tmp_path, "child", epochs=1, parent=str(parent))
     model = seqshell.open(parent).model
     provenance = read_header(grandchild)["provenance"]
-    assert provenance["parent"] == {"name": "parent", "fingerprint": model.fingerprint}
+    recorded = {key: provenance["parent"][key] for key in ("name", "fingerprint")}
+    assert recorded == {"name": "parent", "fingerprint": model.fingerprint}
     assert not re.search(r"parent = .*[/\\\\]", provenance["recipe"])
 
 

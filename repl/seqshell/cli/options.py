@@ -26,6 +26,7 @@ subcommands (the first argument; each has its own --help):
   recipes [show NAME]      list the recipes, or print one
   import FILE              convert weights from another program to a checkpoint
   export MODEL --to FORM   write a model as plain PyTorch or as an ONNX graph
+  average MODEL... -o OUT  average the weights of models of one kind
   plugins [list]           list the plugins with their status
   plugins new NAME         create a plugin
   plugins check NAME|PATH  check a plugin

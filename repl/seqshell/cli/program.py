@@ -269,6 +269,19 @@ def _import(arguments: Namespace) -> int:
     return import_command(arguments, registry_for_command(arguments, tolerant=True))
 
 
+def _add_average(parser: ArgumentParser) -> None:
+    from seqshell.cli.average import add_average_arguments
+
+    add_average_arguments(parser)
+
+
+def _average(arguments: Namespace) -> int:
+    from seqshell.cli.average import average_command
+    from seqshell.cli.registry import registry_for_command
+
+    return average_command(arguments, registry_for_command(arguments))
+
+
 def _add_export(parser: ArgumentParser) -> None:
     from seqshell.cli.export import add_export_arguments
 
@@ -299,6 +312,7 @@ SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
         "models": Subcommand("List the models, or remove texts that trainings have encoded.", _add_models, _models),
         "recipes": Subcommand("List the recipes, or print one.", _add_recipes, _recipes),
         "import": Subcommand("Convert weights from another program to a checkpoint.", _add_import, _import),
+        "average": Subcommand("Average the weights of models of one kind.", _add_average, _average),
         "export": Subcommand("Write a model as plain PyTorch or as an ONNX graph.", _add_export, _export),
         "plugins": Subcommand("List, create or check plugins.", _add_plugins, _plugins),
     }

@@ -55,6 +55,22 @@ def add_train_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--out", metavar="NAME|PATH", help="the checkpoint; default: the recipe's name, in your models folder"
     )
+    parser.add_argument(
+        "--from",
+        metavar="MODEL",
+        dest="parent",
+        help="start from a model: its weights, vocabulary and settings; what the data has and it lacks is added",
+    )
+    parser.add_argument(
+        "--freeze",
+        metavar="PART,...",
+        help="leave parts of the model as they are, such as embedding,0 for the embedding and layer 0",
+    )
+    parser.add_argument(
+        "--tune",
+        choices=("state",),
+        help="with --from: train only the state in which a language model begins, for /state load",
+    )
     parser.add_argument("--resume", action="store_true", help="continue an earlier run of this recipe where it stopped")
     parser.add_argument(
         "--dry-run",
@@ -85,6 +101,7 @@ def _train(arguments: Namespace, group: Group | None = None) -> int:
     group: the processes that train together.
     """
     from seqshell.training.recipes.from_files import load_recipe
+    from seqshell.training.recipes.from_parent import with_parent
     from seqshell.training.recipes.listing import defaults_text
 
     if arguments.defaults:
@@ -106,11 +123,17 @@ def _train(arguments: Namespace, group: Group | None = None) -> int:
         overrides.append(f"training.seed={arguments.seed}")
     if misplaced := [word for word in arguments.recipe[1:] if "=" in word and not named_path(word).exists()]:
         raise UsageError(f"unexpected {misplaced[0]!r}; use --set {misplaced[0]}")
+    if arguments.freeze:
+        overrides.append(f"training.freeze={arguments.freeze}")
+    if arguments.tune:
+        overrides.append(f"training.tune={arguments.tune}")
     registry = registry_for_command(arguments)
     recipe = load_recipe(arguments.recipe, overrides, registry.recipe_folders)
+    if arguments.parent:
+        recipe = with_parent(recipe, arguments.parent, registry.checkpoint_folders, overrides)
     if arguments.dry_run:
         return _dry_run(arguments, recipe, registry)
-    out = paths.output_path(arguments.out or recipe.name, "models")
+    out = paths.output_path(arguments.out or recipe.name, "states" if recipe.training.tune else "models")
     if out.suffix != paths.ENDING:
         out = out.with_name(out.name + paths.ENDING)
     picture = named_path(arguments.picture) if arguments.picture else None
@@ -195,8 +218,13 @@ def recipes_command(arguments: Namespace) -> int:
 
 
 def _summary(path: Path) -> dict[str, Any]:
-    """The JSON object for a finished training: the checkpoint and its metrics, with the keys that `evaluate` uses."""
+    """The JSON object for a finished training: the checkpoint and its metrics, with the keys that `evaluate` uses.
+
+    Of a trained state: its file, and the model that it belongs to.
+    """
     header = read_header(path)
+    if header["kind"] == "state":
+        return {"state": path.name.removesuffix(paths.ENDING), "path": str(path), "model": header["model"]["name"]}
     provenance = header["provenance"]
     summary = {
         "model": path.name.removesuffix(paths.ENDING),

@@ -119,7 +119,11 @@ def dry_run(recipe: Recipe, registry: Registry) -> Plan:
             recipe=recipe.name,
             task=str(recipe.task),
             architecture=prepared.architecture.name,
-            notes=tuple(filter(None, (*recipe.understood, *objective.description.split("\n"), torch_note(model)))),
+            notes=tuple(
+                filter(
+                    None, (*recipe.understood, *prepared.notes, *objective.description.split("\n"), torch_note(model))
+                )
+            ),
             data={key: value for key, value in objective.data.items() if key in ("name", "sha256")},
             split=objective.split,
             vocabulary=_vocabulary(prepared),

@@ -1,7 +1,7 @@
 """Fit a part of a module directly, before the first step: training then improves on a linear model, or keeps it.
 
 An objective with a method `fit` does it. The module is validated as epoch 0, which is the first best: if no later epoch
-is better, the fitted part alone is kept.
+is better, the fitted part alone is kept. A module with the weights of a parent is validated likewise, but not fitted.
 """
 
 from __future__ import annotations
@@ -45,23 +45,25 @@ class CalibratingObjective(Protocol):
 
 def fit_first(run: Run) -> Iterator[Event]:
     """Let the objective fit the module and validate it, unless the run has begun before. Yields a Notice if it did."""
-    objective, progress, start = run.objective, run.progress, time.perf_counter()
+    objective, progress, start, parent = run.objective, run.progress, time.perf_counter(), run.prepared.parent
     if progress.done or progress.best is not None:
         return
-    fitted = objective.fit(run.module) if isinstance(objective, FittingObjective) else ""
-    if not fitted:
+    if parent is not None:
+        fitted = f"the weights of {parent.model.name}"
+    elif not (fitted := objective.fit(run.module) if isinstance(objective, FittingObjective) else ""):
         return
     run.average.load_state_dict(run.module.state_dict())
     metrics = run.validate()
     progress.seconds += time.perf_counter() - start
     record: Metrics = {"epoch": 0, "step": 0, "validation": metrics, "seconds": round(progress.seconds, 1)}
     record["fitted"] = fitted
-    if isinstance(objective, CautiousObjective):
+    if isinstance(objective, CautiousObjective) and parent is None:
         record["to_beat"] = objective.to_beat(metrics)
     progress.history.append(record)
     progress.compare(metrics)
     run.keep_if_best(record)
-    yield Notice(f"before training, {fitted} is fitted: validation {run.objective.summary(metrics)}")
+    with_what = f"with {fitted}" if parent is not None else f"{fitted} is fitted"
+    yield Notice(f"before training, {with_what}: validation {run.objective.summary(metrics)}")
 
 
 def gained_nothing(run: Run) -> str:

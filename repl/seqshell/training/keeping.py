@@ -14,17 +14,20 @@ from safetensors.torch import save
 from seqshell.core import paths
 from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import CheckpointError, SeqshellError, UnwritableError, reason_of
-from seqshell.core.events import Notice
+from seqshell.core.events import Event, Notice
 from seqshell.host import Registry
 from seqshell.kernels.batches import team
 from seqshell.models.saving import save_checkpoint
 from seqshell.models.task_parts.parts import Inputs
 from seqshell.training.data.python_data import NOT_FILES
+from seqshell.training.earlier_data import earlier_data, missing_note, scores_table
 from seqshell.training.fitting import CalibratingObjective
+from seqshell.training.objective import Metrics
 from seqshell.training.preparation import Prepared
 from seqshell.training.recipes.settings import FILES
 from seqshell.training.recipes.toml import to_toml
 from seqshell.training.run import Run
+from seqshell.training.state_tuning import TunedState, save_tuned
 
 LARGEST_HALF = 65_504  # the largest float16
 
@@ -40,6 +43,8 @@ class Keeper:
         self.run = run
         self.registry = registry
         self.out = out
+        self.earlier = earlier_data(run.prepared, registry) if run.group.is_writer else None
+        self.scores: dict[str, dict[str, Metrics]] = {}  # before and after, on the new and the parent's data
         self._written = written
         self._notes: list[Notice] = []
         self._told: set[str] = set()
@@ -87,6 +92,22 @@ class Keeper:
             return error.message
         return f"the best weights so far are in {path}" if path else ""
 
+    def score_parent(self) -> None:
+        """Measure the best weights of a training with a parent on the parent's validation data, too."""
+        progress, earlier = self.run.progress, self.earlier
+        if earlier is not None and progress.best is not None:
+            first = next(record for record in progress.history if "validation" in record)
+            before = {"new": first["validation"], "parent": progress.earlier}
+            after = {"new": progress.best["validation"], "parent": earlier.validate(self.best_module())}
+            self.scores = {"before": before, "after": after}
+
+    def compare_with_parent(self) -> Iterator[Event]:
+        """The scores before and after the training, and a note if the parent's data are missing."""
+        if self.earlier is not None and self.scores:
+            yield scores_table(self.earlier, self.run.prepared, self.scores["before"], self.scores["after"])
+            if note := missing_note(self.earlier):
+                yield Notice(note)
+
     def best_module(self) -> Any:
         """The module with the best weights, rounded as the checkpoint stores them, and calibrated."""
         run = self.run
@@ -106,7 +127,9 @@ class Keeper:
         """What the checkpoint records about the run."""
         run, best = self.run, self.run.progress.best
         assert best is not None  # else there are no weights to keep
+        parent = run.prepared.parent
         return {
+            **({"parent": {**parent.as_json(), **self.scores}} if parent is not None else {}),
             "metrics": metrics,
             "epoch": best["epoch"],
             **({"averaged": best["averaged"]} if "averaged" in best else {}),
@@ -153,11 +176,14 @@ def save_model(
     warn: Callable[[str], None],
     inputs: Inputs | None = None,
 ) -> Path:
-    """Write a checkpoint of a training. trained: what it records of the run, beside data and recipe.
+    """Write a checkpoint of a training, or the state that it trained.
 
+    trained: what it records of the run, beside data and recipe.
     inputs: on which decoder and module are compared, see save_checkpoint; default, some of the training data.
     """
     recipe, objective = prepared.recipe, prepared.objective
+    if isinstance(module, TunedState) and prepared.parent is not None:
+        return save_tuned(module, prepared.parent.model, path)
     tables = recipe.tables()
     for key in FILES:
         tables["data"][key] = _without_folder(tables["data"][key])

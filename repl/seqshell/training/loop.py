@@ -22,6 +22,7 @@ from seqshell.training.data.array_store import FOLDER
 from seqshell.training.distributed.group import Group
 from seqshell.training.distributed.lost import RankLost
 from seqshell.training.fitting import fit_first, gained_nothing
+from seqshell.training.freezing import num_frozen
 from seqshell.training.keeping import Keeper
 from seqshell.training.lag_history import lags_of
 from seqshell.training.listeners import followed
@@ -91,6 +92,7 @@ def train(
             run.restore()
         elif group.is_writer:
             run.progress.first_sample = _sample(run, registry)
+            run.progress.earlier = keeper.earlier.validate(run.average) if keeper.earlier is not None else {}
         try:
             yield from _trained(run, registry, stopped)
         except GeneratorExit:
@@ -206,8 +208,11 @@ def _sample(run: Run, registry: Registry) -> str:
 def _opening_notes(run: Run, resume: bool) -> Iterator[Event]:
     prepared = run.prepared
     yield from map(Notice, prepared.recipe.understood)
+    yield from map(Notice, prepared.notes)
     # A model that is fitted by counting has no parameters yet.
     size = f" with {run.num_parameters:,} parameters" if run.num_parameters else ""
+    if frozen := num_frozen(run.module.parameters()):
+        size += f", of which {run.num_parameters - frozen:,} are trained"
     what = f"{prepared.architecture.name}{size}, {prepared.sizes}"
     first, *others = prepared.objective.description.split("\n")
     yield Notice(f"{prepared.recipe.name}: {what}; {first}")
@@ -246,8 +251,10 @@ def _closing_notes(keeper: Keeper, picture: Path | None, *, unfinished: bool) ->
             yield Notice(note)
         yield Notice("evaluating the best weights on all validation data")
         metrics = prepared.objective.measure(keeper.best_module())
+        keeper.score_parent()
         path = keeper.keep(metrics)
         yield prepared.objective.table(metrics)
+        yield from keeper.compare_with_parent()
     yield from keeper.take_notes()
     unit = task_spec(recipe.task).loss_unit
     drawn = loss_curve.draw(progress.history, unit)
@@ -263,8 +270,13 @@ def _closing_notes(keeper: Keeper, picture: Path | None, *, unfinished: bool) ->
             yield Notice(f"no loss curve: {error.message}", "warning")
     yield Text(f"sample before training:\n{progress.first_sample}")
     yield Text(f"sample after training:\n{_sample(run, keeper.registry)}")
-    name = path.name.removesuffix(paths.ENDING) if path.parent == paths.folder("models") else str(path)
+    folder = paths.folder("states" if recipe.training.tune else "models")
+    name = path.name.removesuffix(paths.ENDING) if path.parent == folder else str(path)
     best = progress.best or {}
+    if recipe.training.tune and prepared.parent is not None:
+        yield Notice(f"wrote {path}: the state of epoch {best['epoch']} of {recipe.training.epochs}")
+        yield Text(f"seqshell -m {recipe.training.parent} -c '/state load {name}'")
+        return
     weights = "fitted weights" if "fitted" in best else f"weights of epoch {best['epoch']} of {recipe.training.epochs}"
     yield Notice(f"wrote {path}: {weights}, {duration(progress.seconds)} of training")
     yield Text(f"seqshell -m {name}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.events import Progress
 from seqshell.core.model import Architecture, Series, own_method
+from seqshell.core.named_files import named_path
 from seqshell.core.plugin_api import build, settings_of
 from seqshell.core.plugin_guard import Guard, Owner, owner_of
 from seqshell.core.tasks import task_spec
@@ -26,6 +27,8 @@ from seqshell.training.recipes.recipe import Recipe, Table
 if TYPE_CHECKING:
     import torch
 
+    from seqshell.training.word_vectors import WordVectors
+
 PREPARE = ("tokenizer", "source_tokenizer", "folder")  # the parameters of a module's `prepare`
 PLACEHOLDER = 2  # a size of the data that is not known yet
 NO_SIZES: Mapping[str, int] = MappingProxyType({})
@@ -36,8 +39,9 @@ class Prepared:
     """Everything that is decided before the first step.
 
     source_tokenizer: None for tasks without a source. labels: of CLASSIFY, by number. series: of FORECAST.
-    parent: the model whose weights the training starts from; None: random weights. beside: gives the context in which
-    the rest of the data are encoded while the training runs.
+    parent: the model whose weights the training starts from; None: random weights. notes: what it lacked.
+    vectors: pretrained ones of words, for the embeddings. beside: gives the context in which the rest of the data are
+    encoded while the training runs.
     """
 
     recipe: Recipe
@@ -49,6 +53,8 @@ class Prepared:
     labels: tuple[str, ...] = ()
     series: Series | None = None
     parent: Parent | None = None
+    notes: tuple[str, ...] = ()
+    vectors: tuple[WordVectors, ...] = ()
     beside: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
@@ -73,10 +79,13 @@ class Prepared:
     def new_module(self) -> Any:
         """A SequenceModel with the parent's weights or, without a parent, random ones that its `prepare` has changed.
 
+        Parts that the recipe freezes have no gradients.
+
         Raises RecipeError if the architecture refuses its config, or if the parent's weights do not fit it. A method of
         a plugin's module that fails, or returns what it must not, raises PluginError whenever it is called.
         """
         from seqshell.training.checked_module import checked_module
+        from seqshell.training.freezing import freeze
 
         try:
             module = resolve(self.architecture.model)(self.config)
@@ -90,10 +99,17 @@ class Prepared:
         if not self.owner.builtin:
             module = checked_module(module, self.architecture, self.config, self.guard())
         if self.parent is not None:
-            self.parent.copy_into(module)
+            self.parent.copy_into(module, self.config)
         elif (method := own_method(module, "prepare", *PREPARE)) is not None:
             with self.guard("failed in prepare"):
                 method(self.tokenizer, self.source_tokenizer, self.recipe.folder)
+        for each in self.vectors:
+            each.put_into(module, 0 if self.parent is None else self.parent.old_size(each.size, self.config))
+        if self.recipe.training.tune:
+            from seqshell.training.state_tuning import tuned
+
+            return tuned(module, self.recipe.name)
+        freeze(module, self.recipe.training.freeze, self.recipe.name)
         return module
 
     @property
@@ -121,7 +137,28 @@ def prepare(recipe: Recipe, registry: Registry) -> Prepared:
     """
     recipe, architecture = _checked(recipe, registry)
     prepared: Prepared = resolve(task_spec(recipe.task).preparation)(recipe, registry, architecture)
+    if recipe.data.vectors:
+        prepared = with_vectors(prepared)
+    if recipe.training.tune:
+        from seqshell.training.state_tuning import check_tuned
+
+        check_tuned(recipe.task, prepared.parent.model if prepared.parent is not None else None, recipe.name)
+        return prepared.in_torch()
     return prepared
+
+
+def with_vectors(prepared: Prepared) -> Prepared:
+    """The same with the word vectors that its recipe names. Raises RecipeError if they cannot be read."""
+    from seqshell.training.word_vectors import read_vectors
+
+    recipe = prepared.recipe
+    if prepared.series is not None:
+        raise RecipeError(f"{recipe.name}: data.vectors: a series has no words")
+    tokenizers = [each for each in (prepared.source_tokenizer, prepared.tokenizer) if each is not None]
+    distinct = tokenizers[-1:] if tokenizers[0] is tokenizers[-1] else tokenizers
+    vectors = read_vectors(named_path(recipe.data.vectors, recipe.folder, RecipeError), distinct)
+    notes = (*prepared.notes, *(each.describe() for each in vectors))
+    return replace(prepared, vectors=tuple(vectors), notes=notes)
 
 
 def encode_ahead(recipe: Recipe, registry: Registry, stopped: Callable[[], int]) -> Generator[Progress, None, bool]:

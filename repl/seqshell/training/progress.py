@@ -42,6 +42,7 @@ class TrainingProgress:
     seconds: float = 0.0  # computing time, validations included
     best: Metrics | None = None
     first_sample: str = ""  # of the untrained model
+    earlier: Metrics = field(default_factory=dict)  # of the parent on its own validation data
     history: list[Metrics] = field(default_factory=list)
 
     def add(self, losses: Mapping[str, float]) -> None:

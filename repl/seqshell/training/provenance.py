@@ -5,13 +5,13 @@ A file from elsewhere may record nothing, or something malformed.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
 from seqshell.core.errors import UsageError
 from seqshell.core.model import Model
 from seqshell.training.data.file_format import FileFormat, PairFormat
+from seqshell.training.recipes.from_parent import recorded_recipe
 
 
 def provenance(model: Model, key: str) -> Mapping[str, Any]:
@@ -40,12 +40,7 @@ def held_out_share(model: Model, name: str, digest: str) -> float:
 
 def recorded_settings(model: Model) -> Mapping[str, Any]:
     """The settings of [data] in the recipe of a checkpoint; empty if there are none."""
-    whole = model.header.get("provenance")
-    recipe = whole.get("recipe") if isinstance(whole, Mapping) else None
-    try:
-        data = tomllib.loads(recipe).get("data", {}) if isinstance(recipe, str) else {}
-    except tomllib.TOMLDecodeError:
-        data = {}
+    data = recorded_recipe(model.header).get("data", {})
     return data if isinstance(data, Mapping) else {}
 
 

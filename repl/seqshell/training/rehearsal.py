@@ -51,14 +51,15 @@ def torch_note(model: Model | None) -> str:
 
 
 def write_and_open(prepared: Prepared, module: Any, path: Path, registry: Registry) -> Model | None:
-    """Write a module as a checkpoint, and open it unless it still has to count.
+    """Write a module as a checkpoint, and open it unless it still has to count, or is a state.
 
     Raises UnwritableError if the place cannot be written, and RecipeError if the model could not be kept anywhere.
     """
     inputs = prepared.objective.inputs().first(NUM_STEPS)
     try:
         save_model(prepared, module, path, registry, {}, lambda text: None, inputs)
-        return None if is_counted(prepared.architecture) else open_model(path, registry)
+        is_model = not is_counted(prepared.architecture) and not prepared.recipe.training.tune
+        return open_model(path, registry) if is_model else None
     except UnwritableError:
         raise
     except CheckpointError as error:

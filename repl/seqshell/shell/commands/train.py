@@ -13,7 +13,7 @@ from seqshell.core import paths
 from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.events import Data, Event, Notice, Progress, Tables
 from seqshell.core.nested_settings import flat_settings
-from seqshell.core.plugin_api import Arguments, Setting, command, settings_of
+from seqshell.core.plugin_api import Arguments, Option, Setting, command, settings_of
 from seqshell.core.tasks import TASKS, task_spec
 from seqshell.host import resolve
 from seqshell.shell.commands.arguments import assignments, words
@@ -77,12 +77,15 @@ def _architecture(shell: Shell, words: Sequence[str]) -> str:
 @command(
     "train",
     usage="RECIPE|FILE [FILE] [KEY=VALUE ...]",
-    options={
-        "--out NAME|PATH": "where to write the model; models/RECIPE if not given",
-        "--resume": "continue an interrupted training",
-        "--set": "may stand before each KEY=VALUE, as on the command line",
-        "--dry-run": "show the data as the model reads it, sizes, memory and time; train nothing",
-    },
+    options=(
+        Option("--out", "NAME|PATH", "where to write the model; models/RECIPE if not given"),
+        Option("--from", "MODEL", "start from a model: its weights, vocabulary and settings"),
+        Option("--freeze", "PART,...", "leave parts of the model as they are, such as embedding,0"),
+        Option("--tune", "WHAT", "with --from: train only the state, for /state load", choices=("state",)),
+        Option("--resume", help="continue an interrupted training"),
+        Option("--set", help="may stand before each KEY=VALUE, as on the command line"),
+        Option("--dry-run", help="show the data as the model reads it, sizes, memory and time; train nothing"),
+    ),
     complete=recipe_words,
     purpose="models",
 )
@@ -94,9 +97,12 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     translation model; a column of texts and one of labels, or a folder of files LABEL.txt, a classifier; and columns of
     numbers a forecaster. Tables are CSV, TSV or JSON Lines. Ctrl-C keeps and opens the best model so far.
 
+    --from trains a model further: its vocabulary is kept and extended, and both texts are scored before and after.
+
         >>> /train phrases training.epochs=3
         >>> good morning
     """
+    options = arguments.options
     first, *others = words(arguments, train, 1)
     second = [word for word in others[:1] if "=" not in word]
     overrides = others[len(second) :]
@@ -106,10 +112,15 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
                 f"unexpected {override!r}; after the recipe or the files, write KEY=VALUE, such as training.epochs=3"
             )
     from seqshell.training.recipes.from_files import load_recipe
+    from seqshell.training.recipes.from_parent import with_parent
 
-    device = [f"training.device={shell.device}"] if shell.device != "auto" else []
-    recipe = load_recipe([first, *second], [*device, *overrides], shell.registry.recipe_folders)
-    if arguments.options.get("--dry-run"):
+    given = {f"training.{key}": options.get(f"--{key}") for key in ("freeze", "tune")}
+    given["training.device"] = shell.device if shell.device != "auto" else None
+    overrides = [*(f"{key}={value}" for key, value in given.items() if value), *overrides]
+    recipe = load_recipe([first, *second], overrides, shell.registry.recipe_folders)
+    if parent := options.get("--from"):
+        recipe = with_parent(recipe, str(parent), shell.registry.checkpoint_folders, overrides)
+    if options.get("--dry-run"):
         from seqshell.training.dry_run import dry_run
 
         plan = dry_run(recipe, shell.registry)
@@ -117,11 +128,11 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         yield Tables(plan.tables())
         yield Data(plan.as_json())
         return
-    path = paths.output_path(str(arguments.options.get("--out") or recipe.name), "models")
+    path = paths.output_path(str(options.get("--out") or recipe.name), "states" if recipe.training.tune else "models")
     from seqshell.training.loop import train as run
 
     written: list[Path] = []
-    resume = bool(arguments.options.get("--resume"))
+    resume = bool(options.get("--resume"))
     try:
         for event in run(recipe, shell.registry, path, resume, written=written.append):
             if isinstance(event, Progress) and shell.line:  # from the first step on, stopping keeps what was trained
@@ -129,12 +140,14 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
             yield event
     except (GeneratorExit, KeyboardInterrupt):
         message = "stopped before there was a model to keep"
-        if written:
+        if written and recipe.training.tune:
+            message = f"stopped; the best state so far is in {written[-1]}"
+        elif written:
             _open_new(shell, written[-1])
             message = f"stopped; the best model so far is saved and open: {opened(shell).title}"
         shell.notices.append(Notice(message))  # no event can be yielded any more
         raise
-    if written:
+    if written and not recipe.training.tune:
         _open_new(shell, written[-1])
         yield opened(shell)
 

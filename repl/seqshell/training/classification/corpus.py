@@ -40,6 +40,7 @@ from seqshell.training.data.small_integers import integer_type, rows_where
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.token_rows import NewRows, TextRows, TokenRows, stored_rows
 from seqshell.training.data.vocabularies import SAMPLE, shown_to_tokenizer, train_tokenizer
+from seqshell.training.parent import open_parent, tokenizer_of
 from seqshell.training.preparation import check_config, tokenizer_type
 from seqshell.training.preparation_progress import Stages, silent
 from seqshell.training.recipes.recipe import Recipe
@@ -53,35 +54,47 @@ RecipeTexts = tuple[Tokenizer, ExampleSplit, tuple[Encoded, Encoded] | None]
 
 def encoding(recipe: Recipe, registry: Registry) -> Callable[[Stages], None] | None:
     """What encodes the texts of a recipe into their file, which may take minutes; None if they are few."""
-    corpus = large_examples(recipe, registry, registry.lookup("architecture", recipe.architecture))
+    parent = tokenizer_of(open_parent(recipe, registry))
+    corpus = large_examples(recipe, registry, registry.lookup("architecture", recipe.architecture), parent)
     return corpus.encode if corpus is not None else None
 
 
-def read_recipe_texts(recipe: Recipe, registry: Registry, architecture: Architecture) -> RecipeTexts:
-    """The tokenizer, the texts for training and validation, and those of a large table encoded."""
-    if (corpus := large_examples(recipe, registry, architecture)) is not None:
+def read_recipe_texts(
+    recipe: Recipe, registry: Registry, architecture: Architecture, parent: Tokenizer | None = None
+) -> RecipeTexts:
+    """The tokenizer, the texts for training and validation, and those of a large table encoded.
+
+    parent: the tokenizer of the model that the training starts from.
+    """
+    if (corpus := large_examples(recipe, registry, architecture, parent)) is not None:
         return corpus.read()
     split, kind = read_recipe_split(recipe), tokenizer_type(registry, recipe.tokenizer)
-    return train_tokenizer(recipe, recipe.tokenizer, kind, split.training.texts, specials=True), split, None
+    return train_tokenizer(recipe, recipe.tokenizer, kind, split.training.texts, parent, specials=True), split, None
 
 
-def large_examples(recipe: Recipe, registry: Registry, architecture: Architecture) -> LargeExamples | None:
+def large_examples(
+    recipe: Recipe, registry: Registry, architecture: Architecture, parent: Tokenizer | None
+) -> LargeExamples | None:
     """The labelled texts of a recipe, if they are large; None for any others."""
     source = large_source(recipe)
     if source is None:
         return None
     cut = Cut.of(dataclasses.asdict(check_config(recipe, architecture)))
-    return LargeExamples(recipe, source, tokenizer_type(registry, recipe.tokenizer), cut)
+    return LargeExamples(recipe, source, tokenizer_type(registry, recipe.tokenizer), cut, parent)
 
 
 @dataclass(frozen=True)
 class LargeExamples:
-    """The labelled texts of a recipe in large files. kind: of the tokenizer. cut: how the model shortens texts."""
+    """The labelled texts of a recipe in large files. kind: of the tokenizer. cut: how the model shortens texts.
+
+    parent: the tokenizer of the model that the training starts from.
+    """
 
     recipe: Recipe
     source: LargeSource
     kind: Any
     cut: Cut
+    parent: Tokenizer | None = None
 
     def read(self) -> RecipeTexts:
         """The texts and tokens in the file, which is written if it is missing."""
@@ -113,6 +126,7 @@ class LargeExamples:
             layout=[data.encoding, data.header, data.text_column, data.label_column, list(data.label_names)],
             validation=data.validation if self._validation is None else self._validation.digest,
             tokenizer=[dict(self.recipe.tokenizer), SAMPLE],
+            parent=[self.parent.to_json(), self.recipe.training.extend_vocabulary] if self.parent else None,
             cut=dataclasses.asdict(self.cut),
         )
 
@@ -157,7 +171,9 @@ class LargeExamples:
             check_seen(split.validation, label_counts(split.training.labels))
             stages("training the tokenizer")(0, 1)
             shown = shown_to_tokenizer(self.kind, split.training.texts)
-            tokenizer = train_tokenizer(self.recipe, self.recipe.tokenizer, self.kind, shown, specials=True)
+            tokenizer = train_tokenizer(
+                self.recipe, self.recipe.tokenizer, self.kind, shown, self.parent, specials=True
+            )
             of_labels, of_rows = integer_type(len(names)), integer_type(number + 1)
             arrays = [
                 *texts.parts("texts"),

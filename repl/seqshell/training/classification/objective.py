@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -42,7 +42,7 @@ from seqshell.training.classification.evaluation import (
 from seqshell.training.classification.linear_part import FittedPart, fit_linear_part, with_linear_part
 from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion
 from seqshell.training.classification.tables import metrics_table
-from seqshell.training.data.batches import RowBatches, group_by_length, pad
+from seqshell.training.data.batches import Ids, RowBatches, group_by_length, pad
 from seqshell.training.data.coded import label_counts, numbers_of_labels
 from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.data.token_rows import NewRows, TokenRows, items_at, lengths_of
@@ -50,6 +50,7 @@ from seqshell.training.data.vocabularies import every
 from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
+from seqshell.training.parent import describe_growth, open_parent, tokenizer_of
 from seqshell.training.preparation import Prepared, check_config
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.stopping import CERTAIN
@@ -170,7 +171,9 @@ class ClassificationObjective:
 
     @cached_property
     def _linear_part(self) -> FittedPart | None:
-        """The linear part of the architecture, fitted to the training texts; a resumed training fits it again."""
+        """The linear part of the architecture, fitted to the training texts, if it starts from no other model."""
+        if self.recipe.training.parent:
+            return None
         with torch.random.fork_rng(devices=[]):
             module = with_linear_part(resolve(self.architecture.model)(self.config))
         if module is None:
@@ -261,6 +264,11 @@ class ClassificationObjective:
         return f"{text} -> " + ", ".join(f"{self.labels[label]} {np.exp(logs[0][label]):.2f}" for label in best)
 
     @property
+    def training_ids(self) -> Sequence[Ids]:
+        """The ids of the training texts that the model can read."""
+        return self._training.ids
+
+    @property
     def _cut(self) -> Cut:
         return Cut.of(dataclasses.asdict(self.config))
 
@@ -300,9 +308,12 @@ class ClassificationObjective:
 
 
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    """Read the labelled texts and train the tokenizer on them."""
-    tokenizer, split, stored = read_recipe_texts(recipe, registry, architecture)
-    labels = tuple(sorted(label_counts(split.training.labels)))
+    """Read the labelled texts and train the tokenizer on them, or extend the parent's tokenizer and labels."""
+    parent = open_parent(recipe, registry)
+    tokenizer, split, stored = read_recipe_texts(recipe, registry, architecture, tokenizer_of(parent))
+    found = sorted(label_counts(split.training.labels))
+    labels = tuple(dict.fromkeys((*(parent.model.labels if parent is not None else ()), *found)))
     config = check_config(recipe, architecture, {"vocab_size": tokenizer.size, "num_classes": len(labels)})
     objective = ClassificationObjective(recipe, architecture, config, tokenizer, labels, split, stored)
-    return Prepared(recipe, architecture, config, tokenizer, None, objective, labels)
+    notes = describe_growth(parent, (tokenizer, lambda: objective.training_ids), labels=labels)
+    return Prepared(recipe, architecture, config, tokenizer, None, objective, labels, parent=parent, notes=notes)

@@ -12,6 +12,7 @@ from seqshell.core.subword_tokenizers import Vocabulary
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.core.word_counts import CountedText
 from seqshell.models.guarded_tokenizer import guarded_tokenizer, tokenizer_guard
+from seqshell.training.data.extension import extended
 from seqshell.training.data.token_rows import TextRows, items_at
 from seqshell.training.data.word_numbers import row_counts
 from seqshell.training.recipes.recipe import Recipe, Table
@@ -42,14 +43,28 @@ def trains_on_counts(kind: type[Any]) -> bool:
     return bool(vars(kind).get("trains_on_counts", False))
 
 
-def train_tokenizer(recipe: Recipe, table: Table, kind: Any, texts: Iterable[CountedText], **given: bool) -> Tokenizer:
+def train_tokenizer(
+    recipe: Recipe,
+    table: Table,
+    kind: Any,
+    texts: Iterable[CountedText],
+    parent: Tokenizer | None = None,
+    **given: bool,
+) -> Tokenizer:
     """Train a tokenizer of the type `kind` with the settings of a recipe's table, such as [tokenizer].
 
+    parent: the tokenizer of the model that the training starts from, which is kept and extended instead.
     given: settings that depend on the task, such as specials.
     Raises RecipeError for invalid settings, VocabularyError for texts that the tokenizer refuses, and PluginError for
     one that fails.
     """
     settings = {key: value for key, value in table.items() if key != "name"}
+    if parent is not None and recipe.training.tune:  # its state belongs to the parent itself
+        return parent
+    if parent is not None:
+        return (
+            extended(parent, texts, int(settings.get("min_freq", 1))) if recipe.training.extend_vocabulary else parent
+        )
     try:
         tokenizer: Tokenizer = kind.train(texts, **given, **settings)
     except (TypeError, ValueError) as error:

@@ -34,6 +34,7 @@ from seqshell.training.forecasting.metrics import errors, interval_summary, metr
 from seqshell.training.forecasting.parts import Part, averaged, common_season, split_series
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
+from seqshell.training.parent import open_parent
 from seqshell.training.preparation import Prepared, check_config
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.recipes.settings import DataSettings
@@ -314,7 +315,8 @@ def _steps(number: int) -> str:
 
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
     """Read the series."""
-    source = read_recipe_series(recipe)
+    source, parent = read_recipe_series(recipe), open_parent(recipe, registry)
     config = check_config(recipe, architecture, {"num_features": len(source.columns)})
     objective = make_objective(recipe, architecture, config, source)
-    return Prepared(recipe, architecture, config, Values(source.columns), None, objective, series=objective.series)
+    values, series = Values(source.columns), objective.series
+    return Prepared(recipe, architecture, config, values, None, objective, series=series, parent=parent)

@@ -36,6 +36,7 @@ from seqshell.training.data.text import BEGINNING, SplitText, check_length, enco
 from seqshell.training.data.vocabularies import SAMPLE, train_tokenizer, trains_on_counts
 from seqshell.training.data.word_numbers import word_counts
 from seqshell.training.language.begun import BegunTokens, Scan, scan
+from seqshell.training.parent import open_parent, tokenizer_of
 from seqshell.training.preparation import tokenizer_type
 from seqshell.training.preparation_progress import Report, Stages, StoppedWork, silent
 from seqshell.training.recipes.recipe import Recipe
@@ -43,18 +44,19 @@ from seqshell.training.recipes.recipe import Recipe
 RecipeText = tuple[Tokenizer, SplitText, NDArray[Any], NDArray[Any]]
 
 
-def read_recipe_text(recipe: Recipe, kind: Any) -> RecipeText:
+def read_recipe_text(recipe: Recipe, kind: Any, parent: Tokenizer | None = None) -> RecipeText:
     """Read a recipe's text: its tokenizer, the text, and the ids of the training and validation parts.
 
-    kind: the class of the tokenizer. Raises RecipeError if the text is missing, invalid or too short.
+    kind: the class of the tokenizer. parent: the tokenizer of the model that the training starts from.
+    Raises RecipeError if the text is missing, invalid or too short.
     """
-    if (corpus := large_corpus(recipe, kind)) is not None:
+    if (corpus := large_corpus(recipe, kind, parent)) is not None:
         return corpus.read()
     text = load_text(recipe.data, recipe.folder, whole_lines=getattr(kind, "whole_lines", False))
     try:
-        tokenizer = train_tokenizer(recipe, recipe.tokenizer, kind, [text.training])
+        tokenizer = train_tokenizer(recipe, recipe.tokenizer, kind, [text.training], parent)
         if tokenizer.unk is None:  # or it could not read a character that occurs only in the validation text
-            tokenizer = train_tokenizer(recipe, recipe.tokenizer, kind, [text.training, text.validation])
+            tokenizer = train_tokenizer(recipe, recipe.tokenizer, kind, [text.training, text.validation], parent)
         training_ids, validation_ids = encode(tokenizer, text.training), encode(tokenizer, text.validation)
     except VocabularyError as error:
         raise RecipeError(f"{text.name}: {error.message}") from None
@@ -67,17 +69,18 @@ def read_recipe_text(recipe: Recipe, kind: Any) -> RecipeText:
 
 def encoding(recipe: Recipe, registry: Registry) -> Callable[[Stages], None] | None:
     """What encodes the text of a recipe into its file, which may take minutes; None if the text is small."""
-    corpus = large_corpus(recipe, tokenizer_type(registry, recipe.tokenizer))
+    parent = tokenizer_of(open_parent(recipe, registry))
+    corpus = large_corpus(recipe, tokenizer_type(registry, recipe.tokenizer), parent)
     return corpus.begin if corpus is not None else None
 
 
-def beside(recipe: Recipe, kind: Any) -> AbstractContextManager[None]:
+def beside(recipe: Recipe, kind: Any, parent: Tokenizer | None) -> AbstractContextManager[None]:
     """A context in which the text of a recipe is encoded while a training runs."""
-    corpus = large_corpus(recipe, kind)
+    corpus = large_corpus(recipe, kind, parent)
     return nullcontext() if corpus is None or ArrayStore.open(corpus.path) is not None else corpus.beside()
 
 
-def large_corpus(recipe: Recipe, kind: Any) -> LargeCorpus | None:
+def large_corpus(recipe: Recipe, kind: Any, parent: Tokenizer | None = None) -> LargeCorpus | None:
     """The corpus of a recipe whose text, or validation text, is a large file; None for any other."""
     text, validation = _file(recipe, recipe.data.text), _file(recipe, recipe.data.validation)
     is_share = isinstance(recipe.data.validation, float | int)
@@ -85,7 +88,7 @@ def large_corpus(recipe: Recipe, kind: Any) -> LargeCorpus | None:
         return None
     if not any(each is not None and is_large(each.path) for each in (text, validation)):
         return None
-    return LargeCorpus(recipe, kind, text, validation)
+    return LargeCorpus(recipe, kind, text, validation, parent)
 
 
 def _file(recipe: Recipe, name: Any) -> LargeText | None:
@@ -108,12 +111,16 @@ class StoredText:
 
 @dataclass(frozen=True)
 class LargeCorpus:
-    """The text of a recipe in one large file, or two. validation: None if a share of the text is held out."""
+    """The text of a recipe in one large file, or two. validation: None if a share of the text is held out.
+
+    parent: the tokenizer of the model that the training starts from.
+    """
 
     recipe: Recipe
     kind: Any
     text: LargeText
     validation: LargeText | None
+    parent: Tokenizer | None = None
 
     def begin(self, stages: Stages) -> None:
         """What a training waits for: characters are read once, and encoded while it runs; all else is encoded."""
@@ -139,7 +146,7 @@ class LargeCorpus:
 
     def _scan(self, stages: Stages) -> Scan | None:
         """The text, read once, if it is one of characters in a single file; else None."""
-        if self.kind is not CharTokenizer or self.validation is not None:
+        if self.kind is not CharTokenizer or self.validation is not None or self.parent is not None:
             return None
         return scan(self.text, stages(f"reading {self.text.name}"))
 
@@ -218,6 +225,7 @@ class LargeCorpus:
             encoding=data.encoding,
             validation=data.validation if self.validation is None else self.validation.facts().sha256,
             tokenizer=dict(self.recipe.tokenizer),
+            parent=[self.parent.to_json(), self.recipe.training.extend_vocabulary] if self.parent else None,
             sample=SAMPLE,
         )
 
@@ -295,4 +303,4 @@ class LargeCorpus:
         return self._trained(part for blocks in texts for part in self._parts(blocks))
 
     def _trained(self, texts: Iterable[CountedText]) -> Tokenizer:
-        return train_tokenizer(self.recipe, self.recipe.tokenizer, self.kind, texts)
+        return train_tokenizer(self.recipe, self.recipe.tokenizer, self.kind, texts, self.parent)

@@ -36,6 +36,7 @@ from seqshell.training.language.corpus import beside, read_recipe_text
 from seqshell.training.language.metrics import BLOCK, metrics_table
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
+from seqshell.training.parent import describe_growth, open_parent, tokenizer_of
 from seqshell.training.preparation import Prepared, check_config, tokenizer_type
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.stopping import CERTAIN, criterion
@@ -123,7 +124,7 @@ class LanguageObjective:
     def validate(self, module: Any, group: Group = ALONE) -> Metrics:
         """Nats by a usual protocol: blocks of 256 for characters, else with the state carried in a few streams."""
         ids, size = self.validation_ids, self.tokenizer.size
-        if self.tokenizer.name == "char":
+        if self.tokenizer.name == "char" or self.recipe.training.tune:  # each block begins in the initial state
             return {"blocks256": evaluation.cold_blocks(module, ids, size, group=group)}
         streams = max(1, min(evaluation.STREAMS, ids.size // BLOCK))
         return {"carry": evaluation.carried(module, ids, size, batch_size=streams, group=group)}
@@ -188,10 +189,15 @@ def make_streams(recipe: Recipe, ids: NDArray[Any]) -> Streams:
 
 
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    """Read the text and train the tokenizer on it."""
-    kind = tokenizer_type(registry, recipe.tokenizer)
-    tokenizer, text, training_ids, validation_ids = read_recipe_text(recipe, kind)
+    """Read the text and train the tokenizer on it, or extend the parent's."""
+    kind, parent = tokenizer_type(registry, recipe.tokenizer), open_parent(recipe, registry)
+    given = tokenizer_of(parent)
+    tokenizer, text, training_ids, validation_ids = read_recipe_text(recipe, kind, given)
     config = check_config(recipe, architecture, {"vocab_size": tokenizer.size})
     streams = make_streams(recipe, training_ids)
     objective = LanguageObjective(recipe, architecture, config, tokenizer, text, streams, validation_ids)
-    return Prepared(recipe, architecture, config, tokenizer, None, objective, beside=partial(beside, recipe, kind))
+    beside_it = partial(beside, recipe, kind, given)
+    notes = describe_growth(parent, (tokenizer, lambda: [training_ids]))
+    return Prepared(
+        recipe, architecture, config, tokenizer, None, objective, parent=parent, notes=notes, beside=beside_it
+    )

@@ -14,7 +14,7 @@ from seqshell.core.text_output import quoted
 from seqshell.training.recipes.settings import FILES, TABLES
 
 TOKENIZERS = ("tokenizer", "source_tokenizer", "target_tokenizer")
-LISTS_OF_TEXTS = ("columns", "label_names", "examples")
+LISTS_OF_TEXTS = ("columns", "label_names", "examples", "freeze")
 _TEXTS = {
     (table, item.name)
     for table, kind in TABLES.items()

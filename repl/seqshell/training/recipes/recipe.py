@@ -113,6 +113,7 @@ def recipe_from(
     spec = task_spec(tables["task"])
     resolve(spec.data_check)(parts["data"], where)
     check_texts("defaults.examples", parts["defaults"].examples, where)
+    check_texts("training.freeze", parts["training"].freeze, where)
     tokenizer, source_tokenizer = _tokenizers(spec, tables, where)
     return Recipe(
         name=name,
@@ -168,9 +169,11 @@ def _section(name: str, kind: type[Any], values: Table, where: str) -> Any:
 
 
 def _frozen(key: str, value: Any) -> Any:
-    """A list as a tuple, and a single text as a tuple of one; columns may be several with commas between them."""
+    """A list as a tuple, and a single text as a tuple of one; columns and parts may be several, with commas."""
     if key in LISTS_OF_TEXTS and isinstance(value, str):
-        value = [part.strip() for part in (value.split(",") if key == "columns" else [value]) if part.strip()]
+        value = [
+            part.strip() for part in (value.split(",") if key in ("columns", "freeze") else [value]) if part.strip()
+        ]
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -94,6 +94,9 @@ class DataSettings:
     example: str = setting(
         "", help="forecast: a table with example values for users; default: the end of the training rows"
     )
+    vectors: str = setting(
+        "", help="pretrained word vectors that the embeddings begin with: a text file of GloVe, word2vec or fastText"
+    )
     origin: str = setting("", help="where to get the data, shown if it is missing")
 
 
@@ -103,7 +106,18 @@ class TrainingSettings:
 
     parent: str = setting(
         "",
-        help="translate: the model to start from, a name or a file; its tokenizers are kept; default: random weights",
+        help="the model to start from, a name or a file; its vocabulary is kept; default: random weights",
+    )
+    extend_vocabulary: bool = setting(
+        True, help="with a parent: add what the training data has and the parent's vocabulary lacks"
+    )
+    tune: str = setting(
+        "",
+        choices=("", "state"),
+        help="state: with a parent, train only the state in which a language model begins, for /state load",
+    )
+    freeze: tuple[str, ...] = setting(
+        (), help='parts of the model that stay as they are, such as ["embedding", "0"] for the embedding and layer 0'
     )
     epochs: int = setting(30, low=1, high=1_000_000, help="passes through the training data")
     batch_size: int = setting(
@@ -245,4 +259,7 @@ class DefaultSettings:
 
 TABLES: dict[str, type[Any]] = {"data": DataSettings, "training": TrainingSettings, "defaults": DefaultSettings}
 # The keys of [data] that may name files.
-FILES = ("text", "source", "target", "pairs", "extra_pairs", "table", "folder", "tags", "example", "validation")
+FILES = (
+    *("text", "source", "target", "pairs", "extra_pairs", "table", "folder", "tags", "example", "validation"),
+    "vectors",
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -26,6 +26,7 @@ from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
+from seqshell.training.parent import describe_growth, open_parent, tokenizer_of
 from seqshell.training.preparation import Prepared, check_config, tokenizer_type
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.stopping import CERTAIN
@@ -202,6 +203,11 @@ class TaggingObjective:
     def _true(self) -> list[tuple[str, ...]]:
         return [sentence.tags for sentence in self.validation.sentences]
 
+    @property
+    def training_ids(self) -> Sequence[list[int]]:
+        """The ids of the training sentences."""
+        return self._training.ids
+
     @cached_property
     def _training(self) -> EncodedSentences:
         return encoded(self.training.sentences, self.tokenizer, self._numbers)
@@ -226,12 +232,13 @@ def mean_nats(logs: Any, examples: EncodedSentences) -> float:
 
 
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    """Read the sentences and train the tokenizer on their words."""
-    training, validation = read_recipe_tagged(recipe)
+    """Read the sentences and train the tokenizer on their words, or extend the parent's tokenizer and tags."""
+    (training, validation), parent = read_recipe_tagged(recipe), open_parent(recipe, registry)
     kind = tokenizer_type(registry, recipe.tokenizer)
     texts = [" ".join(sentence.words) for sentence in training.sentences]
-    tokenizer = train_tokenizer(recipe, recipe.tokenizer, kind, texts, specials=True)
-    tags = training.tags
+    tokenizer = train_tokenizer(recipe, recipe.tokenizer, kind, texts, tokenizer_of(parent), specials=True)
+    tags = tuple(dict.fromkeys((*(parent.model.labels if parent is not None else ()), *training.tags)))
     config = check_config(recipe, architecture, {"vocab_size": tokenizer.size, "num_classes": len(tags)})
     objective = TaggingObjective(recipe, architecture, config, tokenizer, tags, training, validation)
-    return Prepared(recipe, architecture, config, tokenizer, None, objective, tags)
+    notes = describe_growth(parent, (tokenizer, lambda: objective.training_ids), labels=tags)
+    return Prepared(recipe, architecture, config, tokenizer, None, objective, tags, parent=parent, notes=notes)

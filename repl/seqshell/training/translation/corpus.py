@@ -63,13 +63,20 @@ def read_recipe_pairs(recipe: Recipe, registry: Registry) -> tuple[Parent | None
     if sentences is None and (corpus := large_pairs(recipe, registry, parent)) is not None:
         return parent, corpus.read()
     sentences = sentences or read_sentences(recipe)
-    given = _tokenizers_of(parent) or train_tokenizers(recipe, sentences.training, _kinds(recipe, registry))
-    return parent, (*given, sentences, None)
+    trained = train_tokenizers(recipe, sentences.training, _kinds(recipe, registry), _tokenizers_of(parent))
+    return parent, (*trained, sentences, None)
 
 
-def train_tokenizers(recipe: Recipe, pairs: Pairs, kinds: Sequence[Any]) -> tuple[Tokenizer, Tokenizer]:
-    """The tokenizers of source and target, the same object if the recipe has one [tokenizer]. kinds: their types."""
+def train_tokenizers(
+    recipe: Recipe, pairs: Pairs, kinds: Sequence[Any], parents: tuple[Tokenizer, Tokenizer] | None = None
+) -> tuple[Tokenizer, Tokenizer]:
+    """The tokenizers of source and target, the same object if the recipe has one [tokenizer].
+
+    kinds: their types. parents: the tokenizers of the model that the training starts from, which are extended.
+    """
     source, target = recipe.source_tokenizer, recipe.tokenizer
+    if parents is not None:  # one for both sides if the model has one
+        source = None if parents[0] is parents[1] else source or target
     tables = [source, target] if source is not None else [target]
     sides: list[Sequence[str]] = [pairs.sources, pairs.targets]
     shown: list[Iterable[CountedText]] = [
@@ -77,8 +84,9 @@ def train_tokenizers(recipe: Recipe, pairs: Pairs, kinds: Sequence[Any]) -> tupl
     ]
     if source is None:
         shown = [chain(*shown) if isinstance(pairs.sources, TextRows) else (*pairs.sources, *pairs.targets)]
-    of_each = zip(tables, kinds[-len(tables) :], shown, strict=True)
-    found = [train_tokenizer(recipe, table, kind, some, specials=True) for table, kind, some in of_each]
+    number = len(tables)
+    of_each = zip(tables, kinds[-number:], shown, (parents or (None, None))[-number:], strict=True)
+    found = [train_tokenizer(recipe, table, kind, some, old, specials=True) for table, kind, some, old in of_each]
     return found[0], found[-1]
 
 
@@ -172,12 +180,12 @@ class PairFiles:
 
 @dataclass(frozen=True)
 class LargePairs:
-    """The sentence pairs of a recipe in large files. kinds: of the tokenizers. given: tokenizers that are there."""
+    """The sentence pairs of a recipe in large files. kinds, parents: as for `train_tokenizers`."""
 
     recipe: Recipe
     files: PairFiles
     kinds: Sequence[Any]
-    given: tuple[Tokenizer, Tokenizer] | None
+    parents: tuple[Tokenizer, Tokenizer] | None
 
     def read(self) -> RecipePairs:
         """The pairs and tokens in the file, which is written if it is missing."""
@@ -210,9 +218,8 @@ class LargePairs:
             layout=[data.encoding, data.header, data.source_column, data.target_column, self.files.places],
             validation=data.validation if self._validation is None else self._validation.digests,
             extra=[self._extra.digests, data.extra_copies] if self._extra is not None else [],
-            tokenizers=[tokenizer.to_json() for tokenizer in self.given]
-            if self.given
-            else [dict(recipe.source_tokenizer or {}), dict(recipe.tokenizer), SAMPLE],
+            tokenizers=[dict(recipe.source_tokenizer or {}), dict(recipe.tokenizer), SAMPLE],
+            parents=[recipe.training.extend_vocabulary, *(tokenizer.to_json() for tokenizer in self.parents or ())],
             longest=recipe.training.max_length,
         )
 
@@ -244,7 +251,7 @@ class LargePairs:
             sides = [Pairs((), (), *(TextRows(*content, rows) for content in contents)) for rows in chosen]
             check_number(names, sides)
             stages("training the tokenizer")(0, 1)
-            source_tokenizer, tokenizer = self.given or train_tokenizers(self.recipe, sides[0], self.kinds)
+            source_tokenizer, tokenizer = train_tokenizers(self.recipe, sides[0], self.kinds, self.parents)
             arrays = [*texts[0].parts("sources"), *texts[1].parts("targets")]
             limits = self.recipe.training.max_length, LONGEST_VALIDATION
             for name, pairs, rows, longest in zip(SIDES, sides, chosen, limits, strict=True):
@@ -296,14 +303,12 @@ class LargePairs:
     def _of(self, store: ArrayStore) -> RecipePairs:
         """What a store has."""
         facts, arrays = store.facts, store.arrays
-        if self.given:
-            source_tokenizer, tokenizer = self.given
-        else:
-            read = [
-                guarded_tokenizer(kind.from_json(data))
-                for kind, data in zip(self.kinds, facts["vocabularies"], strict=True)
-            ]
-            source_tokenizer, tokenizer = read if self.recipe.source_tokenizer is not None else (read[1], read[1])
+        read = [
+            guarded_tokenizer(kind.from_json(data))
+            for kind, data in zip(self.kinds, facts["vocabularies"], strict=True)
+        ]
+        is_one = facts["vocabularies"][0] == facts["vocabularies"][1]
+        source_tokenizer, tokenizer = (read[1], read[1]) if is_one else read
         sides, encoded = list[Pairs](), list[EncodedPairs]()
         for name in SIDES:
             of_texts = [TextRows(*stored_rows(store, side), arrays[name]) for side in ("sources", "targets")]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ from seqshell.training.decoders import make_decoder
 from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
+from seqshell.training.parent import describe_growth
 from seqshell.training.preparation import Prepared, check_config
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.stopping import CERTAIN
@@ -223,6 +225,14 @@ class TranslationObjective:
         except VocabularyError:
             return f"{source} ->"
 
+    def source_ids(self) -> Iterable[Ids]:
+        """The ids of the training sources."""
+        return self._training.sources
+
+    def target_ids(self) -> Iterable[Ids]:
+        """The ids of the training targets."""
+        return self._training.targets
+
     @cached_property
     def _training(self) -> EncodedPairs:
         if self.encoded is not None:
@@ -279,9 +289,13 @@ class TranslationObjective:
 
 
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
-    """Read the sentence pairs, and train the tokenizers on them unless the parent has them."""
+    """Read the sentence pairs, and train the tokenizers on them, or extend the parent's."""
     parent, (source_tokenizer, tokenizer, sentences, encoded) = read_recipe_pairs(recipe, registry)
     sizes = {"source_vocab_size": source_tokenizer.size, "target_vocab_size": tokenizer.size}
     config = check_config(recipe, architecture, sizes)
     objective = TranslationObjective(recipe, architecture, config, source_tokenizer, tokenizer, sentences, encoded)
-    return Prepared(recipe, architecture, config, tokenizer, source_tokenizer, objective, parent=parent)
+    sides = [(source_tokenizer, objective.source_ids), (tokenizer, objective.target_ids)]
+    if source_tokenizer is tokenizer:
+        sides = [(tokenizer, lambda: chain(objective.source_ids(), objective.target_ids()))]
+    notes = describe_growth(parent, *sides)
+    return Prepared(recipe, architecture, config, tokenizer, source_tokenizer, objective, parent=parent, notes=notes)
