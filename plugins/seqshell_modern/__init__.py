@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import seqshell
-from seqshell import Architecture, Task
+from seqshell import Architecture, Lazy, Task
 
 
 @seqshell.hookimpl
@@ -27,3 +27,9 @@ def seqshell_architectures() -> Iterator[Architecture]:
             decoder=f"seqshell_modern.numpy_{module}:{prefix}Decoder",
             summary=summary,
         )
+
+
+@seqshell.hookimpl
+def seqshell_importers() -> Iterator[Lazy]:
+    """Offer mamba2: weights of Mamba-2 as Hugging Face names them."""
+    yield Lazy("mamba2", "seqshell_modern.mamba2_importer:read_mamba2")

@@ -127,16 +127,18 @@ def _read(
 ) -> tuple[str, ForeignModel]:
     """Return the first importer that accepts the file, and the model.
 
-    Importers of plugins come first: they are more specific.
+    Importers of plugins come first, then built-in ones that come with their own architecture: they are more specific.
     """
     chosen = options.get("importer")
     if chosen is not None:
         registry.lookup("importer", chosen)
-    names = (
-        [chosen]
-        if chosen is not None
-        else sorted(registry.importers, key=lambda name: registry.plugin(registry.owner("importer", name)).builtin)
-    )
+    makers = {registry.owner("architecture", name) for name in registry.architectures}
+
+    def rank(name: str) -> tuple[bool, bool]:
+        owner = registry.owner("importer", name)
+        return registry.plugin(owner).builtin, owner not in makers
+
+    names = [chosen] if chosen is not None else sorted(registry.importers, key=rank)
     for name in names:
         try:
             found = _ask(name, path, options, registry)
