@@ -141,11 +141,8 @@ def find_recipe(name: str, folders: Iterable[Path] = ()) -> Path:
         return known[name]
     path = named_path(name, error=RecipeError)
     if not path.exists():
-        suggestion = did_you_mean(name.removesuffix(".toml"), known, "", most=3)
-        recipes = f"recipes: {', '.join(known) or 'none'}"
-        raise RecipeError(
-            f"no recipe or file {shown_name(name)!r}; " + (f"{suggestion} {recipes}" if suggestion else recipes)
-        )
+        meant = did_you_mean(name.removesuffix(".toml"), known, "seqshell recipes lists the recipes", most=3)
+        raise RecipeError(f"no recipe or file {shown_name(name)!r}; {meant}")
     return path
 
 

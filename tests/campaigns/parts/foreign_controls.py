@@ -13,7 +13,7 @@ CODES = {code(style, colours, page) for style in STYLES for colours in (256, 16,
 CODES = CODES - {""} | {"0"}
 OWN = re.compile(
     # Of Printer: its styles, and colours of text and of blocks.
-    r"\x1b\[(?:" + "|".join(map(re.escape, sorted(CODES))) + r"|[34]8;5;\d+|[34]8;2;\d+;\d+;\d+)m|\r\x1b\[K"
+    r"\x1b\[(?:" + "|".join(map(re.escape, sorted(CODES))) + r"|(?:1;)?(?:4;)?[34]8;(?:5;\d+|2;\d+;\d+;\d+))m|\r\x1b\[K"
     r"|\x1b\[\?25[hl]\r?|\r?\x1b\[2K|\x1b\[1A|\x1b\[37m|\r(?=[ \x1b])"  # of rich's progress bar
 )
 OF_PROMPT = ("\x1b[31m", "\x1b[2J\x1b[H", "\x1b[?1049h", "\x1b[8m")  # it may draw these itself

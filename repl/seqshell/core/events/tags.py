@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from seqshell.core.events.answers import Answer
 from seqshell.core.events.base import Rows
@@ -12,7 +12,8 @@ from seqshell.core.tagged_words import Entity, category_of, entities, has_entiti
 from seqshell.core.text_output import in_one_line
 
 
-class TaggedWord(NamedTuple):
+@dataclass(frozen=True)
+class TaggedWord:
     """A word, its most likely tag with its probability, and where it is in the text."""
 
     text: str
@@ -46,8 +47,9 @@ class Tags(Answer):
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """What the model's tags are about, in alphabetical order: types of entities, or the tags themselves."""
-        return tuple(sorted({category_of(tag) for tag in self.known_tags} - {""}))
+        """What the tags are about, in alphabetical order: types of entities, or the tags themselves."""
+        tags = {*self.known_tags, *(word.tag for word in self.words)}
+        return tuple(sorted({category_of(tag) for tag in tags} - {""}))
 
     @property
     def entities(self) -> list[Entity]:
