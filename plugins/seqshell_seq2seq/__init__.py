@@ -16,6 +16,7 @@ def seqshell_architectures() -> Iterator[seqshell.Architecture]:
         config="seqshell_seq2seq.config:Seq2SeqConfig",
         model="seqshell_seq2seq.seq2seq:Seq2Seq",
         decoder=("seqshell_seq2seq.compiled_decoders:Seq2SeqDecoder", "seqshell_seq2seq.decoders:Seq2SeqDecoder"),
+        export="seqshell_seq2seq.exporting:export_translator",
         summary="encoder-decoder that encodes the source as one vector (Sutskever et al. 2014, Cho et al. 2014)",
     )
     yield seqshell.Architecture(
@@ -27,5 +28,6 @@ def seqshell_architectures() -> Iterator[seqshell.Architecture]:
             "seqshell_seq2seq.compiled_decoders:attention_decoder",
             "seqshell_seq2seq.copying_decoder:attention_decoder",
         ),
+        export="seqshell_seq2seq.exporting:export_translator",
         summary="encoder-decoder with attention to every source token (Bahdanau et al. 2015, Luong et al. 2015)",
     )

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from seqshell import UsageError
 from seqshell.core.state import leaves
 from seqshell.host import resolve
 from seqshell.host.builtin import load_registry
@@ -165,3 +166,37 @@ def test_a_forecaster_computes_the_same_forecasts(settings, length):
     np.testing.assert_allclose(results["forecasts"], outputs[:, -1], **CLOSE)
     if has_state:
         np.testing.assert_allclose(results["new_hidden"], by_layer(after)[0], **CLOSE)
+
+
+TRANSLATORS = [
+    ("attention_seq2seq", {"tied": True, "shared_embedding": True}),
+    ("attention_seq2seq", {"cell": "gru", "encoder_layers": 2, "attention": "dot", "encoder_size": 3}),
+    ("attention_seq2seq", {"num_layers": 2, "encoder_layers": 2, "bidirectional": False, "scaled_embedding": False}),
+    ("seq2seq", {"tied": True}),
+    ("seq2seq", {"cell": "gru", "num_layers": 2, "bidirectional": False, "encoder_size": 6}),
+]
+
+
+@pytest.mark.parametrize(("name", "settings"), TRANSLATORS)
+def test_a_translator_computes_the_same_logits(name, settings):
+    """Of two targets in two parts, from two sources of one length."""
+    sizes = {"source_vocab_size": 9, "target_vocab_size": 9, "embed_size": 4, "encoder_size": 5, "hidden_size": 6}
+    module, model = made(name, **{**sizes, **settings})
+    source, target = torch.tensor([[5, 7, 4, 2], [8, 8, 6, 2]]), torch.tensor([[1, 5, 7], [1, 4, 8]])
+    with torch.inference_mode():
+        expected, _ = module(target, module.encode(source, torch.tensor([4, 4])))
+        copy = plain(model)
+        first, state = copy(target[:, :1], copy.encode(source))
+        rest, _ = copy(target[:, 1:], state)
+    given = run_graph(model, "encoder", source=source)
+    begun = run_graph(model, "step", target=target[:, :1], **given)
+    given |= {name.removeprefix("new_"): value for name, value in begun.items() if name != "logits"}
+    ended = run_graph(model, "step", target=target[:, 1:], **given)
+
+    np.testing.assert_allclose(torch.cat((first, rest), 1), expected, **CLOSE)
+    np.testing.assert_allclose(np.concatenate([begun["logits"], ended["logits"]], 1), expected, **CLOSE)
+
+
+def test_a_translator_with_a_setting_that_is_not_exported_is_refused():
+    with pytest.raises(UsageError, match=r"^a translator with input_feeding = True cannot be exported$"):
+        made("attention_seq2seq", source_vocab_size=9, target_vocab_size=9, input_feeding=True)
