@@ -22,8 +22,11 @@ from seqshell.models import file
 from seqshell.models.opening import open_model
 from seqshell.models.saving import save_checkpoint
 from seqshell.training import chunked_loss
+from seqshell.training.data import large_text
+from seqshell.training.data.file_format import FileFormat
 from seqshell.training.evaluation import evaluate_model
-from seqshell.training.language import evaluation
+from seqshell.training.language import evaluation, measuring
+from seqshell.training.language.measuring import evaluate_text
 from seqshell.training.torch_module import torch_module
 
 TEXT = "abcab cabba\n" * 60  # 720 characters: two blocks of 256 targets and one of 207
@@ -159,6 +162,32 @@ def test_bytes_have_bits_per_character_and_per_byte_and_no_blocks(tmp_path: Path
     assert measured["nats"] == pytest.approx({"carry": np.mean(nats)}, abs=1e-5)
     assert measured["bits_per_char"]["carry"] == pytest.approx(sum(nats) / 7 / math.log(2), abs=1e-5)
     assert measured["bits_per_byte"]["carry"] == pytest.approx(sum(nats) / 10 / math.log(2), abs=1e-5)
+
+
+@pytest.mark.parametrize("bytewise", [False, True])
+def test_a_large_file_has_the_metrics_of_a_small_one(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch, bytewise: bool
+) -> None:
+    model = open_model(saved(tmp_path / "tiny.safetensors", registry, bytewise=bytewise), registry)
+    path = tmp_path / "data.txt"
+    path.write_bytes((TEXT + ("bc\u00e9 b" if bytewise else "")).encode("cp1252" if bytewise else "utf-8"))
+    monkeypatch.setattr(measuring, "file_format", lambda model: FileFormat(other="cp1252" if bytewise else ""))
+    expected = evaluate_text(model, str(path), registry, "cpu")
+    monkeypatch.setattr(large_text, "LARGE", 1)
+    monkeypatch.setattr(large_text, "BLOCK", 70 if not bytewise else 1 << 20)
+    with monkeypatch.context() as patch:
+        patch.setattr(measuring, "read_text", None)
+        found = evaluate_text(model, str(path), registry, "cpu")
+
+    assert {**found, "tokens_per_second": 0} == {**expected, "tokens_per_second": 0}
+    if not bytewise:
+        path.write_text(TEXT + "ab xyz ab")
+        with pytest.raises(VocabularyError, match=r"^data\.txt: .* 'x', 'y', 'z' \(characters 724 to 726 "):
+            evaluate_text(model, str(path), registry, "cpu")
+    path.write_bytes(b"ab\0")
+    monkeypatch.setattr(measuring, "file_format", lambda model: FileFormat())
+    with pytest.raises(RecipeError, match=r"^data\.txt is no text"):
+        evaluate_text(model, str(path), registry, "cpu")
 
 
 def test_invalid_models_and_data_are_reported(checkpoint_path: Path, registry: Registry, tmp_path: Path) -> None:

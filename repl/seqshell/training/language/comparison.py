@@ -22,7 +22,7 @@ from seqshell.models.opening import open_model
 from seqshell.training.data.plugin_data import with_plugin_data
 from seqshell.training.data.python_data import NOT_FILES, PREFIX
 from seqshell.training.data.text import encode, load_text, read_text
-from seqshell.training.language.measuring import measure
+from seqshell.training.language.measuring import measure, text_sizes
 from seqshell.training.loop import train
 from seqshell.training.provenance import provenance
 from seqshell.training.recipes.from_files import load_recipe
@@ -257,5 +257,5 @@ def _evaluate(model: Model, held_out: HeldOut, registry: Registry, device: str) 
         "parameters": model.num_parameters,
         "vocabulary": model.tokenizer.size,
         "unknown": float((ids == model.tokenizer.unk).mean()) if model.tokenizer.unk is not None else 0.0,
-        **measure(model, held_out.text, ids, registry, device),
+        **measure(model, ids, text_sizes(held_out.text), registry, device),
     }

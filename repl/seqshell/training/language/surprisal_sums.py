@@ -54,7 +54,9 @@ def block_sum(decoder: Decoder, surprisals: Surprisals, ids: NDArray[Any], block
     def read(part: tuple[int, int], check: Callable[[], None]) -> Iterator[float]:
         check()
         start, end = part
-        inputs, targets = (ids[start + first : end + first].reshape(-1, min(block, end - start)) for first in (0, 1))
+        inputs, targets = (
+            ids[start + first : end + first].astype(np.int64).reshape(-1, min(block, end - start)) for first in (0, 1)
+        )
         yield float(surprisals(inputs, targets, decoder.initial_state(len(inputs)))[0].sum())
 
     return math.fsum(in_threads(read, parts, num_threads))
@@ -111,7 +113,8 @@ class _Rows:
             for some, size in self._of_one_size(states, chunk):
                 starts = [row * self._length + chunk * CHUNK for row in some]
                 inputs, targets = (
-                    np.stack([self._ids[start + first : start + first + size] for start in starts]) for first in (0, 1)
+                    np.stack([self._ids[start + first : start + first + size] for start in starts], dtype=np.int64)
+                    for first in (0, 1)
                 )
                 nats, after = self._surprisals(inputs, targets, _joined([states[row] for row in some]))
                 self._nats[some, chunk] = nats.sum(1)
