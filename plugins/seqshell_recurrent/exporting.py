@@ -114,7 +114,11 @@ class _Parts:
 def export_recurrent(config: RecurrentConfig, weights: Weights) -> PlainModel:
     """rnn, lstm and gru."""
     cell = f"rnn_{config.nonlinearity}" if hasattr(config, "nonlinearity") else _kind(config)
-    embedding = _embedding(config, weights)
+    embedding, top = _embedding(config, weights), config.top_size
+    tied = embedding if config.tied else None
+    readout = take(weights, "readout.weight", config.vocab_size, top) if tied is None else tied
+    if top < config.hidden_size:
+        weights, readout = _filled(config, weights), np.pad(readout, ((0, 0), (0, config.hidden_size - top)))
     layers = RecurrentLayers.read(
         cell,
         weights,
@@ -124,10 +128,19 @@ def export_recurrent(config: RecurrentConfig, weights: Weights) -> PlainModel:
         residual=config.residual,
         layer_norm=config.layer_norm,
     )
-    tied = embedding if config.tied else None
-    readout = take(weights, "readout.weight", config.vocab_size, config.hidden_size) if tied is None else tied
     bias = take(weights, "readout.bias", config.vocab_size)
-    return _Parts(_about(cell, layers), embedding, layers, readout, bias, config.tied).model()
+    return _Parts(_about(cell, layers), embedding, layers, readout, bias, readout is tied).model()
+
+
+def _filled(config: RecurrentConfig, weights: Weights) -> Weights:
+    """The weights with a last layer of the size of the others. Weights of zero let its further units say nothing."""
+    prefix, size, missing = f"recurrent.{config.num_layers - 1}.", config.top_size, config.hidden_size - config.top_size
+    filled = dict(weights)
+    for name in ("weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"):
+        gates = weights[prefix + name].reshape(-1, size, *weights[prefix + name].shape[1:])  # [G, O, ...]
+        columns = [(0, missing)] if name == "weight_hh_l0" else [(0, 0)] * (gates.ndim - 2)
+        filled[prefix + name] = np.concatenate(np.pad(gates, [(0, 0), (0, missing), *columns]))
+    return filled
 
 
 def export_elman(config: ElmanConfig, weights: Weights) -> PlainModel:
