@@ -22,4 +22,6 @@ def seqshell_importers() -> Iterator[Lazy]:
     yield Lazy("keras", "seqshell_importers.keras:read_keras_model")
     yield Lazy("onnx", "seqshell_importers.onnx:read_onnx_model")
     yield Lazy("names_tutorial", "seqshell_importers.names_tutorial:read_names_tutorial")
+    yield Lazy("g2p_en", "seqshell_importers.g2p_en:read_g2p_en")
+    yield Lazy("encoder_decoder", "seqshell_importers.encoder_decoders:read_encoder_decoder")
     yield Lazy("state_dict", "seqshell_importers.state_dict:read_state_dict")
