@@ -28,6 +28,8 @@ from seqshell.core.errors import SeqshellError
 from seqshell.core.events import Progress
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
+from seqshell.models.explaining import explain
+from seqshell.models.foreign_models import Given
 from seqshell.models.importing import import_model
 from seqshell.models.opening import open_model
 from seqshell.shell.shell import Shell
@@ -288,8 +290,9 @@ def imported(draws: random.Random) -> Case:
     def use() -> None:
         Path(name).write_bytes(weights)
         Path("map.toml").write_bytes(text)
-        options: dict[str, Any] = {"map_path": Path("map.toml"), "out": "./out.safetensors", "allow_pt": True}
-        done = import_model(Path(name), REGISTRY, warn=[].append, **options)
+        given = Given.read(Path("map.toml"), None, allow_pt=True)
+        explain(Path(name), given, REGISTRY, [].append)
+        done = import_model(Path(name), REGISTRY, given=given, out="./out.safetensors", warn=[].append)
         shell = Shell(REGISTRY)
         _run(shell, f"/load {done.path}")
         _run(shell, "/set max_tokens 3")

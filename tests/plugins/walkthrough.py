@@ -2,7 +2,8 @@
 
 A comment before a code block says what it is. `file NAME` is saved, `shell` is run line by line, `prints` is the
 expected output of the last command before it (... stands for anything), `part of NAME` is an excerpt from a file that
-exists by then, and `sketch` is Python that is not run alone. A page finds `input.txt`, a small text, in its folder.
+exists by then, `shipped NAME` is a file of the repository, and `sketch` is Python that is not run alone. A page finds
+`input.txt`, a small text, in its folder.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.plugins.conftest import Env
 
+ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(
-    r"^<!-- (file|part of|sketch|shell|prints)(?: (\S+))? -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE
+    r"^<!-- (file|part of|shipped|sketch|shell|prints)(?: (\S+))? -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE
 )
 TEXT = "The cat sat on the mat. The dog sat on the log.\n"
 
@@ -55,6 +57,8 @@ class Page:
                 (env.work / path).write_text(text, encoding="utf-8")
             elif kind == "part of":
                 assert text in (env.work / path).read_text(encoding="utf-8"), path
+            elif kind == "shipped":
+                assert text == (ROOT / path).read_text(encoding="utf-8"), path
             elif kind == "sketch":
                 ast.parse(text)
             elif kind == "shell":

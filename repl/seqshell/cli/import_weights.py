@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from seqshell.cli.progress import print_json
 from seqshell.core import paths
@@ -13,6 +14,7 @@ from seqshell.core.sanitize import safe
 
 if TYPE_CHECKING:
     from seqshell.host import Registry
+    from seqshell.models.foreign_models import Given
 
 
 MAP = """\
@@ -49,6 +51,11 @@ def add_import_arguments(parser: ArgumentParser) -> None:
         "--out", metavar="NAME|PATH", help="checkpoint to write; default: the name of FILE in your models folder"
     )
     parser.add_argument(
+        "--explain",
+        action="store_true",
+        help="show the tree of the file, what would be imported, and what is missing; write nothing",
+    )
+    parser.add_argument(
         "--allow-pt",
         action="store_true",
         help="let importers of plugins unpickle files, which can run code; the built-in ones never do",
@@ -58,17 +65,15 @@ def add_import_arguments(parser: ArgumentParser) -> None:
 def import_command(arguments: Namespace, registry: Registry) -> int:
     """Write the checkpoint and return 0. Raises SeqshellError if the file cannot be imported."""
     from seqshell.models.file import read_header
+    from seqshell.models.foreign_models import Given
     from seqshell.models.importing import import_model
 
-    imported = import_model(
-        named_path(arguments.file),
-        registry,
-        vocab_path=named_path(arguments.vocab) if arguments.vocab else None,
-        map_path=named_path(arguments.map) if arguments.map else None,
-        out=arguments.out,
-        allow_pt=arguments.allow_pt,
-        warn=lambda text: print(safe(text), file=sys.stderr),
-    )
+    path = named_path(arguments.file)
+    map_path, vocab_path = (named_path(name) if name else None for name in (arguments.map, arguments.vocab))
+    given = Given.read(map_path, vocab_path, allow_pt=arguments.allow_pt)
+    if arguments.explain:
+        return _explain(path, given, registry, as_json=arguments.json)
+    imported = import_model(path, registry, given=given, out=arguments.out, warn=_warn)
     header = read_header(imported.path)
     name = imported.path.name.removesuffix(paths.ENDING)
     summary = {
@@ -91,3 +96,28 @@ def import_command(arguments: Namespace, registry: Registry) -> int:
     model = arguments.out if arguments.out and paths.is_path(arguments.out) else name
     print(safe(f"wrote {imported.path}; open it with seqshell -m {model}"))
     return 0
+
+
+def _explain(path: Path, given: Given, registry: Registry, *, as_json: bool) -> int:
+    """Print what a file contains and what would be imported. Returns 0, also if it cannot be imported."""
+    from seqshell.models.explaining import explain
+
+    found = explain(path, given, registry, _warn)
+    model = found.model
+    if as_json:
+        guess: dict[str, Any] = {}
+        if model is not None:
+            guess = {"importer": found.importer, "task": str(model.task), "architecture": model.architecture}
+            guess["config"] = dict(model.config)
+        print_json({"file": path.name, "what": found.what, "tree": found.tree, **guess, "problem": found.problem})
+        return 0
+    print(safe("\n".join((found.what, *(f"  {line}" for line in found.tree)))))
+    if model is not None:
+        settings = ", ".join(f"{key}={value}" for key, value in model.config.items())
+        print(safe(f"importer {found.importer}: {model.architecture} with {settings}"))
+    print(safe(f"problem: {found.problem}" if found.problem else f"complete: seqshell import {path}"))
+    return 0
+
+
+def _warn(text: str) -> None:
+    print(safe(text), file=sys.stderr)
