@@ -3,8 +3,8 @@ prints with --echo (stdout, then stderr), and, if there is one, with NAME.jsonl,
 
 The language model computes with small integers only, so its logits, and the text drawn from them, are the same with
 every kernel of every machine. The transcripts in EXACT use no other model and must be the same to the letter. In the
-others, translation, classification and forecast models with random weights answer too: what they translate is compared
-by shape, and numbers with a tolerance.
+others, translation, classification, tagging and forecast models with random weights answer too: what they translate is
+compared by shape, and numbers with a tolerance.
 
 SEQSHELL_WRITE_TRANSCRIPTS=1 writes what was printed instead of comparing it; read the difference before you keep it.
 """
@@ -24,6 +24,7 @@ from seqshell.shell.startup import Options
 from seqshell.testing import (
     tiny_classification_checkpoint,
     tiny_forecast_checkpoint,
+    tiny_tagging_checkpoint,
     tiny_translation_checkpoint,
 )
 from seqshell.testing.tiny_file import write_tiny
@@ -84,6 +85,7 @@ def printed(lines, capsys, **options):
     tiny_classification_checkpoint(
         "home/models/names.safetensors", LETTERS[1:], ["Czech", "Irish", "Japanese"], seed=3, causal=False
     )
+    tiny_tagging_checkpoint("home/models/python-tags.safetensors", LETTERS[1:], seed=3, causal=False)
     tiny_forecast_checkpoint("home/models/oil-temperature.safetensors", ["OT"], seed=3)
     script.run(Options(model="./tiny.safetensors", scripts=(lines,), on_error="continue", no_plugins=True, **options))
     out, err = (text.replace(str(Path.cwd()), "FOLDER") for text in capsys.readouterr())

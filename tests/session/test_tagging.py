@@ -104,6 +104,9 @@ def test_unknown_words_are_named_and_kept_as_they_were_written():
 
     assert found.unknown == ("zebra",)
     assert session.text().text == "the zebra sat"
+    session = Session(tiny_tagging_model())
+    assert session.tag("abxz, ca").unknown == ("xz,",)
+    assert session.text().text == "abxz , ca"
 
 
 def test_nothing_is_drawn_again(session):

@@ -110,6 +110,7 @@ class TagBehaviour(TaskBehaviour):
         """Keep the words just read that the vocabulary lacks, so that the session's text is what the user wrote."""
         first, before = self.cursor.here.node - len(ids) + 1, -1
         for word, place in zip(reading.words, reading.last, strict=True):
-            if place == before + 1 and ids[place] == self.model.tokenizer.unk:
-                self.cursor.timeline.unknown_words[first + place] = f" {word.text}"
+            if self.model.tokenizer.unk in ids[before + 1 : place + 1]:
+                written = dict.fromkeys(range(first + before + 1, first + place + 1), "")
+                self.cursor.timeline.unknown_words |= written | {first + before + 1: f" {word.text}"}
             before = place
