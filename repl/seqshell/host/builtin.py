@@ -40,6 +40,7 @@ COMMANDS = {
     "tag": "tag=tag",
     "forecast": "forecast=forecast",
     "models": "models=models,list load=load close=close",
+    "mix": "mix=mix",
     "train": "train=train recipes=recipes",
     "session": "save=save restore=restore export=export",
     "script": "source=source history=history expect=expect leave=quit,exit,bye",

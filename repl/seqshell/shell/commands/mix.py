@@ -1,0 +1,79 @@
+"""Mixing models in the shell: /mix."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from seqshell.core import paths
+from seqshell.core.errors import UsageError
+from seqshell.core.events import Event, Notice
+from seqshell.core.model import Model, Task
+from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.text_output import counted, quoted
+from seqshell.models.summary import about_file
+from seqshell.shell.commands.arguments import words
+from seqshell.shell.commands.models import opened
+
+if TYPE_CHECKING:
+    from seqshell.shell.shell import Shell
+
+
+def _mixed_words(shell: Shell, text: str) -> Mapping[str, str]:
+    """NAME= of the models with a file and of those that are open."""
+    found = {name: about_file(path) for name, path in paths.list_checkpoints(shell.registry.checkpoint_folders).items()}
+    return {f"{name}=": about for name, about in (dict.fromkeys(shell.workspace.sessions, "open") | found).items()}
+
+
+@command("mix", usage="MODEL=WEIGHT ...", complete=_mixed_words, purpose="models")
+def mix(shell: Shell, arguments: Arguments) -> Iterator[Event]:
+    """Continue with a mixture of models of one vocabulary; it reads the text again, and their own states stay.
+
+    The probability of each token is the weighted mean of those of the models; weights are relative, and 1 unless you
+    give them. The mixture is a model of its own beside the others: its state is that of all of them, so /undo, /rewind,
+    branches and search work as for one. It takes as long as all of them together. /load goes back to one of them.
+
+        >>> ROMEO:
+        >>> /mix shakespeare=1
+        >>> /continue 20
+        >>> /undo
+    """
+    from seqshell.models.mixture import mixed_model
+
+    weights = dict(_weight(word) for word in words(arguments, mix, 1))
+    if len(weights) < len(arguments.words):
+        raise UsageError("a model is named twice; write each with its weight once")
+    workspace, before = shell.workspace, shell.session if shell.workspace.current else None
+    model = mixed_model([_model(shell, name) for name in weights], list(weights.values()))
+    session = workspace.add(model)
+    yield opened(shell)
+    if before is not None and _continues(before.model, model) and (text := before.text().text):
+        yield Notice(f"{counted(session.feed(text))} read again")
+
+
+def _continues(before: Model, model: Model) -> bool:
+    """Whether a model can read the text of another one again."""
+    return before.task == model.task == Task.GENERATE and before.tokenizer.to_json() == model.tokenizer.to_json()
+
+
+def _model(shell: Shell, name: str) -> Model:
+    """An open model by its name, or one from its file, which gets no session of its own."""
+    from seqshell.models.opening import open_model
+
+    sessions = shell.workspace.sessions
+    return sessions[name].model if name in sessions else open_model(name, shell.registry)
+
+
+def _weight(word: str) -> tuple[str, float]:
+    """The name and the weight in NAME=WEIGHT, or NAME alone."""
+    name, sign, value = word.rpartition("=")
+    if not sign:
+        return word, 1.0
+    try:
+        weight = float(value)
+    except ValueError:
+        weight = math.nan
+    if not name or not 0 < weight < math.inf:
+        raise UsageError(f"the weight of {name or 'a model'} must be a number above 0, not {quoted(value)}")
+    return name, weight
