@@ -151,6 +151,11 @@ LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 1354891
         ("bad.safetensors", (5).to_bytes(8, "little") + b'{"w":', "is damaged: its header is not valid JSON"),
         ("cut.pkl", pickle.dumps({"a": [1] * 99})[:40], "is truncated or damaged: its list of contents does not end"),
         ("plain.pkl", pickle.dumps({"a": [1]}), "is a pickle of plain data without weights"),
+        ("old.pkl", pickle.dumps({"a": [1]}, 0), "is a pickle of plain data without weights"),
+        ("old.pt", pickle.dumps({"a": Path("b")}, 1), "contains, beside weights, objects of pathlib."),
+        ("call.pt", b"cos\nsystem\n(S'ls'\ntR.", "wants to call os.system"),
+        ("like.pt", b"call me later.", "is a text that begins with 'call me later.', not a model"),
+        ("more.pt", b"(lp0\n.more", "is a text that begins with '(lp0', not a model"),
     ],
 )
 def test_other_files_are_named_with_what_to_do(tmp_path: Path, name: str, content: bytes, message: str) -> None:

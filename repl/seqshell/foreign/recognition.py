@@ -23,6 +23,7 @@ MODEL_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".pkl", ".h5", 
 HEAD = 4096
 MAX_PICKLE = 100_000_000  # bytes of the pickle in a zip archive
 MAX_HEADER = 100_000_000  # bytes of the header of a safetensors file
+OLD_STARTS = (b"(", b"c", b"]", b"}")  # of containers and classes, in pickles of the protocols 0 and 1
 LEGACY_PICKLES = 4  # torch before 1.6: a number, the version, information about the system, and the object
 SAVE_WEIGHTS = 'save the weights alone, with torch.save(model.state_dict(), "weights.pt")'
 MAKES = "seqshell import FILE makes a checkpoint of it"
@@ -106,6 +107,8 @@ def _recognise(file: BinaryIO, path: Path) -> ForeignFile:
         return _archive(file)
     if head.startswith(b"\x80") and 2 <= head[1] <= 5:
         return _pickle(file)
+    if head[:1] in OLD_STARTS and _is_old_pickle(file, size):
+        return _pickle(file)
     if head[257:262] == b"ustar":
         return ForeignFile("other", "is a tar archive", "unpack it first, with tar -xf")
     if head[8:9] == b"{" or head[8:10] == b" {":
@@ -175,6 +178,14 @@ def _archive_of(archive: zipfile.ZipFile) -> ForeignFile:
         return ForeignFile("arrays", "is a set of arrays of numpy that no importer knows", CONVERT)
     shown = f" with {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}" if names else ""
     return ForeignFile("other", f"is a zip archive{shown}", "unpack it first, and use the file of the model")
+
+
+def _is_old_pickle(file: BinaryIO, size: int) -> bool:
+    """Whether the whole file is one pickle of protocol 0 or 1, which looks like text. Goes back to its beginning."""
+    found = _contents(file)
+    is_whole = found is not None and file.tell() == size
+    file.seek(0)
+    return is_whole
 
 
 def _pickle(file: BinaryIO) -> ForeignFile:
