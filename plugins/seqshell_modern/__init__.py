@@ -10,7 +10,7 @@ from seqshell import Architecture, Lazy, Task
 
 @seqshell.hookimpl
 def seqshell_architectures() -> Iterator[Architecture]:
-    """Offer mingru, minlstm, rg_lru, mlstm, slstm and mamba2. torch and numpy are imported when one is first used."""
+    """Offer the architectures. torch and numpy are imported when one is first used."""
     for name, module, config, prefix, summary in (
         ("mingru", "min_cells", "Minimal", "MinGRU", "minGRU (Feng et al. 2024), whose gates see only the input"),
         ("minlstm", "min_cells", "Minimal", "MinLSTM", "minLSTM (Feng et al. 2024), whose gates see only the input"),
@@ -18,6 +18,7 @@ def seqshell_architectures() -> Iterator[Architecture]:
         ("mlstm", "mlstm", "Headed", "MLSTM", "the matrix memory of xLSTM (Beck et al. 2024)"),
         ("slstm", "slstm", "Headed", "SLSTM", "the scalar memory of xLSTM (Beck et al. 2024)"),
         ("mamba2", "mamba2", "Mamba2", "Mamba2", "the selective state space model of Mamba-2 (Dao & Gu 2024)"),
+        ("rwkv7", "rwkv7", "RWKV7", "RWKV7", "RWKV-7, with a delta rule for its memory (Peng et al. 2025)"),
     ):
         yield Architecture(
             name,

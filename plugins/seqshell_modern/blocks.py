@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional, init
 
 from seqshell.layers.modules import Readout, sequence_dropout
-from seqshell_modern.config import ModernConfig
+from seqshell_modern.config import BlockConfig
 
 S = TypeVar("S", bound=tuple[Any, ...])
 Cell = Callable[..., tuple[Tensor, Any]]
@@ -102,7 +102,7 @@ class Block(nn.Module):
     Weights: norm.weight [D], those of the cell below `cell.`, and with an MLP mlp_norm.weight [D] and `mlp.`.
     """
 
-    def __init__(self, config: ModernConfig, cell: nn.Module) -> None:
+    def __init__(self, config: BlockConfig, cell: nn.Module) -> None:
         super().__init__()
         self.dropout = config.dropout
         self.norm = RMSNorm(config.embed_size)
@@ -129,12 +129,22 @@ class ModernLanguageModel(nn.Module):
     tied) and readout.bias [V]. State: that of the cell, whose leaves get an axis for the layers after the batch.
     """
 
-    def __init__(self, config: ModernConfig, cell: Callable[[Any], nn.Module]) -> None:
+    def __init__(
+        self,
+        config: BlockConfig,
+        cell: Callable[[Any], nn.Module] | None = None,
+        *,
+        blocks: Iterable[nn.Module] = (),
+        norm: Callable[[int], nn.Module] = RMSNorm,
+    ) -> None:
+        """cell: makes the cell of each Block. blocks: for an architecture whose blocks are others."""
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(config.vocab_size, config.embed_size)
-        self.blocks = nn.ModuleList(Block(config, cell(config)) for _ in range(config.num_layers))
-        self.norm = RMSNorm(config.embed_size)
+        if cell is not None:
+            blocks = (Block(config, cell(config)) for _ in range(config.num_layers))
+        self.blocks = nn.ModuleList(blocks)
+        self.norm = norm(config.embed_size)
         self.readout = Readout(config.embed_size, config.vocab_size, tied=config.tied)
         if config.tied:  # with torch's initial embedding of unit variance, the first logits would be of size sqrt(D)
             init.normal_(self.embedding.weight, std=config.embed_size**-0.5)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from seqshell.core.state import Arrays, State, by_address
 from seqshell.layers import Readout, read_linear, take
 from seqshell.layers.weights import Floats, Weights
-from seqshell_modern.config import ModernConfig
+from seqshell_modern.config import BlockConfig
 
 S = TypeVar("S", bound=tuple[Any, ...])
 EPSILON = np.float32(1e-5)  # of the norms
@@ -120,7 +120,7 @@ class Cell(Protocol):
 class Block:
     """A cell and an MLP; each reads the normalised input, and its output is added to the input."""
 
-    def __init__(self, config: ModernConfig, weights: Weights, prefix: str, cell: Cell) -> None:
+    def __init__(self, config: BlockConfig, weights: Weights, prefix: str, cell: Cell) -> None:
         size = config.embed_size
         self.norm, self.cell = RMSNorm(take(weights, prefix + "norm.weight", size)), cell
         self.mlp: GatedMLP | None = None
@@ -140,7 +140,9 @@ class Block:
 class ModernDecoder:
     """Base class of the decoders. State: that of the cell, whose leaves get an axis for the layers after the batch."""
 
-    def __init__(self, config: ModernConfig, weights: Weights, cell: Callable[[Any, Weights, str], Cell]) -> None:
+    norm: Callable[[Floats], Floats]
+
+    def __init__(self, config: BlockConfig, weights: Weights, cell: Callable[[Any, Weights, str], Cell]) -> None:
         """cell: makes the cell of a layer from the config, the weights and their prefix."""
         self.embedding = take(weights, "embedding.weight", config.vocab_size, config.embed_size)
         prefixes = [f"blocks.{layer}." for layer in range(config.num_layers)]

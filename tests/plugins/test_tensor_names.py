@@ -11,9 +11,9 @@ from seqshell.host.builtin import load_registry
 PAGE = (Path(__file__).parents[2] / "docs" / "plugins" / "importers.md").read_text(encoding="utf-8")
 REGISTRY = load_registry(Policy(no_plugins=True))
 SIZES = {  # distinct, so that a shape shows which sizes it has
-    "vocab_size": 5,
+    "vocab_size": 59,
     "source_vocab_size": 7,
-    "target_vocab_size": 5,
+    "target_vocab_size": 59,
     "num_classes": 3,
     "num_features": 2,
     "embed_size": 11,
@@ -27,8 +27,23 @@ SIZES = {  # distinct, so that a shape shows which sizes it has
     "num_heads": 43,
     "head_size": 37,
     "state_size": 41,
+    "rank": 53,
 }
-LETTERS = {5: "V", 7: "W", 3: "C", 2: "F", 11: "E", 13: "H", 17: "N", 23: "K", 29: "J", 31: "M", 43: "A", 37: "P"}
+LETTERS = {
+    59: "V",
+    7: "W",
+    3: "C",
+    2: "F",
+    11: "E",
+    13: "H",
+    17: "N",
+    23: "K",
+    29: "J",
+    31: "M",
+    43: "A",
+    37: "P",
+    53: "R",
+}
 MULTIPLES = {
     26: "2 H",
     39: "3 H",
@@ -40,9 +55,9 @@ MULTIPLES = {
     86: "2 A",
     2**20: "table_size",
 }
-SUMS = {6: "V + 1", 47: "H + 2 N", 43 * 37: "A P", 2 * 43 * 37: "2 A P", 43 * 37 + 2 * 41: "A P + 2 Z"}
+SUMS = {60: "V + 1", 47: "H + 2 N", 43 * 37: "A P", 2 * 43 * 37: "2 A P", 43 * 37 + 2 * 41: "A P + 2 Z"}
 SUMS |= {2 * 43 * 37 + 2 * 41 + 43: "2 A P + 2 Z + A"}
-WORDS = LETTERS | MULTIPLES | SUMS | {1: "1", 4: "4", 0: "any"}
+WORDS = LETTERS | MULTIPLES | SUMS | {1: "1", 4: "4", 6: "6", 0: "any"}
 
 
 def row(name):
