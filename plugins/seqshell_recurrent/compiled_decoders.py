@@ -39,7 +39,7 @@ class _DrawsBlocks:
         rules: Sequence[Rule],
         excluded: Sequence[int],
         numbers: Sequence[float],
-    ) -> tuple[list[int], list[NDArray[Any]], list[State]] | None:
+    ) -> tuple[list[int], Sequence[NDArray[Any]], Sequence[State]] | None:
         """As Decoder.draw_block."""
         assert isinstance(self.stack, CompiledStack)
         return self.stack.draw_block(outputs, state, rules, excluded, numbers)

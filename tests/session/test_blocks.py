@@ -74,7 +74,7 @@ def ended(opened, interrupt_after=-1, **options):
 
 @pytest.mark.parametrize(
     "options",
-    [{"max_tokens": 1}, {"max_tokens": 40}, {"stop": "ab"}, {"stop": ["ca", "d"]}, {"interrupt_after": 5}],
+    [{"max_tokens": 1}, {"max_tokens": 150}, {"stop": "ab"}, {"stop": ["ca", "d"]}, {"interrupt_after": 5}],
     ids=str,
 )
 @pytest.mark.parametrize("chain", CHAINS, ids=str)
@@ -105,6 +105,43 @@ def test_closing_the_answer_leaves_the_session_at_the_last_token(decoder):
     answer.close()
 
     assert opened.ids() == [0, 1, 2, *ids]
+
+
+@pytest.mark.parametrize("draws_blocks", [True, False])
+def test_whoever_reads_an_answer_sees_each_token_committed_and_may_go_back_and_forth(
+    decoder, draws_blocks, monkeypatch
+):
+    monkeypatch.setattr(CheckedDecoder, "draws_blocks", draws_blocks)
+    opened, expected = session(decoder), session(decoder)
+    ids = [event.id for event in expected.generate(9) if isinstance(event, Token)]
+    outputs = [expected.here.outputs.tobytes()]
+    for _ in ids[1:]:
+        expected.undo_tokens(1)
+        outputs.append(expected.here.outputs.tobytes())
+    seen, places = [], []
+    for event in opened.generate(9):
+        if isinstance(event, Token):
+            opened.undo_tokens(2)
+            opened.redo()
+            seen.append((opened.ids(), opened.here.outputs.tobytes()))
+            places.append(opened.here)
+
+    assert seen == [([0, 1, 2, *ids[:number]], outputs[-number]) for number in range(1, 10)]
+    assert opened.here is places[-1]
+
+
+@pytest.mark.parametrize("draws_blocks", [True, False])
+def test_an_answer_ends_where_its_reader_leaves_it(decoder, draws_blocks, monkeypatch):
+    monkeypatch.setattr(CheckedDecoder, "draws_blocks", draws_blocks)
+    opened, seen = session(decoder), []
+    for event in opened.generate(9):
+        seen.append(event)
+        if len(seen) == 4:
+            opened.undo_tokens(3)
+
+    assert seen[-1].stop == "interrupt"
+    assert len(seen) == 5
+    assert opened.ids() == [0, 1, 2, seen[0].id]
 
 
 def test_outputs_that_are_not_valid_end_the_answer_before_their_token(decoder):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from seqshell.core.sampling import Draw
-from seqshell.session.snapshots import Snapshot, SnapshotStore
+from seqshell.session.snapshot import Snapshot, Steps
+from seqshell.session.snapshots import SnapshotStore
 from seqshell.session.timeline import Read, Timeline
 
 STATE, OUTPUTS = 400, 100  # bytes
@@ -21,6 +22,21 @@ def filled(count, budget=1e9, *, read=Read.DRAWN, state=lambda node: np.zeros((1
         timeline.begin_run(0, 0, read, Draw())
     for node in range(1, count + 1):
         store.add(Snapshot(timeline.append(3), state(node), np.zeros((1, 25), np.float32), memories and memories(node)))
+    return store
+
+
+def filled_by_blocks(count, size, budget=1e9):
+    """The same with blocks of steps, each in one array; the numbers of a state are those of its node."""
+    store = filled(0, budget)
+    timeline = store._timeline
+    timeline.begin_run(0, 0, Read.DRAWN, Draw())
+    for first in range(1, count + 1, size):
+        states = np.arange(first, first + size, dtype=np.float32)[:, None, None] * np.ones((1, 100), np.float32)
+        block = Steps([3] * size, states, np.zeros((size, 1, 25), np.float32), (), ())
+        for _ in range(size):
+            node = timeline.append(3)
+            block.take(node)
+            store.add_step(block, node)
     return store
 
 
@@ -44,6 +60,19 @@ def test_a_view_is_counted_with_the_array_that_owns_its_memory():
     store = filled(0, state=lambda node: (together[:1], together[1:]))
 
     assert store.bytes == together.nbytes + OUTPUTS
+
+
+@pytest.mark.parametrize("budget", [1e9, 160 * (STATE + OUTPUTS), 9 * (STATE + OUTPUTS)])
+def test_a_block_is_kept_as_single_steps_are(budget):
+    blocks, single = filled_by_blocks(320, 16, budget), filled(320, budget)
+
+    assert blocks.bytes <= budget
+    assert blocks.get(7 * 32) is blocks.get(7 * 32) or blocks.get(7 * 32) is None
+    assert all((blocks.get(node).state == node).all() for node in kept(blocks, 320))
+    # Whole blocks lose their outputs, and then go; what stays has arrays of its own.
+    assert len(kept(blocks, 320)) == pytest.approx(len(kept(single, 320)), abs=16 + 300 * STATE / budget)
+    if budget < 1e9:
+        assert all(blocks.get(node).state.base is None for node in kept(blocks, 200))
 
 
 def test_within_the_budget_every_snapshot_stays_whole():

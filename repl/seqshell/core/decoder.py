@@ -46,9 +46,9 @@ class Decoder(Protocol):
 
     Optional method: draw_block(outputs [1, V], state, rules, excluded, numbers) -> (ids, outputs, states): it draws
     tokens and reads them itself, at most one for each of `numbers` (see Draw), and returns their ids, and the outputs
-    [1, V] and the state after each of them, as lists. rules: those of the samplers; excluded: ids that are not drawn.
-    It draws the same tokens as Shortlist does, and none from the first on of which it is not certain. None: it cannot
-    follow these rules.
+    [1, V] and the state after each of them, as sequences; the outputs may be an array [N, 1, V]. rules: those of the
+    samplers; excluded: ids that are not drawn. It draws the same tokens as Shortlist does, and none from the first on
+    of which it is not certain. None: it cannot follow these rules.
     """
 
     def initial_state(self, batch_size: int = 1) -> State:

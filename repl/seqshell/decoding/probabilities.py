@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,16 @@ def log_probs(logits: NDArray[Any]) -> NDArray[np.float64]:
         shifted -= shifted.max(-1, keepdims=True)
     shifted -= np.log(np.exp(shifted).sum(-1, keepdims=True))
     return shifted
+
+
+def log_probs_of(logits: NDArray[Any], ids: Sequence[int]) -> NDArray[np.float64]:
+    """logits [N, V] -> the log-softmax of one id of each row, [N]: the same numbers as log_probs."""
+    shifted = logits.astype(np.float64)
+    with np.errstate(over="ignore"):  # as there
+        shifted -= shifted.max(-1, keepdims=True)
+    chosen = shifted[np.arange(len(ids)), ids]
+    logs: NDArray[np.float64] = chosen - np.log(np.exp(shifted, out=shifted).sum(-1))
+    return logs
 
 
 def rank(logits: NDArray[Any], token: int) -> int:

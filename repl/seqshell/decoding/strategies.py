@@ -28,7 +28,9 @@ from seqshell.core.shortlist import Shortlist
 from seqshell.core.state import attention_of
 from seqshell.decoding.chain import Chain
 
-MOST = 16  # tokens that a decoder may draw itself between two looks at the keyboard
+# Tokens that a decoder may draw itself between two looks at the keyboard: the first time, and later. In between, as
+# many as there are, so that no more are drawn in vain than are shown.
+FIRST_BLOCK, LARGEST_BLOCK = 16, 64
 Pick = Callable[[Shortlist, Draw, int], int]
 
 
@@ -88,7 +90,8 @@ def _stream(decoder: Decoder, start: Batch, request: Request, chain: Chain, pick
     blocks = pick is _drawn and num_rows == 1 and chain.rules is not None and getattr(decoder, "draws_blocks", False)
     while True:
         if blocks and step >= len(prefix):
-            first, most = positions[0] + step, min(MOST, max(1, request.stop.max_tokens - step))
+            most = min(LARGEST_BLOCK, max(FIRST_BLOCK, step), max(1, request.stop.max_tokens - step))
+            first = positions[0] + step
             numbers += draws[0].uniforms(range(first + len(numbers), first + most))
             found = decoder.draw_block(outputs, state, chain.rules, chain.excluded, numbers)  # type: ignore[attr-defined]
             blocks = found is not None

@@ -5,6 +5,7 @@
     narrow       products with weights in bf16 and int8
     rounding     makes those weights
     scalars      single numbers for numba
+    doubles      vectors of 8 numbers for numba
     cells        the kernels of one step of a layer
     sharing      how two threads share a step
     steps        the kernels of time steps of all layers and the read-out

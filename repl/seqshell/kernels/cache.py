@@ -22,6 +22,7 @@ SOURCES = (
     "cells",
     "steps",
     "scalars",
+    "doubles",
     "draws",
     "chunks",
     "batches/numbers",

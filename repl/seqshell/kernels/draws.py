@@ -10,9 +10,13 @@ from __future__ import annotations
 import numpy as np
 
 from seqshell.kernels.cells import kernel
+from seqshell.kernels.doubles import eight, eight_times, powers_of_two, put_eight, where_above
 from seqshell.kernels.lanes import word
 from seqshell.kernels.layout import (
+    ALL_AFTER,
+    ALL_LOGITS,
     BLOCK_OUTPUTS,
+    DEPTH,
     DIVIDE,
     EXCLUDE,
     GIVEN,
@@ -20,51 +24,69 @@ from seqshell.kernels.layout import (
     KEEP_MASS,
     KEEP_NEAR,
     MODEL,
-    NEW,
-    NEW_RECORD,
     NUM_OUTPUTS,
     NUM_RULES,
     NUM_TOKENS,
     NUMBERS,
     RULES,
     SCRATCH,
+    SIZE,
     STATE,
     TABLE,
     TABLE_ROW,
     TOKENS,
     WORD,
 )
-from seqshell.kernels.scalars import float32_at, float64_at, power_of_two, put_float64, put_int64
+from seqshell.kernels.scalars import float32_at, float64_at, put_float64, put_int64
 from seqshell.kernels.steps import array, model_step
 
 MARGIN = 1e-9  # as in seqshell.core.shortlist
 ALIKE = 1e-12  # relative; weights that differ by less may be equal in numpy
 LOG2 = 1.4426950408889634  # 1 / log(2)
+ROUNDS = 6755399441055744.0  # 1.5 * 2 ** 52: what is added to it is rounded to a whole number
 HIGH, LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # log(2) in two parts
 
 
 @kernel
-def exponential(x):
-    """exp(x) of x <= 0, within 1e-14 of it; 0 below -700."""
-    if not x > -700.0:
-        return 0.0
-    k = np.int64(x * LOG2 - 0.5)
-    r = (x - k * HIGH) - k * LOW
-    p = 1.0 / 6227020800.0
-    p = p * r + 1.0 / 479001600.0
-    p = p * r + 1.0 / 39916800.0
-    p = p * r + 1.0 / 3628800.0
-    p = p * r + 1.0 / 362880.0
-    p = p * r + 1.0 / 40320.0
-    p = p * r + 1.0 / 5040.0
-    p = p * r + 1.0 / 720.0
-    p = p * r + 1.0 / 120.0
-    p = p * r + 1.0 / 24.0
-    p = p * r + 1.0 / 6.0
-    p = p * r + 0.5
-    p = p * r + 1.0
-    p = p * r + 1.0
-    return p * power_of_two(k)
+def exponentials(x):
+    """exp(x) of 8 numbers x <= 0, within 1e-14 of it; 0 below -700."""
+    lowest, magic = eight_times(-700.0), eight_times(ROUNDS)
+    bounded = where_above(x, lowest, x, lowest)
+    k = bounded * eight_times(LOG2) + magic - magic
+    r = (bounded - k * eight_times(HIGH)) - k * eight_times(LOW)
+    p = eight_times(1.0 / 6227020800.0)
+    p = p * r + eight_times(1.0 / 479001600.0)
+    p = p * r + eight_times(1.0 / 39916800.0)
+    p = p * r + eight_times(1.0 / 3628800.0)
+    p = p * r + eight_times(1.0 / 362880.0)
+    p = p * r + eight_times(1.0 / 40320.0)
+    p = p * r + eight_times(1.0 / 5040.0)
+    p = p * r + eight_times(1.0 / 720.0)
+    p = p * r + eight_times(1.0 / 120.0)
+    p = p * r + eight_times(1.0 / 24.0)
+    p = p * r + eight_times(1.0 / 6.0)
+    p = p * r + eight_times(0.5)
+    p = p * r + eight_times(1.0)
+    p = p * r + eight_times(1.0)
+    return where_above(x, lowest, p * powers_of_two(k), eight_times(0.0))
+
+
+@kernel
+def weigh(numbers, size, best, weights):
+    """Write exp(number - best) of each number, and return their sum."""
+    for index in range(0, size, 8):
+        put_eight(weights + 8 * index, exponentials(eight(numbers + 8 * index) - eight_times(best)))
+    total = 0.0
+    for index in range(size):
+        total += float64_at(weights + 8 * index)
+    return total
+
+
+@kernel
+def divide(numbers, size, divisor):
+    """Divide numbers."""
+    for index in range(0, size, 8):
+        put_eight(numbers + 8 * index, eight(numbers + 8 * index) / eight_times(divisor))
 
 
 @kernel
@@ -106,11 +128,7 @@ def end_of_equals(falling, start, left):
 @kernel
 def mass(falling, left, best, share, weights):
     """How many of the first `left` numbers have this share of the probability; 0 if it is not certain."""
-    total = 0.0
-    for index in range(left):
-        weight = exponential(float64_at(falling + 8 * index) - best)
-        put_float64(weights + 8 * index, weight)
-        total += weight
+    total = weigh(falling, left, best, weights)
     wanted, margin = share * total, MARGIN * share * total
     reached = 0.0
     end = 0
@@ -131,11 +149,7 @@ def drawn(x, size, best, number):
     """The id that a number in [0, 1) draws; -1 if it is not certain. Overwrites x with the weights."""
     if not number > 0.0:  # tokens with a probability of 0 in float64 come into question
         return -1
-    total = 0.0
-    for index in range(size):
-        weight = exponential(float64_at(x + 8 * index) - best)
-        put_float64(x + 8 * index, weight)
-        total += weight
+    total = weigh(x, size, best, x)
     wanted, margin = number * total, MARGIN * total
     reached = 0.0
     for index in range(size):
@@ -150,9 +164,10 @@ def drawn(x, size, best, number):
 def draw(logits, size, rules, num_rules, number, x):
     """The id that a number in [0, 1) draws from logits [V] after rules; -1 if it is not certain.
 
-    rules: [num_rules, 2], a kind and its number. x: room for 3 V numbers.
+    rules: [num_rules, 2], a kind and its number. x: room for 3 V numbers, with V rounded up to a multiple of 8.
     """
-    falling, weights = x + 8 * size, x + 16 * size
+    apart = (size + 7) // 8 * 64
+    falling, weights = x + apart, x + 2 * apart
     for index in range(size):
         put_float64(x + 8 * index, float32_at(logits + 4 * index))
     for index in range(num_rules):
@@ -174,10 +189,8 @@ def draw(logits, size, rules, num_rules, number, x):
             left = size
         if kind == DIVIDE:
             best /= value
-            for each in range(size):
-                put_float64(x + 8 * each, float64_at(x + 8 * each) / value)
-            for each in range(left):
-                put_float64(falling + 8 * each, float64_at(falling + 8 * each) / value)
+            divide(x, size, value)
+            divide(falling, left, value)
         elif kind == KEEP_NEAR:
             remove_below(x, size, best + value)
             while left > 0 and float64_at(falling + 8 * (left - 1)) < best + value:
@@ -198,7 +211,7 @@ def draw(logits, size, rules, num_rules, number, x):
 
 @kernel
 def block(call):
-    """Draw a token and read it, again and again. call: the address of the words from MODEL to SCRATCH.
+    """Draw a token and read it, again and again. call: the address of the words from MODEL to ALL_LOGITS.
 
     The first token that is not certain is written as -1 and ends the block.
     """
@@ -206,6 +219,8 @@ def block(call):
     size = word(model + NUM_OUTPUTS * WORD)
     table, row = array(call, model, TABLE), word(call + TABLE_ROW * WORD)
     state = (array(call, model, STATE), array(call, model, STATE + 1))
+    after = (array(call, model, ALL_AFTER), array(call, model, ALL_AFTER + 1))
+    logits, bytes_of_state = array(call, model, ALL_LOGITS), 4 * word(model + DEPTH * WORD) * word(model + SIZE * WORD)
     outputs, given = array(call, model, BLOCK_OUTPUTS), array(call, model, GIVEN)
     rules, num_rules = array(call, model, RULES), word(call + NUM_RULES * WORD)
     numbers, tokens, scratch = array(call, model, NUMBERS), array(call, model, TOKENS), array(call, model, SCRATCH)
@@ -214,7 +229,7 @@ def block(call):
         put_int64(tokens + 8 * index, token)
         if token < 0:
             break
-        new = NEW + NEW_RECORD * index
-        after, logits = (array(call, model, new), array(call, model, new + 1)), array(call, model, new + 2)
         model_step(model, 1, table + token * row, 0, state, after, outputs, logits)
         state, given = after, logits
+        after = (after[0] + bytes_of_state, after[1] + bytes_of_state)
+        logits += 4 * size

@@ -42,26 +42,27 @@ class VectorModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, kind, FLOATS)
 
 
-def _offer(symbol: Callable[..., Any], instruction: str) -> None:
-    """Let `symbol` of two vectors be an instruction of LLVM."""
+def offer(symbol: Callable[..., Any], instruction: str, kind: Any) -> None:
+    """Let `symbol` of two vectors of a kind be an instruction of LLVM."""
 
     @infer_global(symbol)
     class Arithmetic(AbstractTemplate):  # type: ignore[misc]
         def generic(self, args: Sequence[Any], kws: Any) -> Any:
-            return signature(vector, vector, vector) if tuple(args) == (vector, vector) else None
+            return signature(kind, kind, kind) if tuple(args) == (kind, kind) else None
 
-    @lower_builtin(symbol, vector, vector)  # type: ignore[untyped-decorator]
+    @lower_builtin(symbol, kind, kind)  # type: ignore[untyped-decorator]
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return getattr(builder, instruction)(*args, flags=FUSED)
 
 
-for _symbol, _instruction in (
+SUMS_AND_PRODUCTS = (
     (operator.add, "fadd"),
     (operator.sub, "fsub"),
     (operator.mul, "fmul"),
     (operator.truediv, "fdiv"),
-):
-    _offer(_symbol, _instruction)
+)
+for _symbol, _instruction in SUMS_AND_PRODUCTS:
+    offer(_symbol, _instruction, vector)
 
 
 @intrinsic  # type: ignore[untyped-decorator]

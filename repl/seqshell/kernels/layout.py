@@ -7,7 +7,7 @@ marked (array) are the id of a numpy array: the model's word ARRAY says where it
 
 from __future__ import annotations
 
-from struct import Struct, pack
+from struct import Struct
 
 WORD = 8  # bytes
 
@@ -60,7 +60,7 @@ CHUNK_ROOM = 15  # (array) room for the input products [SPAN, B, G] and two time
 CHUNK_ROWS, CHUNK_STEPS, SPAN = 16, 17, 18  # B, T, and the steps that one layer reads before the next one does
 chunk_words = Struct("19q").pack
 
-# Tokens that are drawn and read: these words, and then a record for each token.
+# Tokens that are drawn and read.
 TABLE, TABLE_ROW = 1, 2  # (array) the first layer's input products of every token [V, G]; bytes of a row
 STATE = 3  # (array) BEFORE and CELL_BEFORE
 BLOCK_OUTPUTS = 5  # (array) [L, H], as OUTPUTS
@@ -68,9 +68,10 @@ GIVEN = 6  # (array) [V]: the logits that the first token is drawn from
 RULES, NUM_RULES = 7, 8  # (array) [R, 2] float64: a kind of rule, and its number
 NUMBERS, NUM_TOKENS = 9, 10  # (array) [N] float64: what draws the tokens; N
 TOKENS = 11  # (array) [N]: room for the ids, of which the one after the last is -1
-SCRATCH = 12  # (array) [3, V] float64
-NEW = 13  # where the records begin: (array) AFTER, CELL_AFTER and LOGITS
-NEW_RECORD = 3  # words
+SCRATCH = 12  # (array) [3, V] float64, V rounded up to a multiple of 8
+ALL_AFTER = 13  # (array) AFTER and CELL_AFTER of each token [N, L, H]
+ALL_LOGITS = 15  # (array) LOGITS of each token [N, V]
+block_words = Struct("16q").pack
 
 # A team: the caller and its helper (see `sharing`). What one waits for is 128 bytes away from what the other waits for.
 IN_USE = 0  # 1 while a caller has the team
@@ -88,11 +89,6 @@ help_words = Struct("q").pack
 
 # Kinds of rules.
 EXCLUDE, DIVIDE, KEEP_BEST, KEEP_NEAR, KEEP_MASS = range(5)
-
-
-def block_words(*words: int) -> bytes:
-    """The words of a block, of MODEL and then in the order above."""
-    return pack(f"{len(words)}q", *words)
 
 
 def array_offset() -> int:

@@ -52,14 +52,3 @@ def put_int64(context: Any, address: Any, number: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.int64, types.int64), lower
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def power_of_two(context: Any, exponent: Any) -> Any:
-    """2.0 ** exponent, for -1022 to 1023."""
-
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        biased = builder.add(args[0], ir.Constant(INT, EXPONENT_BIAS))
-        return builder.bitcast(builder.shl(biased, ir.Constant(INT, MANTISSA_BITS)), DOUBLE)
-
-    return types.float64(types.int64), lower

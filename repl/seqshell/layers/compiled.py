@@ -143,7 +143,7 @@ class CompiledStack(OutputStack):
         rules: Sequence[Rule],
         excluded: Sequence[int],
         numbers: Sequence[float],
-    ) -> tuple[list[int], list[Floats], list[State]] | None:
+    ) -> tuple[list[int], Sequence[Floats], Sequence[State]] | None:
         """As Decoder.draw_block. None for rules without a kernel, and for a large model."""
         if self._is_large:
             if first_keeping(rules) is None:
@@ -159,7 +159,7 @@ class CompiledStack(OutputStack):
         if self._helper is not None:
             self._helper.wake()
         found = self._blocks.draw(outputs, parts, rules, excluded, numbers)
-        if found is not None and found[2]:
+        if found is not None and found[0]:
             self._last = found[2][-1]
         return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -12,13 +12,32 @@ from seqshell.core.state import State
 from seqshell.kernels import layout
 from seqshell.kernels.loading import kernels
 from seqshell.layers.cells import Parts
+from seqshell.layers.recurrent import state_of
 from seqshell.layers.rule_codes import rule_codes
-from seqshell.layers.states import LSTMState
 from seqshell.layers.weights import Floats
 
 COMPILED = kernels()
 MOST_OUTPUTS = 512  # of a model that draws blocks; numpy sorts more logits faster
-SINGLE = np.dtype(np.float32)  # which numpy takes sooner than the type
+
+
+class DrawnStates(Sequence[State]):
+    """The states after the tokens of a block, each made of views when it is asked for. parts: [N, 1, L, H] each."""
+
+    def __init__(self, parts: Sequence[Floats]) -> None:
+        self._parts = parts
+        self.last = state_of([part[-1] for part in parts]) if len(parts[0]) else None
+
+    def __len__(self) -> int:
+        return len(self._parts[0])
+
+    @overload
+    def __getitem__(self, index: int) -> State: ...
+    @overload
+    def __getitem__(self, index: slice) -> DrawnStates: ...
+    def __getitem__(self, index: int | slice) -> State | DrawnStates:
+        if isinstance(index, slice):
+            return DrawnStates([part[index] for part in self._parts])
+        return self.last if index == -1 else state_of([part[index] for part in self._parts])
 
 
 class DrawnBlocks:
@@ -33,14 +52,14 @@ class DrawnBlocks:
     ) -> None:
         self._model, self._table, self._shape, self._most = model, table, shape, most
         self._layer_outputs = np.empty(shape, np.float32) if has_layer_outputs else None
-        self._scratch = np.empty(3 * len(table), np.float64)
+        self._scratch = np.empty(3 * (-(-len(table) // 8) * 8), np.float64)
         self._coded: tuple[Any, Any] = ((), ())
         self._codes = rule_codes((), (), 0)
 
     def draw(
         self, outputs: Floats, parts: Parts, rules: Sequence[Rule], excluded: Sequence[int], numbers: Sequence[float]
-    ) -> tuple[list[int], list[Floats], list[State]] | None:
-        """As Decoder.draw_block. parts: of the state. None for rules without a kernel."""
+    ) -> tuple[list[int], Any, DrawnStates] | None:
+        """As Decoder.draw_block, with outputs [N, 1, V]. parts: of the state. None for rules without a kernel."""
         if (rules, excluded) != self._coded:
             self._coded, self._codes = (rules, excluded), rule_codes(rules, excluded, len(self._table))
         if self._codes is None:
@@ -48,11 +67,8 @@ class DrawnBlocks:
         given = np.ascontiguousarray(outputs, np.float32)
         number = min(self._most, len(numbers))
         chances, tokens = np.array(numbers, np.float64), np.full(number, -1, np.int64)
-        empty, shape = np.empty, self._shape
-        hidden = [empty(shape, SINGLE) for _ in range(number)]
-        cells = [empty(shape, SINGLE) for _ in range(number)] if len(parts) > 1 else hidden
-        logits = [empty(outputs.shape, SINGLE) for _ in range(number)]
-        records = [id(array) for record in zip(hidden, cells, logits, strict=True) for array in record]
+        new = [np.empty((number, *self._shape), np.float32) for _ in parts]
+        logits = np.empty((number, *outputs.shape), np.float32)
         COMPILED.block(
             layout.block_words(
                 self._model,
@@ -68,10 +84,13 @@ class DrawnBlocks:
                 number,
                 id(tokens),
                 id(self._scratch),
-                *records,
+                id(new[0]),
+                id(new[-1]),
+                id(logits),
             )
         )
         ids = tokens.tolist()
-        drawn = ids.index(-1) if -1 in ids else number
-        states: list[State] = hidden[:drawn] if cells is hidden else list(map(LSTMState, hidden[:drawn], cells))
-        return ids[:drawn], logits[:drawn], states
+        if -1 in ids:
+            drawn = ids.index(-1)
+            return ids[:drawn], logits[:drawn], DrawnStates([part[:drawn] for part in new])
+        return ids, logits, DrawnStates(new)

@@ -22,6 +22,7 @@ from seqshell.layers.linear import Linear
 from seqshell.layers.weights import Floats
 
 MOST = 256  # candidates
+BLOCK = 16  # tokens
 GROUP = 16  # logits of which the largest is looked at
 LEAST_BYTES = 1 << 24  # of the exact weights; caches hold fewer, which are read as fast as anything else is done
 INPUT_STEPS = 16383  # to which the int8 kernels round the inputs
@@ -77,7 +78,7 @@ class RoughReadout:
         ids: list[int] = []
         hidden: list[Floats] = []
         states: list[State] = []
-        for number in numbers:
+        for number in numbers[:BLOCK]:
             if hidden:
                 found = self._candidates(hidden[-1], rules, excluded)
                 if not 0 < len(found) <= MOST:

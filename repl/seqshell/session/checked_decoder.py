@@ -23,6 +23,7 @@ from seqshell.core.state_checks import structure_trouble
 from seqshell.core.tokenizers import BOS, PAD
 from seqshell.core.trace_checks import checked_trace
 from seqshell.decoding.features import features
+from seqshell.session.snapshot_arrays import detached
 from seqshell.session.timeline import Read
 
 
@@ -136,8 +137,12 @@ class CheckedDecoder:
             if not len(ids) == len(rows) == len(states) <= len(numbers):
                 raise WrongReturn("draw_block returned lists of other lengths", self._draw_block)
             ids = list(map(index, ids))
-            whole = np.concatenate(rows) if rows else np.zeros((0, *self.shape))
-            if whole.shape != (len(ids), *self.shape) or not math.isfinite(np.vdot(whole, whole)):
+            if isinstance(rows, np.ndarray):
+                whole, shape = rows, (len(ids), 1, *self.shape)
+            else:
+                whole = np.concatenate(rows) if rows else np.zeros((0, *self.shape))
+                shape = (len(ids), *self.shape)
+            if whole.shape != shape or not math.isfinite(np.vdot(whole, whole)):
                 valid = next((number for number, row in enumerate(rows) if self.trouble(row, 1)), len(rows))
                 ids, rows, states = ids[:valid], rows[:valid], states[:valid]
         except BaseException as error:
@@ -269,9 +274,3 @@ def _require_ids(inputs: Any, dimensions: int) -> None:
     """TypeError, which blames the caller, unless a model that failed was given what it can read."""
     if not isinstance(inputs, np.ndarray) or inputs.ndim - (inputs.dtype.kind == "f") != dimensions:  # values: [..., F]
         raise TypeError(f"the model was given {type(inputs).__name__}, not an array with {dimensions} dimensions")
-
-
-def detached(leaf: Any) -> Any:
-    """A copy of an array that is a view of a larger one, which it would keep in memory; anything else as it is."""
-    base = getattr(leaf, "base", None)
-    return leaf.copy() if isinstance(base, np.ndarray) and base.nbytes > leaf.nbytes else leaf

@@ -19,7 +19,8 @@ from seqshell.session.given import Start, StateRecord, TranslationSource
 from seqshell.session.intervened_decoder import IntervenedDecoder
 from seqshell.session.interventions import Change, Interventions
 from seqshell.session.notes import Notes
-from seqshell.session.snapshots import Memories, Snapshot, SnapshotStore
+from seqshell.session.snapshot import Memories, Snapshot, Steps
+from seqshell.session.snapshots import SnapshotStore
 from seqshell.session.timeline import STRIDE, UNSPLIT, Call, Read, Timeline
 from seqshell.session.token_text import TokenText
 
@@ -28,10 +29,10 @@ TAIL_TOKENS = 64  # tokens that are searched for the last bytes; special tokens 
 
 
 class Cursor:
-    """A model, the current snapshot (`here`), and every position that it was at.
+    """A model, the current snapshot, and every position that it was at.
 
     `interrupted` is set from outside, by a signal handler or another thread, to stop what is running. budget: bytes for
-    snapshots. plain: the model without interventions.
+    snapshots. plain: the model without interventions. at: the current snapshot, or the steps whose last one it is.
     """
 
     def __init__(self, model: Model, decoder: CheckedDecoder, budget: float) -> None:
@@ -44,7 +45,17 @@ class Cursor:
         self.interrupted = False
         self.notes = Notes(lambda: self.timeline.notes, partial(self.require_free, notes=True))
         self._held: tuple[str, bool] | None = None  # why nothing can change, and whether the notes can
-        self.here = self.add_root(-1, FIRST_TURN, Draw())
+        self.at: Snapshot | Steps = self.add_root(-1, FIRST_TURN, Draw())
+
+    @property
+    def here(self) -> Snapshot:
+        """The current snapshot."""
+        at = self.at
+        return at.last if isinstance(at, Steps) else at
+
+    @here.setter
+    def here(self, snapshot: Snapshot) -> None:
+        self.at = snapshot
 
     @property
     def interventions(self) -> Interventions:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -36,18 +36,19 @@ from seqshell.core.sampling import (
 from seqshell.core.signal_handlers import HostStop
 from seqshell.core.state import State, is_opaque, map_leaves
 from seqshell.decoding.guarded_search import guarded_search
-from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.stop_texts import StopTexts, StopWatch
 from seqshell.decoding.stoppable import StoppableDecoder
 from seqshell.decoding.strategies import Sample
 from seqshell.session.answer_options import NO_OPTIONS, AnswerOptions
-from seqshell.session.checked_decoder import detached
 from seqshell.session.cursor import Cursor
-from seqshell.session.snapshots import Memories, Snapshot
+from seqshell.session.log_prob import BATCH, LogProb
+from seqshell.session.snapshot import Memories, Snapshot, Steps
+from seqshell.session.snapshot_arrays import detached
 from seqshell.session.timeline import Read
 
 Step = tuple[int, State, NDArray[Any], Memories]  # a token, and the state, outputs [1, V] and memories after it
-BATCH = 256  # tokens whose log-probabilities are computed together, in a fifth of the time of one by one
+# A token, the outputs [V] after it, and what its snapshot is made of: state, outputs and memories, or the Steps.
+Decided = tuple[int, NDArray[Any], tuple[State, NDArray[Any], Memories] | Steps]
 
 
 @dataclass(frozen=True)
@@ -97,42 +98,58 @@ def answer(
     UsageError before the first token is raised without Finished.
     """
     timeline, store, token_text, samplers = cursor.timeline, cursor.store, cursor.token_text, plan.samplers
-    here = cursor.here
-    start = position = cursor.position
-    tail, end, log_prob = cursor.tail(), end or End(), _LogProb()
+    begun, start = cursor.here.node, cursor.position
+    position, row = start, cursor.outputs()  # which the next token is drawn from
+    tail, end, log_prob = cursor.tail(), end or End(), LogProb()
     texts: list[str] = []
-    append, read, add = timeline.append, token_text.read, store.add
-    piece_of, add_log_prob = token_text.piece, log_prob.add
+    nodes, read, add, add_step = timeline.ids, token_text.read, store.add, store.add_step
+    ids, rows, pieces, whole = log_prob.ids, log_prob.outputs, token_text.pieces, token_text.whole.get
     try:
-        for token, state, outputs, memories in chain.from_iterable(_decided(cursor, plan, draw, end)):
-            if cursor.interrupted:  # between two tokens of a block
-                end.stop = "interrupt"
-                break
-            text, tail = read(token, tail)
-            before: Any = here.outputs  # the current snapshot is whole
-            if position == start:
-                timeline.begin_run(here.node, turn, Read.DRAWN if plan.strategy.streams else Read.FOUND, draw)
-                cursor.here = here = Snapshot(append(token), state, outputs, memories, samplers)
-                timeline.options[here.node] = plan.options
+        for block in _decided(cursor, plan, draw, end):
+            for token, after, kept in block:
+                if cursor.interrupted:  # between two tokens of a block
+                    end.stop = "interrupt"
+                    break
+                if tail or (text := whole(token)) is None:
+                    text, tail = read(token, tail)
+                if position == start:
+                    timeline.begin_run(begun, turn, Read.DRAWN if plan.strategy.streams else Read.FOUND, draw)
+                    timeline.options[len(timeline)] = plan.options
+                nodes.append(token)
+                node = len(nodes) - 1
+                at: Snapshot | Steps
+                if isinstance(kept, Steps):
+                    kept.take(node)
+                    cursor.at = at = kept
+                    add_step(kept, node)
+                else:
+                    state, outputs, memories = kept
+                    cursor.at = at = Snapshot(node, state, outputs, memories, samplers)
+                    add(at)
+                ids.append(token)
+                rows.append(row)
+                texts.append(text)
+                yield Token(text, token, position, row, pieces[token])
+                position += 1
+                row = after
+                if cursor.at is not at and cursor.here.node != node:
+                    end.stop = "interrupt"
+                    break
             else:
-                cursor.here = here = Snapshot(append(token), state, outputs, memories, samplers)
-            add(here)
-            add_log_prob(before, token)
-            texts.append(text)
-            position += 1
-            yield Token(text, token, position - 1, before[0], piece_of(token))
-            if cursor.here is not here:
-                end.stop = "interrupt"
-                break
+                if len(ids) >= BATCH:
+                    log_prob.sum()
+                continue
+            break
     finally:
         cursor.interrupted = False
     if isinstance(end.fault, UsageError) and position == start:  # the request itself was invalid
         raise end.fault
     if position == start:
-        timeline.options[~here.node] = plan.options
+        timeline.options[~begun] = plan.options
     if end.stop == "eos":
         for eos in plan.stop.ids:
-            log_prob.add(here.outputs, eos)
+            ids.append(eos)
+            rows.append(row)
     found = plan.found or next(iter(end.best), None)
     is_whole = found is not None and end.stop in ("eos", "length", "plugin") and len(found.ids) == position - start
     total = found.log_prob if found is not None and is_whole else log_prob.sum()  # the same, but for rounding
@@ -141,7 +158,7 @@ def answer(
         raise end.fault
 
 
-def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iterator[Sequence[Step]]:
+def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iterator[Sequence[Decided]]:
     """The steps that belong to the answer, each as soon as that is certain; `end` says why there are no more.
 
     Tokens that may be the beginning of a stop text wait. An interrupt discards them: they are drawn again later, so
@@ -151,7 +168,7 @@ def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iter
     stop_texts = StopTexts(stop.texts)
     watch = StopWatch(stop_texts, cursor.answered_bytes(stop_texts.reach)) if stop.texts else None
     steps = _steps(cursor, plan, draw, end)
-    waiting: list[Step] = []
+    waiting: list[Decided] = []
     try:
         left, is_stop = stop.max_tokens, False
         while left and not is_stop:
@@ -198,7 +215,7 @@ def _decided(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Iter
     yield waiting
 
 
-def _before_end(block: Sequence[Step], ends: frozenset[int]) -> Sequence[Step]:
+def _before_end(block: Sequence[Decided], ends: frozenset[int]) -> Sequence[Decided]:
     """The steps before the first one that ends an answer."""
     if ends:
         for number, step in enumerate(block):
@@ -207,22 +224,24 @@ def _before_end(block: Sequence[Step], ends: frozenset[int]) -> Sequence[Step]:
     return block
 
 
-def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Generator[Sequence[Step], None, None]:
+def _steps(cursor: Cursor, plan: GenerationPlan, draw: Draw, end: End) -> Generator[Sequence[Decided], None, None]:
     """What the strategy chooses, one step or several at a time. PluginError names the strategy if it fails."""
     if plan.found is not None:
         yield from _hypothesis_steps(cursor, plan.found, cursor.memories(plan.samplers))
         return
     if plan.row is not None:
-        yield from ((step,) for step in plan.row(cursor))
+        for token, state, outputs, memories in plan.row(cursor):
+            yield ((token, outputs[0], (state, outputs, memories)),)
         return
     memories = cursor.memories(plan.samplers)
     with closing(search(cursor, plan, (draw,))) as steps:
         for step in steps:
             if isinstance(step, Advanced):
                 tokens, state, outputs, rows = step
-                yield ((int(tokens[0]), state, outputs, rows[0]),)
+                yield ((int(tokens[0]), outputs[0], (state, outputs, rows[0])),)
             elif isinstance(step, Block):
-                yield tuple(zip(step.tokens, step.states, step.outputs, repeat(step.memories)))
+                kept = Steps(step.tokens, step.states, step.outputs, step.memories, plan.samplers)
+                yield list(zip(step.tokens, kept.rows(), repeat(kept)))
             else:
                 end.best = step.best
                 yield from _hypothesis_steps(cursor, step.best[0], memories)
@@ -255,7 +274,7 @@ def search(
     return guarded_search(strategy, decoder, start, request)
 
 
-def _hypothesis_steps(cursor: Cursor, found: Hypothesis, memories: Memories) -> Iterator[Sequence[Step]]:
+def _hypothesis_steps(cursor: Cursor, found: Hypothesis, memories: Memories) -> Iterator[Sequence[Decided]]:
     """The steps of an answer that a search found.
 
     Leaves that do not change are one array in all states; none is a view of a batch.
@@ -263,7 +282,8 @@ def _hypothesis_steps(cursor: Cursor, found: Hypothesis, memories: Memories) -> 
     before = cursor.here.state
     for token, state, outputs in zip(found.ids, found.states, found.outputs, strict=True):
         before = map_leaves(_unchanged_or_detached, state, before)
-        yield ((token, before, detached(outputs), memories),)
+        after = detached(outputs)
+        yield ((token, after[0], (before, after, memories)),)
 
 
 def _unchanged_or_detached(leaf: Any, before: Any) -> Any:
@@ -286,28 +306,3 @@ class InterruptibleDecoder(StoppableDecoder):
                 raise Interrupted
 
         super().__init__(cursor.decoder, check)
-
-
-class _LogProb:
-    """The model's log-probability of an answer, in nats, before the chain."""
-
-    def __init__(self) -> None:
-        self._outputs: list[Any] = []
-        self._ids: list[int] = []
-        self._sum = 0.0
-
-    def add(self, outputs: Any, token: int) -> None:
-        """Add a token and the outputs [1, V] that it was drawn from."""
-        self._outputs.append(outputs)
-        self._ids.append(token)
-        if len(self._ids) == BATCH:
-            self.sum()
-
-    def sum(self) -> float:
-        """The log-probability of all tokens so far."""
-        if self._ids:
-            logs = log_probs(np.concatenate(self._outputs))  # [N, V]
-            self._sum += float(logs[np.arange(len(self._ids)), self._ids].sum())
-            self._outputs.clear()
-            self._ids.clear()
-        return self._sum

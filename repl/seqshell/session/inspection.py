@@ -17,7 +17,7 @@ from seqshell.core.text_output import short
 from seqshell.decoding.chain import Chain
 from seqshell.decoding.probabilities import entropy_of, log_probs, rank
 from seqshell.session.cursor import Cursor
-from seqshell.session.snapshots import Snapshot
+from seqshell.session.snapshot import Snapshot
 from seqshell.session.timeline import Read
 from seqshell.session.token_text import decoded
 

@@ -22,7 +22,7 @@ from seqshell.session.interventions import (
     trouble,
 )
 from seqshell.session.navigation import Navigator, require_causal
-from seqshell.session.snapshots import Snapshot
+from seqshell.session.snapshot import Snapshot
 from seqshell.session.state_record import require_next
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from seqshell.core.sampling import Sampler, Strategy
 from seqshell.session.branches import Branches
 from seqshell.session.notes import NoteTexts
-from seqshell.session.snapshots import Snapshot
+from seqshell.session.snapshot import Snapshot
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from seqshell.session.cursor import Cursor
 from seqshell.session.given import Start, StateRecord
 from seqshell.session.mark import Place
 from seqshell.session.notes import NoteTexts
-from seqshell.session.snapshots import Snapshot
+from seqshell.session.snapshot import Snapshot
 from seqshell.session.timeline import Timeline
 
 

@@ -30,7 +30,8 @@ from seqshell.session.notes import NO_NOTES
 from seqshell.session.packing import array_of, unstacked
 from seqshell.session.saved_nodes import checked_integer, read_nodes
 from seqshell.session.saving import RUN_COLUMNS, other_backend, saved_model
-from seqshell.session.snapshots import Snapshot, SnapshotStore, in_one_piece
+from seqshell.session.snapshot import Snapshot, in_one_piece
+from seqshell.session.snapshots import SnapshotStore
 from seqshell.session.state_record import require_next
 from seqshell.session.timeline import Read, Timeline
 

@@ -53,7 +53,7 @@ from seqshell.session.branches import Branches, BranchState
 from seqshell.session.cursor import Cursor
 from seqshell.session.navigation import Navigator
 from seqshell.session.packing import as_tensor, plain, stacked
-from seqshell.session.snapshots import Snapshot, has_memory
+from seqshell.session.snapshot import Snapshot, has_memory
 from seqshell.session.timeline import STRIDE, Read, Timeline
 
 RUN_COLUMNS: Mapping[str, type[Any]] = MappingProxyType(

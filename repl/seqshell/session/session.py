@@ -32,7 +32,7 @@ from seqshell.session.mark import Mark
 from seqshell.session.navigation import Navigator
 from seqshell.session.notes import Notes
 from seqshell.session.reading import Reading
-from seqshell.session.snapshots import Snapshot
+from seqshell.session.snapshot import Snapshot
 from seqshell.session.task_methods import TaskMethods
 from seqshell.session.tasks.behaviour import TaskBehaviour
 

@@ -26,3 +26,9 @@ def owner_of_memory(array: Any) -> Any:
     """The array that owns the memory, all of which stays as long as a view exists; an opaque leaf owns its own."""
     base = getattr(array, "base", None)
     return base if isinstance(base, np.ndarray) else array
+
+
+def detached(leaf: Any) -> Any:
+    """A copy of an array that is a view of a larger one, which it would keep in memory; anything else as it is."""
+    base = getattr(leaf, "base", None)
+    return leaf.copy() if isinstance(base, np.ndarray) and base.nbytes > leaf.nbytes else leaf

@@ -1,49 +1,22 @@
-"""Snapshots, and the store that keeps them within a memory budget."""
+"""The store that keeps snapshots within a memory budget."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.growth import Grown, continuing, whole_state
+from seqshell.core.growth import Grown, continuing
 from seqshell.core.sampling import Sampler
-from seqshell.core.state import State, leaf_size, leaves
-from seqshell.session.snapshot_arrays import arrays_in, owner_of_memory
+from seqshell.core.state import leaf_size, leaves, map_leaves
+from seqshell.session.snapshot import Memories, Snapshot, Steps, has_memory, in_one_piece
+from seqshell.session.snapshot_arrays import arrays_in, detached, owner_of_memory
 from seqshell.session.timeline import STRIDE, Read, Timeline
 
-Memories = tuple[Any, ...]  # one per sampler of a chain
 PAUSE = 256  # snapshots that are counted together, or more while they take little: it takes 2 microseconds each
 MOST_UNCOUNTED = 1 << 14
-
-
-class Snapshot(NamedTuple):  # made for every token, in a third of the time of a frozen dataclass
-    """The state after a node's token, the outputs [1, V] for the next token, and what the samplers remember.
-
-    memories: one for each sampler of `samplers`, the chain they belong to; another chain ignores them. outputs: None in
-    a stored snapshot that has lost them. An incomplete UTF-8 character and the beginning of a stop text are not stored:
-    they are computed from the ids, which are never deleted.
-    """
-
-    node: int
-    state: State
-    outputs: NDArray[Any] | None
-    memories: Memories = ()
-    samplers: tuple[Sampler, ...] = ()
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
-
-    def __ne__(self, other: object) -> bool:
-        return self is not other
-
-    def __hash__(self) -> int:
-        return id(self)
-
-    def __repr__(self) -> str:
-        return f"Snapshot(node={self.node!r}, samplers={self.samplers!r})"
 
 
 class SnapshotStore:
@@ -61,6 +34,9 @@ class SnapshotStore:
     The size in bytes counts each array once, by identity, including the larger array that it is a view of: arrays that
     snapshots share, such as an encoded source, are kept as long as one of them is. If the state grows, a snapshot
     shares the beginning of its leaves with the one before (`core.growth`).
+
+    Steps stay as they are, with the arrays of their block, until one of them loses something: then it gets arrays of
+    its own, so that those of the block are freed with the last of its steps.
     """
 
     def __init__(self, timeline: Timeline, budget: float, *, grows: bool = False) -> None:
@@ -69,7 +45,7 @@ class SnapshotStore:
         self._budget = budget  # bytes
         self._grows = grows
         self._last: Snapshot | None = None  # of a state that grows, in one piece
-        self._snapshots: list[Snapshot | None] = []  # by node
+        self._snapshots: list[Snapshot | Steps | None] = []  # by node
         self._memories: dict[int, tuple[Memories, tuple[Sampler, ...]]] = {}  # of nodes without a snapshot
         self._uses: dict[int, int] = {}  # by the id of an array or a Grown: what holds it, snapshots or a longer Grown
         self._bytes = 0
@@ -120,17 +96,28 @@ class SnapshotStore:
         if snapshot.node == len(snapshots) < self._next_count - 1:  # as for most tokens
             snapshots.append(snapshot)
         else:
-            self.restore(snapshot)
+            self._place(snapshot.node, snapshot)
+
+    def add_step(self, steps: Steps, node: int) -> None:
+        """The same for the last of the steps, which is at this node. The state does not grow."""
+        snapshots = self._snapshots
+        if node == len(snapshots) < self._next_count - 1:
+            snapshots.append(steps)
+        else:
+            self._place(node, steps)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Keep a snapshot as it is, as `kept_as` returned it."""
+        self._place(snapshot.node, snapshot)
+
+    def _place(self, node: int, kept: Snapshot | Steps) -> None:
         snapshots = self._snapshots
-        missing = snapshot.node - len(snapshots)
+        missing = node - len(snapshots)
         if missing:
             snapshots.extend([None] * missing)
-        snapshots.append(snapshot)
+        snapshots.append(kept)
         if len(snapshots) >= self._next_count:
-            if self._can_wait(snapshot):
+            if self._can_wait(node):
                 self._next_count = len(snapshots) + PAUSE
             else:
                 self.count()
@@ -142,7 +129,8 @@ class SnapshotStore:
 
     def kept_as(self, node: int) -> Snapshot | None:
         """The snapshot of a node as it is kept: leaves that grow are in pieces (`core.growth`)."""
-        return self._snapshots[node] if node < len(self._snapshots) else None
+        found = self._snapshots[node] if node < len(self._snapshots) else None
+        return found.snapshot(node) if type(found) is Steps else found  # type: ignore[return-value]  # no other type
 
     def memories(self, node: int) -> tuple[Memories, tuple[Sampler, ...]] | None:
         """What the samplers remembered at a node; None if it has no snapshot and they remembered nothing."""
@@ -157,20 +145,21 @@ class SnapshotStore:
         """(node, memories, samplers) of each node at which a sampler remembers something."""
         for node, (memories, samplers) in self._memories.items():
             yield node, memories, samplers
-        for snapshot in self._snapshots:
-            if snapshot is not None and has_memory(snapshot.memories):
-                yield snapshot.node, snapshot.memories, snapshot.samplers
+        for node, kept in enumerate(self._snapshots):
+            if kept is not None and has_memory(kept.memories):
+                yield node, kept.memories, kept.samplers
 
     def count(self) -> None:
         """Add up the snapshots that are new since the last call, and free those over the budget."""
         snapshots = self._snapshots
         new = len(snapshots) - self._counted
         before = self._bytes
-        for snapshot in snapshots[self._counted :]:
-            if snapshot is not None:
+        for node in range(self._counted, len(snapshots)):
+            kept = snapshots[node]
+            if kept is not None:
                 self._kept += 1
-                self._whole += snapshot.outputs is not None
-                self._hold(snapshot)
+                self._whole += kept.outputs is not None
+                self._hold(kept.new_snapshot(node) if isinstance(kept, Steps) else kept)
         self._counted = len(snapshots)
         size = max(1, (self._bytes - before) // max(new, 1))  # bytes per snapshot
         # Counting once per `pause` snapshots is cheaper than per token; the budget is exceeded by a sixteenth at most.
@@ -187,19 +176,24 @@ class SnapshotStore:
                 self.stride *= 2
                 self._thinned = self._sweep(0, len(snapshots), self._thin)
 
-    def _can_wait(self, last: Snapshot) -> bool:
+    def _can_wait(self, last: int) -> bool:
         """True if the snapshots that are not counted take half of the budget at most, as those of one answer tell."""
         first, timeline = self._counted, self._timeline
         number, run = len(self._snapshots) - first, timeline.run_of(first)
-        is_one_answer = timeline.read[run] == Read.DRAWN and timeline.run_of(last.node) == run
+        is_one_answer = timeline.read[run] == Read.DRAWN and timeline.run_of(last) == run
         if self._grows or not is_one_answer or number > MOST_UNCOUNTED:
             return False
-        size = sum(
-            leaf_size(owner_of_memory(leaf)) for leaf in arrays_in(last.state, last.outputs)
-        )  # of each, since the state does not grow
+        kept = self._snapshots[last]
+        assert kept is not None
+        if isinstance(kept, Steps):
+            snapshot, share = kept.new_snapshot(last), 1 / len(kept.tokens)  # of the block's arrays
+        else:
+            snapshot, share = kept, 1.0
+        owners = [owner_of_memory(leaf) for leaf in arrays_in(snapshot.state, snapshot.outputs)]
+        size = share * sum(map(leaf_size, owners))  # of each, since the state does not grow
         return self._bytes + number * size <= self._budget / 2
 
-    def _sweep(self, start: int, end: int, free: Callable[[Snapshot, int], None]) -> int:
+    def _sweep(self, start: int, end: int, free: Callable[[int, int], None]) -> int:
         """Call `free` on snapshots from node `start` to `end`, until the budget is met; returns where to continue."""
         timeline = self._timeline
         while start < end and self._bytes > self._budget:
@@ -209,30 +203,42 @@ class SnapshotStore:
             read = timeline.read[run]
             if read != Read.CHANGED and (read != Read.FOUND or timeline.source(start) is not None):
                 for node in range(start, stop):
-                    snapshot = self._snapshots[node]
-                    if snapshot is not None:
-                        free(snapshot, timeline.base[run] + 1 + node - timeline.first[run])
+                    if self._snapshots[node] is not None:
+                        free(node, timeline.base[run] + 1 + node - timeline.first[run])
             start = stop
         return start
 
-    def _strip(self, snapshot: Snapshot, depth: int) -> None:
+    def _strip(self, node: int, depth: int) -> None:
         """Drop the outputs of a snapshot."""
+        snapshot = self._own(node)
         if snapshot.outputs is not None and depth:
             self._whole -= 1
             self._release_array(snapshot.outputs)
-            self._snapshots[snapshot.node] = Snapshot(
-                snapshot.node, snapshot.state, None, snapshot.memories, snapshot.samplers
-            )
+            self._snapshots[node] = Snapshot(node, snapshot.state, None, snapshot.memories, snapshot.samplers)
 
-    def _thin(self, snapshot: Snapshot, depth: int) -> None:
+    def _thin(self, node: int, depth: int) -> None:
         """Drop a snapshot that can be computed again, but keep its memories."""
-        if depth % self.stride or self._timeline.is_encoding(snapshot.node):
+        snapshot = self._own(node)
+        if depth % self.stride or self._timeline.is_encoding(node):
             self._kept -= 1
             self._whole -= snapshot.outputs is not None
-            self._snapshots[snapshot.node] = None
+            self._snapshots[node] = None
             self._release(snapshot)
             if has_memory(snapshot.memories):
-                self._memories[snapshot.node] = snapshot.memories, snapshot.samplers
+                self._memories[node] = snapshot.memories, snapshot.samplers
+
+    def _own(self, node: int) -> Snapshot:
+        """The snapshot of a node, with arrays of its own if it was one of several steps."""
+        kept = self._snapshots[node]
+        if isinstance(kept, Steps):
+            steps, kept = kept.new_snapshot(node), None
+            outputs = None if steps.outputs is None else detached(steps.outputs)
+            kept = steps._replace(state=map_leaves(detached, steps.state), outputs=outputs)
+            self._hold(kept)
+            self._release(steps)
+            self._snapshots[node] = kept
+        assert kept is not None
+        return kept
 
     def _shared(self, snapshot: Snapshot) -> Snapshot:
         """The snapshot as it is kept: its leaves continue those of the one before."""
@@ -298,13 +304,3 @@ class SnapshotStore:
         if not self._uses[key]:
             del self._uses[key]
             self._bytes -= leaf_size(owner)
-
-
-def has_memory(memories: Memories) -> bool:
-    """True if at least one sampler remembers something."""
-    return any(memory is not None for memory in memories)
-
-
-def in_one_piece(snapshot: Snapshot) -> Snapshot:
-    """A snapshot with each leaf in one piece."""
-    return snapshot._replace(state=whole_state(snapshot.state))

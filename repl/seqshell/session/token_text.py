@@ -11,23 +11,26 @@ LONGEST_TAIL = 3  # bytes of a UTF-8 character that may wait for the rest of it
 
 
 class TokenText:
-    """The bytes and texts of a tokenizer's ids, cached."""
+    """The bytes and texts of a tokenizer's ids, cached.
+
+    pieces, whole: of each token that was read, its bytes, and its text if it is whole.
+    """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self._tokenizer = tokenizer
-        self._bytes: dict[int, bytes] = {}
-        self._whole: dict[int, str] = {}
+        self.pieces: dict[int, bytes] = {}
+        self.whole: dict[int, str] = {}
 
     def piece(self, token: int) -> bytes:
         """The bytes that a token adds to the text."""
-        piece = self._bytes.get(token)
+        piece = self.pieces.get(token)
         if piece is None:
-            piece = self._bytes[token] = self._tokenizer.piece(token)
+            piece = self.pieces[token] = self._tokenizer.piece(token)
         return piece
 
     def joined(self, ids: Iterable[int]) -> bytes:
         """The bytes of many tokens."""
-        known = self._bytes
+        known = self.pieces
         try:
             return b"".join(map(known.__getitem__, ids))
         except KeyError:
@@ -40,11 +43,11 @@ class TokenText:
 
         Invalid UTF-8 gives U+FFFD.
         """
-        if not tail and (text := self._whole.get(token)) is not None:
+        if not tail and (text := self.whole.get(token)) is not None:
             return text, b""
         text, rest = decoded(tail + self.piece(token))
         if not tail and not rest:
-            self._whole[token] = text
+            self.whole[token] = text
         return text, rest
 
     def tail(self, ids: Sequence[int]) -> bytes:
