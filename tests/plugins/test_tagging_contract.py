@@ -13,6 +13,7 @@ from seqshell import PAD, Architecture, Task
 from seqshell.models.decoder_comparison import disagreement
 from seqshell.models.task_parts.parts import parts_of
 from seqshell.testing import check_architecture, failed
+from seqshell_tagger.config import TaggerConfig
 
 
 @dataclass(frozen=True)
@@ -128,3 +129,9 @@ def test_a_checkpoint_is_not_saved_for_a_decoder_with_other_outputs():
 
     assert disagreement(architecture(), config, module, weights, inputs) == ""
     assert "differs from its module's" in disagreement(architecture(decoder=Shifted), config, module, weights, inputs)
+
+
+@pytest.mark.parametrize(("sizes", "message"), [((0, 2), "vocab_size must be"), ((5, 1), "num_classes must be")])
+def test_a_config_without_tokens_or_with_one_tag_is_refused(sizes, message):
+    with pytest.raises(ValueError, match=message):
+        TaggerConfig(*sizes)

@@ -92,12 +92,15 @@ def test_evaluate_prints_the_baseline_and_the_types(here, capsys):
     assert "who is a tagger; --text-column is for classifiers" in capsys.readouterr().err
 
 
-def test_tags_without_entities_are_reported_by_tag(here, capsys):
+def test_tags_without_entities_are_reported_by_tag(here, capsys, monkeypatch):
+    monkeypatch.setattr("seqshell.training.tagging.evaluation.REPORTED", 5)
     (here / "names.conll").write_text(TEXT.replace("B-", ""))
     list(train(recipe(here), REGISTRY, here / "who.safetensors"))
 
     assert main(["evaluate", "./who.safetensors", "names.conll", "--device", "cpu"]) == 0
-    lines = capsys.readouterr().out.splitlines()
+    printed = capsys.readouterr()
+    lines = printed.out.splitlines()
+    assert "tagging: " in printed.err
     assert lines[1].split() == ["accuracy"]
     assert [line.split()[0] for line in lines[4:8]] == ["tag", "LOC", "O", "PER"]
 
@@ -134,6 +137,8 @@ def test_the_objective_describes_its_data(here):
     ]
     assert objective.examples() == ("we met Anna",)
     assert objective.first_examples(1)[0]["tags"] == "O O B-PER"
+    blank = recipe_from({**recipe(here).tables(), "defaults": {"examples": [" "]}}, name="who", folder=here)
+    assert prepare(blank, REGISTRY).objective.sample(None, REGISTRY) == " "
 
 
 def test_a_file_with_tags_is_recognised(here, capsys):
