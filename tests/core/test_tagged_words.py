@@ -66,6 +66,10 @@ def test_a_word_that_the_vocabulary_lacks_is_unknown_and_words_are_encoded_once(
         encode_words(CharTokenizer.train(TEXTS), ["今日"])
 
 
+def test_half_a_character_is_unknown():
+    assert encode_words(BPETokenizer.train(TEXTS, specials=True), ["\udae8"]).ids[-1] == 3
+
+
 @pytest.mark.parametrize(
     ("tags", "expected"),
     [
