@@ -13,6 +13,7 @@ from torch.nn import functional
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
+from seqshell.models.foreign_models import Given
 from seqshell.models.importing import import_model
 from seqshell.models.opening import open_model
 from seqshell_modern.mamba2_importer import read_mamba2
@@ -80,11 +81,11 @@ def reference(file, ids, groups=GROUPS):
     return file.get("lm_head.weight", file["backbone.embeddings.weight"]) @ hidden
 
 
-def imported(file, folder, **options):
+def imported(file, folder):
     """The opened model of a file that was imported."""
     save_file(file, folder / "model.safetensors")
     written = import_model(
-        folder / "model.safetensors", REGISTRY, out=str(folder / "own.safetensors"), warn=pytest.fail, **options
+        folder / "model.safetensors", REGISTRY, given=Given(), out=str(folder / "own.safetensors"), warn=pytest.fail
     )
     assert written.importer == "mamba2"
     return open_model(written.path, REGISTRY)
