@@ -23,7 +23,6 @@ SPECIALS = ("<pad>", "<bos>", "<eos>", "<unk>")
 SPACE = "\u2581"  # a space inside a part of a word, as in SentencePiece (Kudo & Richardson 2018)
 MAX_VOCAB_SIZE = 1_000_000
 LONG_WORD = re.compile(r"(\S{1000})(?=\S)")
-LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # the library refuses them
 LONGEST_DROPOUT = 200  # characters of a word; the time of BPE-dropout grows with their square
 WORD = re.compile(r" ?\w+['\u2019]?| ?[^\w\s]|\s")  # l'homme is l' and homme; punctuation marks are words
 
@@ -211,7 +210,7 @@ class BPETokenizer(Vocabulary):
         return [(token, *spelling.span(*span)) for token, span in zip(encoded.ids, encoded.offsets, strict=True)]
 
     def _encoded(self, spelling: Spelling) -> Any:
-        return self._splitter.encode(LONE_SURROGATE.sub("\ufffd", spelling.text), add_special_tokens=False)
+        return self._splitter.encode(re.sub("[\ud800-\udfff]", "\ufffd", spelling.text), add_special_tokens=False)
 
     def split(self, text: str) -> list[str]:
         """Split a text into words for `encode_word`."""
