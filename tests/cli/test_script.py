@@ -236,7 +236,9 @@ def test_json_has_the_session_each_line_and_the_end():
     assert list(session) == ["v", "type", "seqshell", "model", "task", "fingerprint", "seed", "plugins"]
     assert {key: session[key] for key in ("v", "model", "task", "seed", "plugins")} == {
         "v": 1, "model": "tiny", "task": "generate", "seed": 0,
-        "plugins": ["classifier", "forecaster", "importers", "ngram", "recurrent", "samplers", "seq2seq"],
+        "plugins": [
+            *("classifier", "forecaster", "importers", "modern", "ngram", "recurrent", "samplers", "seq2seq", "tagger")
+        ],
     }  # fmt: skip
     assert list(message) == ["type", "line", "op", "input", "text", "n", "stop", "logprob", "pos", "branch"]
     assert {**message, "text": len(message["text"]), "logprob": message["logprob"] < 0} == {

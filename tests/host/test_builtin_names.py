@@ -12,10 +12,11 @@ from seqshell.host.builtin import load_registry
 
 ROOT = Path(seqshell.__file__).parent
 
-# The layers contain the cells, the contract opens real checkpoints, and `plugins new` needs defaults that exist.
-# The foreign words stand for names that people know from other programs. /tree has a setting called top_p.
+# The layers contain the cells, which exporting writes as code, the contract opens real checkpoints, and `plugins new`
+# needs defaults that exist. The foreign words stand for names that people know from other programs. /tree has a setting
+# called top_p.
 EXCEPT = (
-    *("layers", "testing", "cli/plugin_templates.py", "shell/foreign_words.py"),
+    *("layers", "exporting", "testing", "cli/plugin_templates.py", "shell/foreign_words.py"),
     *("core/events/token_tree.py", "shell/commands/choosing.py"),
 )
 
@@ -23,7 +24,7 @@ EXCEPT = (
 def names():
     """The samplers, architectures and importers of the built-in plugins, and the plugins' own names.
 
-    Without those that are also the name of a kind of offer or of a stage of the chain.
+    Without those that are also the name of a kind of offer, of a stage of the chain or of a format of files.
     """
     registry = load_registry(Policy(no_plugins=True))
     plugins = {info.name for info in registry.plugins} - {"seqshell"}
@@ -33,7 +34,7 @@ def names():
         for name in registry.offers(kind)
         if registry.owner(kind, name) in plugins
     }
-    return (plugins | offered) - {"samplers", *SAMPLER_STAGES}
+    return (plugins | offered) - {"samplers", "importers", "keras", "onnx", *SAMPLER_STAGES}
 
 
 def texts(tree):

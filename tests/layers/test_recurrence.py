@@ -55,7 +55,7 @@ def case(request):
 
 
 @needs_kernels
-@pytest.mark.parametrize("case", CELLS, indirect=True)
+@pytest.mark.parametrize("case", recurrence.CELLS, indirect=True)
 def test_outputs_and_gradients_are_those_of_torch_within_rounding(case):
     cell, layer, inputs, state, tokens, table, weight = case
     given = [*parts_of(state), *layer.parameters()]

@@ -270,7 +270,7 @@ def test_a_training_on_characters_begins_before_they_are_encoded(
     assert [int(ids[0]), int(ids[-1])] == [small.ids[0], small.ids[-1]]
     assert text.validation_bytes == len(TEXT[len(ids) :].encode())
 
-    with beside(made, CharTokenizer):
+    with beside(made, CharTokenizer, None):
         assert_same_batches(Streams(ids, 5, 7), small)  # type: ignore[arg-type]  # as above
         while not stored(made, registry).exists():
             threading.Event().wait(0.01)

@@ -51,7 +51,7 @@ def test_equal_texts_have_the_number_of_the_first_of_them() -> None:
 
 def test_labels_and_places_of_some_rows_share_the_numbers_of_all() -> None:
     numbers = np.array([0, 1, 1, 2], np.uint8)
-    labels, places = Labels(numbers, ("b", "a", "c")), Places(numbers, "t.csv", "label")
+    labels, places = Labels(numbers, ("b", "a", "c")), Places(numbers, "t.csv, row {}, column label".format)
     some = labels.at(np.array([1, 2, 3])).at(np.array([0, 2]))
     assert list(some) == some[0:2] == ["a", "c"]
     assert (some[1], len(some), len(labels)) == ("c", 2, 4)
