@@ -33,6 +33,7 @@ os.environ |= {"SEQSHELL_HOME": "/dev/null/none", "SEQSHELL_PLUGINS": ""}
 os.environ["NUMBA_DISABLE_JIT"] = "1"  # nothing is compiled, and compiled steps are not used, but with `compiled`
 
 
+COMPILERS = "tests/kernels/test_cache.py"  # the first file that needs the compiled kernels
 # Fixtures that build packages, and the files of the tests with them. What was built serves all tests of one process.
 BUILDING = {"environment", "built"}
 BUILDERS = tuple(
@@ -50,14 +51,21 @@ BUILDERS = tuple(
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests that build and install packages as slow, and let the files with slow tests come first.
 
-    With pytest-xdist, a long file that starts last would run alone while the other processes are idle.
+    With pytest-xdist, a long file that starts last would run alone while the other processes are idle. One process
+    compiles the kernels at once, so that no other one waits for them.
     """
     for item in items:
         if BUILDING.intersection(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
             assert item.nodeid.startswith(BUILDERS), f"add the file of {item.nodeid} to BUILDERS"
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: (not item.nodeid.startswith(BUILDERS), item.path not in slow))
+    items.sort(
+        key=lambda item: (
+            not item.nodeid.startswith(COMPILERS),
+            not item.nodeid.startswith(BUILDERS),
+            item.path not in slow,
+        )
+    )
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -51,7 +51,7 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
     """Build models with seeded random weights and check their modules, as the host wraps them, and their own decoders.
 
     config: settings instead of small ones; a vocabulary needs at least 6 tokens. Without it, each choice of a setting
-    and each of the architecture's `examples` is checked, too. Imports torch.
+    is checked, too, on a few steps, and each of the architecture's `examples`. Imports torch.
     """
     offered, sizes = resolve(architecture.config), sizes_of(architecture)
     model: Built | None = None
@@ -82,11 +82,12 @@ def check_architecture(architecture: Architecture, config: Mapping[str, Any] | N
     return checks
 
 
-def _of_model(architecture: Architecture, model: Built) -> list[Check]:
-    """The check of each rule for one config."""
+def _of_model(architecture: Architecture, model: Built, *, few_steps: bool = False) -> list[Check]:
+    """The check of each rule for one config. few_steps: long inputs are not tried."""
     from seqshell.testing.training_rules import training_rules
 
-    of_model = ((rule.title, partial(broken, architecture, model, rule)) for rule in rules_of(architecture, model))
+    rules = (rule._replace(is_long=rule.is_long and not few_steps) for rule in rules_of(architecture, model))
+    of_model = ((rule.title, partial(broken, architecture, model, rule)) for rule in rules)
     saved = partial(saved_as_json, architecture, model.config)
     of_training = training_rules(architecture, model.config, model.module)
     return try_rules(chain([("its config can be saved as JSON", saved)], of_model, of_training))
@@ -95,7 +96,8 @@ def _of_model(architecture: Architecture, model: Built) -> list[Check]:
 def _with(architecture: Architecture, settings: Mapping[str, Any], *, is_optional: bool) -> Check:
     """The check of all rules with some settings: the first rule that fails.
 
-    is_optional: settings that the config refuses, beside the small ones, are a warning.
+    is_optional: a choice of one setting, which is tried on a few steps; if the config refuses it beside the small
+    settings, that is a warning.
     """
     title = f"the same with {', '.join(f'{name}={value!r}' for name, value in settings.items())}"
     try:
@@ -109,7 +111,9 @@ def _with(architecture: Architecture, settings: Mapping[str, Any], *, is_optiona
         model = built(architecture, config)
         return ""
 
-    checks = (try_rule("it can be built", build_all), *(_of_model(architecture, model) if model is not None else ()))
+    checks = [try_rule("it can be built", build_all)]
+    if model is not None:
+        checks += _of_model(architecture, model, few_steps=is_optional)
     failing = next((check for check in checks if not check.passed), None)
     return Check(title, "" if failing is None else f"{failing.rule}: {failing.seen}", failing.case if failing else "")
 
