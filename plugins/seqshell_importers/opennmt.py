@@ -16,6 +16,12 @@ from seqshell_importers.translators import NEVER, Tensors, Words, translator, we
 
 EMBEDDING = "{}.embeddings.make_embedding.emb_luts.0.weight"
 MOST_VALUES = 10_000  # that are looked at for a vocabulary
+# Options that change the outputs without a trace in the tensors -> the values that seqshell can represent.
+READABLE = {
+    "global_attention_function": ("softmax",),
+    "generator_function": ("softmax", "log_softmax"),
+    "copy_attn": (False,),
+}
 
 
 def read_opennmt(loaded: Any, path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
@@ -25,6 +31,7 @@ def read_opennmt(loaded: Any, path: Path, options: Mapping[str, Any]) -> Foreign
     found = weights_in(loaded["model"])
     if EMBEDDING.format("encoder") not in found or "encoder.rnn.weight_hh_l0" not in found:
         return None
+    _check_options(loaded.get("opt"))
     generator = {f"generator.{name.removeprefix('0.')}": each for name, each in weights_in(loaded["generator"]).items()}
     tensors = Tensors(_in_layers(found) | generator, "attention_seq2seq")
     source, target = words = (_words(loaded["vocab"], "src"), _words(loaded["vocab"], "tgt"))
@@ -61,6 +68,14 @@ def read_opennmt(loaded: Any, path: Path, options: Mapping[str, Any]) -> Foreign
         "source_marks": "none",
     }
     return translator(path, words, config, weights, options)
+
+
+def _check_options(options: Any) -> None:
+    """Raise CheckpointError for options of the training with which the model computes something else."""
+    given = options.fields if isinstance(options, Record) else options if isinstance(options, Mapping) else {}
+    for name, readable in READABLE.items():
+        if name in given and given[name] not in readable:
+            raise CheckpointError(f"its option {name} is {str(given[name])[:40]!r}, which no architecture has")
 
 
 def _in_layers(tensors: Mapping[str, Any]) -> dict[str, Any]:

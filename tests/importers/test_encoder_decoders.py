@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,16 @@ def test_the_attention_of_the_old_tutorial_is_refused(refused: Callable[..., str
     model.decoder.attn, model.decoder.attn_combine = nn.Linear(12, 10), nn.Linear(12, 6)
     torch.save({"encoder": model.encoder.state_dict(), "decoder": model.decoder.state_dict()}, "model.pt")
     assert "attn.weight [10, 12] weighs positions by embedding and hidden state" in refused("model.pt")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("global_attention_function", "sparsemax"), ("copy_attn", True), ("generator_function", [1])]
+)
+def test_what_opennmt_computes_otherwise_is_refused(refused: Callable[..., str], name: str, value: Any) -> None:
+    model = random(originals.OpenNMT(8, 9, "GRU", 1, feeds=True, attention="general"))
+    options = Namespace(rnn_size=8, **{name: value})
+    torch.save({"model": model.state_dict(), "generator": {}, "vocab": [], "opt": options}, "model.pt")
+    assert f"its option {name} is {str(value)!r}, which no architecture has" in refused("model.pt")
 
 
 def test_a_checkpoint_without_its_vocabulary_is_refused(refused: Callable[..., str]) -> None:
