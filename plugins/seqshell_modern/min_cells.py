@@ -6,6 +6,7 @@ Their gates depend on the input alone, so that a scan computes all steps at once
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 import torch
@@ -24,7 +25,7 @@ class MinimalState(NamedTuple):
     conv: Tensor
 
 
-class MinimalCell(nn.Module):
+class MinimalCell(nn.Module, ABC):
     """Base class of the two cells: a convolution, the recurrence, and a linear layer back to D.
 
     Weights: conv.weight [D, 1, K] and conv.bias [D], gates.weight [G H, D] and gates.bias [G H] of G gates and the
@@ -50,11 +51,11 @@ class MinimalCell(nn.Module):
         hidden = log_scan(log_factors, log_terms, state.hidden)
         return self.output(hidden), MinimalState(hidden[:, -1], conv)
 
+    @abstractmethod
     def log_steps(self, *gates: Tensor) -> tuple[Tensor, Tensor]:
         """The logarithms of what each step keeps of the hidden state and of what it adds, from the gates before their
         nonlinearities; all [B, T, H].
         """
-        raise NotImplementedError
 
 
 class MinGRU(MinimalCell):

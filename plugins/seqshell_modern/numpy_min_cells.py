@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ class MinimalState(NamedTuple):
     conv: NDArray[Any]
 
 
-class MinimalCell:
+class MinimalCell(ABC):
     """Base class of the two cells: a convolution, the recurrence, and a linear layer back to D."""
 
     num_gates = 0
@@ -44,11 +45,11 @@ class MinimalCell:
             hidden = outputs[:, step] = kept[:, step] * hidden + added[:, step]
         return self.output(outputs), MinimalState(hidden, conv), named
 
+    @abstractmethod
     def steps(self, gates: list[Floats]) -> tuple[Floats, Floats, dict[str, Floats]]:
         """What each step keeps of the hidden state and what it adds, and the gates by name, from the gates before their
         nonlinearities; all [B, T, H].
         """
-        raise NotImplementedError
 
 
 class MinGRU(MinimalCell):

@@ -109,11 +109,9 @@ class WordTokenizer(Vocabulary):
     def _spelled(self, text: str) -> Spelling:
         """The text in NFC, in lower case if the vocabulary is, in its characters."""
         normal = self._normal(text)
-        return (
-            spelled(normal, self.characters)
-            if len(normal) == len(text)
-            else spelled(text, self.characters, self._normal)
-        )
+        if len(normal) == len(text):
+            return spelled(normal, self.characters)
+        return spelled(text, self.characters, self._normal)
 
     def _normal(self, text: str) -> str:
         text = unicodedata.normalize("NFC", text)

@@ -81,7 +81,7 @@ def group_by_length(
 
 
 def _cuts(lengths: NDArray[Any], rows: int, tokens: int, more: int = 0) -> Iterator[int]:
-    """Where sorted texts are cut into batches of `rows` texts, or of so many tokens. more: tokens of each text."""
+    """Where sorted texts are cut into batches of `rows` texts, or by a number of tokens. more: tokens of each text."""
     if not tokens:
         yield from range(rows, len(lengths), rows)
         return

@@ -18,7 +18,7 @@ from seqshell.core.model import Architecture, Series, SeriesScale
 from seqshell.core.row_times import NUM_FIRST, read_times
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State
-from seqshell.core.text_output import exact
+from seqshell.core.text_output import counted, exact
 from seqshell.host import Registry, resolve
 from seqshell.models.series_header import LONGEST_EXAMPLE
 from seqshell.models.task_parts.parts import Inputs
@@ -169,7 +169,7 @@ class ForecastObjective:
 
     def summary(self, metrics: Metrics) -> str:
         listed = ", ".join(f"{name.upper()} {value:.4f}" for name, value in metrics.items())
-        return f"{listed} over {_steps(self.horizon)}"
+        return f"{listed} over {counted(self.horizon, 'step')}"
 
     def measure(self, module: Any) -> Metrics:
         """The errors on the test rows, or on the validation rows if there are none, beside those of the baselines."""
@@ -307,10 +307,6 @@ def forecast_loss(outputs: Tensor, targets: Tensor, point_loss: str, levels: tup
 def _as_line(rows: Any) -> str:
     """Rows [M, F] as a line that a user may type."""
     return " ".join(exact(float(f"{value:.{DIGITS}g}")) for value in np.asarray(rows).ravel().tolist())
-
-
-def _steps(number: int) -> str:
-    return f"{number} steps" if number > 1 else "1 step"
 
 
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
