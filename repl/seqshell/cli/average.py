@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
 
 from seqshell.cli.progress import print_json
+from seqshell.cli.registry import registry_for_command
 from seqshell.core.named_files import shown_name
 from seqshell.core.sanitize import safe
-
-if TYPE_CHECKING:
-    from seqshell.host import Registry
 
 EXAMPLES = """\
 examples:
@@ -29,11 +26,11 @@ def add_average_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("-o", dest="output", metavar="NAME|PATH", required=True, help="the checkpoint to write")
 
 
-def average_command(arguments: Namespace, registry: Registry) -> int:
+def average_command(arguments: Namespace) -> int:
     """Write the checkpoint and return 0. Raises SeqshellError if the models have no average."""
     from seqshell.models.averaging import average_models
 
-    path = average_models(arguments.models, registry.checkpoint_folders, arguments.output)
+    path = average_models(arguments.models, registry_for_command(arguments).checkpoint_folders, arguments.output)
     if arguments.json:
         print_json({"models": arguments.models, "file": str(path)})
         return 0

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
 
 from seqshell.cli.progress import print_json
+from seqshell.cli.registry import registry_for_command
 from seqshell.core.named_files import shown_name
 from seqshell.core.sanitize import safe
-
-if TYPE_CHECKING:
-    from seqshell.host import Registry
 
 EXAMPLES = """\
 examples:
@@ -38,11 +35,11 @@ def add_export_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def export_command(arguments: Namespace, registry: Registry) -> int:
+def export_command(arguments: Namespace) -> int:
     """Write the files and return 0. Raises SeqshellError if the model cannot be exported."""
     from seqshell.models.exporting import export_model
 
-    written = export_model(arguments.model, registry, arguments.form, arguments.output)
+    written = export_model(arguments.model, registry_for_command(arguments), arguments.form, arguments.output)
     if arguments.json:
         print_json({"model": arguments.model, "to": arguments.form, "files": [str(path) for path in written]})
         return 0

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqshell.cli.progress import print_json
+from seqshell.cli.registry import registry_for_command
 from seqshell.core import paths
 from seqshell.core.named_files import named_path
 from seqshell.core.sanitize import safe
@@ -62,12 +63,13 @@ def add_import_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def import_command(arguments: Namespace, registry: Registry) -> int:
+def import_command(arguments: Namespace) -> int:
     """Write the checkpoint and return 0. Raises SeqshellError if the file cannot be imported."""
     from seqshell.models.file import read_header
     from seqshell.models.foreign_models import Given
     from seqshell.models.importing import import_model
 
+    registry = registry_for_command(arguments, tolerant=True)
     path = named_path(arguments.file)
     map_path, vocab_path = (named_path(name) if name else None for name in (arguments.map, arguments.vocab))
     given = Given.read(map_path, vocab_path, allow_pt=arguments.allow_pt)

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from seqshell.cli.listing import models, models_as_json
 from seqshell.cli.progress import print_json
+from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
 from seqshell.core.named_files import named_path
 from seqshell.core.sanitize import safe
 from seqshell.core.text_output import readable
-
-if TYPE_CHECKING:
-    from seqshell.host import Registry
 
 
 def add_models_arguments(parser: ArgumentParser) -> None:
@@ -38,7 +34,7 @@ def add_models_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def models_command(arguments: Namespace, registry: Callable[[], Registry]) -> int:
+def models_command(arguments: Namespace) -> int:
     """Run the action and return the exit code."""
     if arguments.action == "clean":
         return _clean(arguments)
@@ -46,7 +42,7 @@ def models_command(arguments: Namespace, registry: Callable[[], Registry]) -> in
         raise UsageError(
             f"unexpected {arguments.folders[0]!r}; usage: seqshell models, or seqshell models clean [FOLDER ...]"
         )
-    found = registry()
+    found = registry_for_command(arguments, tolerant=True)
     print(models_as_json(found)) if arguments.json else print_result(models(found), sys.stdout)
     return 0
 

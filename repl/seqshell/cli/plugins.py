@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
 from seqshell.core.errors import UsageError
-
-if TYPE_CHECKING:
-    from seqshell.host import Registry
 
 KINDS = ("architecture", "sampler", "strategy", "tokenizer", "command", "importer", "hook")
 TASKS = ("generate", "translate", "classify", "forecast", "tag")
@@ -56,17 +52,17 @@ def add_plugins_arguments(parser: ArgumentParser) -> None:
     )
 
 
-def plugins_command(arguments: Namespace, registry: Callable[[], Registry]) -> int:
+def plugins_command(arguments: Namespace) -> int:
     """Run the action and return the exit code; that of check is 1 if a check failed.
 
-    registry: loads the plugins, those of -p included. Raises UsageError for bad usage.
+    Raises UsageError for bad usage.
     """
     if arguments.action == "list":
         from seqshell.cli.listing import plugin_messages, plugins, plugins_as_json
 
         if arguments.name or arguments.kind or arguments.task:
             raise UsageError("plugins list takes no name")
-        found = registry()
+        found = registry_for_command(arguments, tolerant=True)
         if arguments.json:
             print(plugins_as_json(found))
             return 0

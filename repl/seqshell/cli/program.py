@@ -1,24 +1,20 @@
-"""The program: the shell, its subcommands and their exit codes. Subcommands import what they need when they run."""
+"""The program: the shell, its subcommands and their exit codes."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Sequence
+from typing import TextIO
 
 from seqshell.cli.options import build_options, extract_lines, first_argument, parse, shell_parser, subcommand_parser
 from seqshell.cli.signals import interruptible
+from seqshell.cli.subcommands import SUBCOMMANDS
 from seqshell.core.capture import sanitized_output
 from seqshell.core.errors import CheckpointError, PluginError, RecipeError, UsageError
 from seqshell.core.plugin_guard import as_fault, culprit, stopped_plugin
 from seqshell.core.uninterrupted_imports import uninterrupted_imports
-
-if TYPE_CHECKING:
-    from argparse import ArgumentParser, Namespace
 
 
 def run(argv: Sequence[str]) -> int:
@@ -132,188 +128,3 @@ def _is_terminal(stream: object) -> bool:
         return stream is not None and bool(stream.isatty())  # type: ignore[attr-defined]  # a text stream; None if closed
     except ValueError:  # closed
         return False
-
-
-# Subcommands
-
-
-@dataclass(frozen=True)
-class Subcommand:
-    """summary: one line of help. add: adds its options to a parser. run: runs it and returns the exit code."""
-
-    summary: str
-    add: Callable[[ArgumentParser], None]
-    run: Callable[[Namespace], int]
-
-
-def _add_train(parser: ArgumentParser) -> None:
-    from seqshell.cli.train import add_train_arguments
-
-    add_train_arguments(parser)
-
-
-def _train(arguments: Namespace) -> int:
-    from seqshell.cli.train import train_command
-
-    return train_command(arguments)
-
-
-def _add_evaluate(parser: ArgumentParser) -> None:
-    from seqshell.cli.evaluate import add_evaluate_arguments
-
-    add_evaluate_arguments(parser)
-
-
-def _evaluate(arguments: Namespace) -> int:
-    from seqshell.cli.evaluate import evaluate_command
-
-    return evaluate_command(arguments)
-
-
-def _add_score(parser: ArgumentParser) -> None:
-    from seqshell.cli.score import add_score_arguments
-
-    add_score_arguments(parser)
-
-
-def _score(arguments: Namespace) -> int:
-    from seqshell.cli.score import score_command
-
-    return score_command(arguments)
-
-
-def _add_compare(parser: ArgumentParser) -> None:
-    from seqshell.cli.evaluate import add_compare_arguments
-
-    add_compare_arguments(parser)
-
-
-def _compare(arguments: Namespace) -> int:
-    from seqshell.cli.evaluate import compare_command
-
-    return compare_command(arguments)
-
-
-def _add_recipes(parser: ArgumentParser) -> None:
-    from seqshell.cli.train import add_recipes_arguments
-
-    add_recipes_arguments(parser)
-
-
-def _recipes(arguments: Namespace) -> int:
-    from seqshell.cli.train import recipes_command
-
-    return recipes_command(arguments)
-
-
-def _add_trace(parser: ArgumentParser) -> None:
-    from seqshell.cli.trace import add_trace_arguments
-
-    add_trace_arguments(parser)
-
-
-def _trace(arguments: Namespace) -> int:
-    from seqshell.cli.trace import trace_command
-
-    return trace_command(arguments)
-
-
-def _add_bulk(parser: ArgumentParser) -> None:
-    from seqshell.cli.bulk import add_bulk_arguments
-
-    add_bulk_arguments(parser)
-
-
-def _bulk(arguments: Namespace) -> int:
-    from seqshell.cli.bulk import bulk_command
-
-    return bulk_command(arguments)
-
-
-def _add_models(parser: ArgumentParser) -> None:
-    from seqshell.cli.models import add_models_arguments
-
-    add_models_arguments(parser)
-
-
-def _models(arguments: Namespace) -> int:
-    from seqshell.cli.models import models_command
-    from seqshell.cli.registry import registry_for_command
-
-    return models_command(arguments, lambda: registry_for_command(arguments, tolerant=True))
-
-
-def _add_plugins(parser: ArgumentParser) -> None:
-    from seqshell.cli.plugins import add_plugins_arguments
-
-    add_plugins_arguments(parser)
-
-
-def _plugins(arguments: Namespace) -> int:
-    from seqshell.cli.plugins import plugins_command
-    from seqshell.cli.registry import registry_for_command
-
-    return plugins_command(arguments, lambda: registry_for_command(arguments, tolerant=True))
-
-
-def _add_import(parser: ArgumentParser) -> None:
-    from seqshell.cli.import_weights import add_import_arguments
-
-    add_import_arguments(parser)
-
-
-def _import(arguments: Namespace) -> int:
-    from seqshell.cli.import_weights import import_command
-    from seqshell.cli.registry import registry_for_command
-
-    return import_command(arguments, registry_for_command(arguments, tolerant=True))
-
-
-def _add_average(parser: ArgumentParser) -> None:
-    from seqshell.cli.average import add_average_arguments
-
-    add_average_arguments(parser)
-
-
-def _average(arguments: Namespace) -> int:
-    from seqshell.cli.average import average_command
-    from seqshell.cli.registry import registry_for_command
-
-    return average_command(arguments, registry_for_command(arguments))
-
-
-def _add_export(parser: ArgumentParser) -> None:
-    from seqshell.cli.export import add_export_arguments
-
-    add_export_arguments(parser)
-
-
-def _export(arguments: Namespace) -> int:
-    from seqshell.cli.export import export_command
-    from seqshell.cli.registry import registry_for_command
-
-    return export_command(arguments, registry_for_command(arguments))
-
-
-SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType(
-    {
-        "train": Subcommand("Train a model from a recipe or a text file.", _add_train, _train),
-        "evaluate": Subcommand(
-            "Evaluate a model on a text, translations, labelled texts or a series.", _add_evaluate, _evaluate
-        ),
-        "score": Subcommand("Write the surprisal of each token or word of a text as a table.", _add_score, _score),
-        "compare": Subcommand(
-            "Compare language models on the same text; recipes are trained first.", _add_compare, _compare
-        ),
-        "trace": Subcommand("Write what a model does with each token of a text.", _add_trace, _trace),
-        "bulk": Subcommand(
-            "Translate, classify, score, forecast or trace the lines of files in many processes.", _add_bulk, _bulk
-        ),
-        "models": Subcommand("List the models, or remove texts that trainings have encoded.", _add_models, _models),
-        "recipes": Subcommand("List the recipes, or print one.", _add_recipes, _recipes),
-        "import": Subcommand("Convert weights from another program to a checkpoint.", _add_import, _import),
-        "average": Subcommand("Average the weights of models of one kind.", _add_average, _average),
-        "export": Subcommand("Write a model as plain PyTorch or as an ONNX graph.", _add_export, _export),
-        "plugins": Subcommand("List, create or check plugins.", _add_plugins, _plugins),
-    }
-)
