@@ -1,0 +1,58 @@
+"""The pages of the documentation site: each is in the navigation, and each link leads to a file."""
+
+from __future__ import annotations
+
+import pytest
+from docs.site import checks, pages
+
+
+def test_every_page_is_in_the_navigation_and_every_link_leads_to_a_file(tmp_path):
+    """A new page needs one line in docs/zensical.toml."""
+    assert pages.copy(tmp_path) == []
+    assert checks.navigation(tmp_path) == []
+
+
+def test_a_page_that_is_missing_in_the_navigation_or_only_there_is_named(tmp_path, monkeypatch):
+    (tmp_path / "new.md").touch()
+    monkeypatch.setattr(checks, "navigated", lambda: ["gone.md"])
+
+    assert checks.navigation(tmp_path) == [
+        "docs/zensical.toml: the navigation lacks a line for new.md",
+        "docs/zensical.toml: the navigation names gone.md, which is not there",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[a](../../README.md#install)", "[a](../project/readme.md#install)"),
+        ("[a](score.md), ![b](units.svg)", "[a](score.md), ![b](units.svg)"),
+        ("[a](../plugins)", "[a](../plugins/index.md)"),
+        ("[a](../../LICENSE)", f"[a]({pages.SOURCE}LICENSE)"),
+        ("[a](https://example.org/a.md) [b](#here)", "[a](https://example.org/a.md) [b](#here)"),
+        ("`[a](gone.md)`\n```\n[a](gone.md)\n```\n", "`[a](gone.md)`\n```\n[a](gone.md)\n```\n"),
+    ],
+)
+def test_links_between_pages_stay_and_links_to_other_files_lead_to_their_source(text, expected):
+    assert pages.relinked(text, "docs/inspect/gates.md", pages.written()) == (expected, [])
+
+
+def test_a_link_to_nothing_is_named_with_its_line():
+    _, problems = pages.relinked("# Gates\n\n[a](gone.md)\n", "docs/inspect/gates.md", pages.written())
+
+    assert problems == ["docs/inspect/gates.md:3: there is no docs/inspect/gone.md"]
+
+
+def test_links_of_the_site_that_lead_nowhere_and_what_comes_from_other_hosts_are_named(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "index.html").write_text(
+        '<link rel="canonical" href="https://example.org/"><p id="here"><a href="#here"></a><a href="#gone"></a>'
+        '<a href="a/b.html"></a><a href="https://example.org/"></a><script src="https://example.org/a.js"></script>'
+    )
+    (tmp_path / "a" / "b.html").write_text('<a href="../index.html#here"></a><a href="../"></a><img src="c.svg">')
+
+    assert checks.links(tmp_path) == [
+        "a/b.html: c.svg leads to a/c.svg, which is not there",
+        "index.html: loads https://example.org/a.js from another host",
+        "index.html: #gone leads to a place that index.html does not have",
+    ]
