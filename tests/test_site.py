@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from docs.site import checks, pages
+from docs.site import checks, generated, pages
+from docs.site.markdown import prose
 
 
 def test_every_page_is_in_the_navigation_and_every_link_leads_to_a_file(tmp_path):
     """A new page needs one line in docs/zensical.toml."""
     assert pages.copy(tmp_path) == []
+    generated.write(tmp_path)
     assert checks.navigation(tmp_path) == []
 
 
@@ -56,3 +58,21 @@ def test_links_of_the_site_that_lead_nowhere_and_what_comes_from_other_hosts_are
         "index.html: loads https://example.org/a.js from another host",
         "index.html: #gone leads to a place that index.html does not have",
     ]
+
+
+def test_a_docstring_becomes_paragraphs_arguments_and_code():
+    text = """The state <unk> of *all* layers (`h`), see https://example.org/a_b.
+
+    hidden: [B, H]
+        in float32
+    cell: the other
+
+    Its equation:
+
+        h = f(x)
+    """
+
+    assert prose(text) == (
+        "The state \\<unk\\> of \\*all\\* layers (`h`), see <https://example.org/a_b>.\n\n"
+        "- **hidden**: \\[B, H\\] in float32\n\n- **cell**: the other\n\nIts equation:\n\n```text\nh = f(x)\n```"
+    )

@@ -7,12 +7,13 @@ Needs the extra `docs`. The site is in build/site/html; no file of it needs anot
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from docs.site import checks, pages
+from docs.site import checks, generated, pages
 
 BUILD = pages.ROOT / "build" / "site"
 
@@ -21,11 +22,15 @@ def main() -> int:
     """Build the site; returns the exit code of the program."""
     shutil.rmtree(BUILD, ignore_errors=True)
     problems = pages.copy(BUILD / "pages")
+    generated.write(BUILD / "pages")
     problems += checks.navigation(BUILD / "pages")
     shutil.copy(pages.ROOT / "docs" / "zensical.toml", BUILD)
     if not problems:
         zensical = Path(sys.executable).with_name("zensical")
-        finished = subprocess.run([zensical, "build", "--strict"], cwd=BUILD, capture_output=True, text=True)
+        environment = {**os.environ, "PYTHONPATH": str(pages.ROOT)}  # for docs.site.docstrings
+        finished = subprocess.run(
+            [zensical, "build", "--strict"], cwd=BUILD, env=environment, capture_output=True, text=True
+        )
         problems = [finished.stdout + finished.stderr] if finished.returncode else checks.links(BUILD / "html")
     for problem in problems:
         print(problem, file=sys.stderr)

@@ -73,12 +73,12 @@ class LSTMCell(nn.Module):
 
     Each gate has weights W [H, I], U [H, H] and b [H].
 
-    i = sigmoid(W_i x + U_i h + b_i)        input gate: how much of the candidate to add
-    f = sigmoid(W_f x + U_f h + b_f)        forget gate: how much of the cell to keep
-    g =    tanh(W_g x + U_g h + b_g)        candidate
-    o = sigmoid(W_o x + U_o h + b_o)        output gate: how much of the cell to show
-    c' = f * c + i * g
-    h' = o * tanh(c')
+        i = sigmoid(W_i x + U_i h + b_i)        input gate: how much of the candidate to add
+        f = sigmoid(W_f x + U_f h + b_f)        forget gate: how much of the cell to keep
+        g =    tanh(W_g x + U_g h + b_g)        candidate
+        o = sigmoid(W_o x + U_o h + b_o)        output gate: how much of the cell to show
+        c' = f * c + i * g
+        h' = o * tanh(c')
     """
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
@@ -104,11 +104,11 @@ class GRUCell(nn.Module):
 
     Each gate has weights W [H, I], U [H, H] and b [H].
 
-    r = sigmoid(W_r x + U_r h + b_r)        reset gate: how much of the past the candidate uses
-    z = sigmoid(W_z x + U_z h + b_z)        update gate: how much of the hidden state to keep
-    n =    tanh(W_n x + b_n + r * (U_n h + a_n))    reset after the product, as in nn.GRU, with one more bias a_n [H]
-    n =    tanh(W_n x + b_n + U_n (r * h))          reset before the product, as in the paper
-    h' = (1 - z) * n + z * h
+        r = sigmoid(W_r x + U_r h + b_r)        reset gate: how much of the past the candidate uses
+        z = sigmoid(W_z x + U_z h + b_z)        update gate: how much of the hidden state to keep
+        n =    tanh(W_n x + b_n + r * (U_n h + a_n))    reset after the product, as in nn.GRU, one more bias a_n [H]
+        n =    tanh(W_n x + b_n + U_n (r * h))          reset before the product, as in the paper
+        h' = (1 - z) * n + z * h
     """
 
     def __init__(self, input_size: int, hidden_size: int, *, reset: str) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from seqshell.core.errors import UsageError
+from seqshell.core.exit_codes import MEANINGS
 from seqshell.core.model import PRECISIONS
 
 if TYPE_CHECKING:
@@ -31,8 +32,7 @@ subcommands (the first argument; each has its own --help):
   plugins new NAME         create a plugin
   plugins check NAME|PATH  check a plugin
 
-exit codes:  0 all lines succeeded, 1 a line failed, 2 bad usage, 3 model missing or invalid, 4 /expect failed, \
-N after /quit N"""
+exit codes:  """ + ", ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items())
 VALUED = ("-p", "--seed", "--device", "--color")  # common options with a value; --json takes one after =
 
 

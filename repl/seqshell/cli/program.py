@@ -13,6 +13,7 @@ from seqshell.cli.signals import interruptible
 from seqshell.cli.subcommands import SUBCOMMANDS
 from seqshell.core.capture import sanitized_output
 from seqshell.core.errors import CheckpointError, PluginError, RecipeError, UsageError
+from seqshell.core.exit_codes import BAD_USAGE, CLOSED_PIPE, FAILED, INTERRUPTED, NO_MODEL, OK
 from seqshell.core.plugin_guard import as_fault, culprit, stopped_plugin
 from seqshell.core.uninterrupted_imports import uninterrupted_imports
 
@@ -38,11 +39,11 @@ def run(argv: Sequence[str]) -> int:
                 raise fault from error
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 141
+        return CLOSED_PIPE
     except KeyboardInterrupt as stop:
         if (fault := stopped_plugin(stop)) is not None:
             _failed(fault)
-        return 130
+        return INTERRUPTED
     except Exception as error:
         return _failed(error)
 
@@ -87,8 +88,8 @@ def _failed(error: Exception) -> int:
     if fault.details and is_debugging():
         print_diagnostic(sys.stderr, fault.details)
     if isinstance(error, UsageError | RecipeError):
-        return 2
-    return 3 if isinstance(error, CheckpointError | PluginError) else 1
+        return BAD_USAGE
+    return NO_MODEL if isinstance(error, CheckpointError | PluginError) else FAILED
 
 
 # The shell
@@ -103,7 +104,7 @@ def _shell(args: list[str]) -> int:
 
         with sanitized_output():
             sys.stdout.write(versions(arguments.verbose))
-        return 0
+        return OK
     is_terminal = _is_terminal(sys.stdin) and _is_terminal(sys.stdout)
     if arguments.interactive and not is_terminal:
         raise UsageError("-i needs a terminal as stdin and stdout")

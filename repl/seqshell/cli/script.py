@@ -16,13 +16,12 @@ from seqshell.cli.signals import StopSignals
 from seqshell.core.capture import SanitizedStream
 from seqshell.core.errors import CheckpointError, ExpectationError, PluginError, UsageError
 from seqshell.core.events import Event, Label, LineStarted, Notice, Quit, Tags, Token, Translation
+from seqshell.core.exit_codes import BAD_USAGE, CLOSED_PIPE, FAILED, NO_MODEL, NOT_AS_EXPECTED, OK
 from seqshell.core.version import __version__
 from seqshell.shell.failures import Fault, fault_of, is_debugging
 from seqshell.shell.shell import Shell
 from seqshell.shell.startup import Options, build_shell
 from seqshell.shell.syntax import Message, UnclosedBlock, parse
-
-OK, FAILED, BAD_USAGE, NO_MODEL, NOT_AS_EXPECTED, CLOSED_PIPE = 0, 1, 2, 3, 4, 141
 
 SEVERAL_MESSAGES = (
     "each line of stdin was a message of its own; "

@@ -23,6 +23,7 @@ from seqshell.cli.signals import FirstSignal
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Progress
+from seqshell.core.exit_codes import NO_MODEL, OK
 from seqshell.core.named_files import named_path
 from seqshell.core.sanitize import safe
 from seqshell.models.file import read_header
@@ -31,8 +32,6 @@ if TYPE_CHECKING:
     from seqshell.host import Registry
     from seqshell.training.distributed.group import Group
     from seqshell.training.recipes.recipe import Recipe
-
-NOT_IN_ITS_PLACE = 3  # the exit code if --out holds no checkpoint, but another place does
 
 
 def add_train_arguments(parser: ArgumentParser) -> None:
@@ -168,7 +167,7 @@ def _train(arguments: Namespace, group: Group | None = None) -> int:
         signal.number = signal.number or group.stop or None
     if signal.came:
         return signal.exit_code
-    return NOT_IN_ITS_PLACE if written and written[-1] != out else 0
+    return NO_MODEL if written and written[-1] != out else OK  # written in another place
 
 
 def _noting_steps(events: Iterator[Event], signal: FirstSignal) -> Iterator[Event]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core import paths
 from seqshell.core.capture import CapturedOutput
 from seqshell.core.errors import SeqshellError
+from seqshell.core.exit_codes import NO_MODEL
 from seqshell.core.signal_handlers import stops_host
 from seqshell.core.text_output import counted
 from seqshell.core.version import __version__
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from seqshell.terminal.script_steps import Step
 
 SILENT_SECONDS = 0.3  # of loading; after that a message appears
-MODEL_MISSING = 3  # exit status: the model is missing or invalid
 HANG_UP = 1  # number of SIGHUP, for a terminal that closed without sending it
 
 
@@ -132,7 +132,7 @@ class Repl:
             from seqshell.terminal.error_message import draw_error
 
             draw_error(self._printer, error)
-            return MODEL_MISSING
+            return NO_MODEL
 
     # One line
 

@@ -1,0 +1,38 @@
+"""The pages that are written from the code: the reference and the gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from docs.site.reference import commands, formats, plugins, programs, python
+
+from seqshell.host import Policy
+from seqshell.host.builtin import load_registry
+
+
+def pages() -> Mapping[str, Callable[[], str]]:
+    """The generated pages by their paths in the site. Only the built-in plugins are described."""
+    registry = load_registry(Policy(plugins=()))
+    modules = {f"reference/{name.rpartition('.')[2]}.md": partial(python.module, name) for name in python.MODULES}
+    return {
+        "reference/commands.md": partial(commands.commands, registry),
+        "reference/settings.md": partial(commands.settings, registry),
+        "reference/command_line.md": programs.command_line,
+        "reference/exit_codes.md": formats.codes,
+        "reference/recipes.md": partial(programs.recipes, registry),
+        "reference/architectures.md": partial(plugins.architectures, registry),
+        "reference/hooks.md": plugins.hooks,
+        "reference/files.md": formats.files,
+        "reference/python.md": python.api,
+        **modules,
+    }
+
+
+def write(folder: Path) -> None:
+    """Write them into a folder."""
+    for place, text in pages().items():
+        target = folder / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text(), encoding="utf-8")
