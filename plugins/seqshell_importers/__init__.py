@@ -19,6 +19,7 @@ def seqshell_importers() -> Iterator[Lazy]:
     yield Lazy("char_rnn_js", "seqshell_importers.char_rnn_js:read_char_rnn_js")
     yield Lazy("flair", "seqshell_importers.flair:read_flair")
     yield Lazy("ml5", "seqshell_importers.ml5:read_ml5")
+    yield Lazy("textgenrnn", "seqshell_importers.textgenrnn:read_textgenrnn")
     yield Lazy("keras", "seqshell_importers.keras:read_keras_model")
     yield Lazy("onnx", "seqshell_importers.onnx:read_onnx_model")
     yield Lazy("names_tutorial", "seqshell_importers.names_tutorial:read_names_tutorial")

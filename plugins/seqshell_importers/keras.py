@@ -12,17 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seqshell import CheckpointError, ForeignModel, Task, recognise_file
 from seqshell_importers.class_tokens import labels_of, with_specials
-from seqshell_importers.keras_files import KerasLayer, read_keras
+from seqshell_importers.keras_files import RECURRENT, KerasLayer, read_keras
+from seqshell_importers.keras_gates import keras_gates
 from seqshell_importers.torch_layers import Gates, language_model
 
 IGNORED = ("InputLayer", "Dropout", "SpatialDropout1D", "GaussianDropout", "GaussianNoise", "Activation", "Softmax")
 POOLINGS = {"GlobalMaxPooling1D": "max", "GlobalAveragePooling1D": "mean"}
-CELLS = {"SimpleRNN": "rnn", "LSTM": "lstm", "GRU": "gru"}
-ORDER = {"rnn": (0,), "lstm": (0, 1, 2, 3), "gru": (1, 0, 2)}  # torch's gates in Keras's order: i f c o, and z r h
+CELLS = {"SimpleRNN": "rnn", "LSTM": "lstm", "GRU": "gru", "CuDNNLSTM": "lstm", "CuDNNGRU": "gru"}
 READS = "an Embedding, SimpleRNN, LSTM or GRU layers, pooling over time, and one Dense"
 
 
@@ -100,31 +99,15 @@ def _directions(layer: KerasLayer) -> tuple[str, ...]:
 
 
 def _gates(layer: KerasLayer, cell: str, direction: str) -> Gates:
-    """One direction of a layer, with torch's order of gates."""
+    """One direction of a layer."""
     config, weights = layer.config, layer.weights
     for key, value in {"activation": "tanh", "recurrent_activation": "sigmoid", "go_backwards": False}.items():
         if (found := config.get(key, value)) != value and (cell, key, found) != ("rnn", "activation", "relu"):
             raise CheckpointError(f"the layer {layer.name} has {key} = {str(found)[:40]}, which fits no architecture")
-    kernel, recurrent = (weights[f"{direction}{part}"].T for part in ("kernel", "recurrent_kernel"))
-    rows, size = recurrent.shape
-    biases = weights.get(f"{direction}bias", np.zeros(rows, np.float32))
-    if biases.size == 2 * rows and biases.ndim == 1:
-        raise CheckpointError(
-            f"the layer {layer.name} has weights of CuDNN; load them into {layer.kind} and save it again"
-        )
-    resets_before = cell == "gru" and not config.get("reset_after", False)
-    first, second = biases if biases.ndim == 2 else (biases, np.zeros_like(biases))
-    ordered = (_reordered(each, cell, size) for each in (kernel, recurrent, first, second))
-    inputs, hidden, input_bias, hidden_bias = ordered
+    resets_before = cell == "gru" and not config.get("reset_after", layer.kind == "CuDNNGRU")
+    parts = {part: weights[f"{direction}{part}"] for part in RECURRENT if f"{direction}{part}" in weights}
     form = "relu" if config.get("activation") == "relu" else ""
-    return Gates(
-        inputs, hidden, input_bias, hidden_bias, reset="before" if resets_before else "after", nonlinearity=form
-    )
-
-
-def _reordered(weights: NDArray[Any], cell: str, size: int) -> NDArray[Any]:
-    parts = weights.reshape(len(ORDER[cell]), size, *weights.shape[1:])
-    return np.concatenate([parts[index] for index in ORDER[cell]])
+    return keras_gates(cell, parts, reset="before" if resets_before else "after", nonlinearity=form)
 
 
 def _reads() -> str:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,10 @@ MAX_CONFIG = 50_000_000  # bytes of the layers as JSON
 MOST_TIMES = 10  # the size of what is unpacked, in that of the file: weights can hardly be compressed
 FAULTS = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, IndexError, EOFError, LookupError)
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")  # of a .keras: today's, and that of the first versions
+WHOLE = ("model_weights",)  # of a .h5 of a whole model
 PARTS = {"Embedding": ("embeddings",), "Dense": ("kernel", "bias")}  # of a .keras, whose weights have numbers
 RECURRENT = ("kernel", "recurrent_kernel", "bias")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -42,19 +44,45 @@ class KerasLayer:
 
 def read_keras(path: Path) -> list[KerasLayer]:
     """The layers of a file, in order. Raises a SeqshellError in one line."""
+    return _read_with(_read, path)
+
+
+def read_keras_weights(path: Path) -> dict[str, dict[str, NDArray[Any]]]:
+    """The weights in a .h5 by the names of their layers and what they are, as in a KerasLayer; {} of a .keras.
+
+    The file may have the whole model, or its weights alone. Raises a SeqshellError in one line.
+    """
+    return _read_with(_read_weights, path)
+
+
+def _read_with(read: Callable[[BinaryIO, Any], Found], path: Path) -> Found:
+    """What a function returns for a file and h5py. Raises a SeqshellError in one line."""
     try:
         import h5py
     except ImportError:
         raise UsageError(f"{path.name} is a model of Keras; to read it, pip install h5py") from None
     with opened(path, error=CheckpointError) as file:
         try:
-            return list(_read(file, h5py))
+            return read(file, h5py)
         except FAULTS as error:
             reason = " ".join(str(error).split())[:120] or type(error).__name__
             raise CheckpointError(f"{path.name} is not read: {reason}") from None
 
 
-def _read(file: BinaryIO, h5py: Any) -> Iterator[KerasLayer]:
+def _read_weights(file: BinaryIO, h5py: Any) -> dict[str, dict[str, NDArray[Any]]]:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    if file.read(2) == b"PK":
+        return {}
+    layers: dict[str, dict[str, NDArray[Any]]] = {}
+    with h5py.File(file, "r") as root:
+        for path, array in _arrays(_folder(root, h5py, WHOLE) or root, size, h5py).items():
+            layer, _, rest = path.partition("/")
+            layers.setdefault(layer, {})[_part(rest, "Bidirectional" if "forward" in rest else "")] = array
+    return layers
+
+
+def _read(file: BinaryIO, h5py: Any) -> list[KerasLayer]:
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     is_archive = file.read(2) == b"PK"
@@ -64,7 +92,10 @@ def _read(file: BinaryIO, h5py: Any) -> Iterator[KerasLayer]:
             config = root.attrs.get("model_config")
             if config is None:
                 raise ValueError("it has weights alone; save the whole model, with model.save(FILE)")
-        yield from _layers(parsed(config), root, size, h5py, is_archive)
+        folder = _folder(root, h5py, CONTAINERS if is_archive else WHOLE)
+        if folder is None:
+            raise ValueError("it has no weights of layers")
+        return list(_layers(parsed(config), _arrays(folder, size, h5py), is_archive))
 
 
 def _members(file: BinaryIO, size: int) -> tuple[bytes, BinaryIO]:
@@ -76,11 +107,10 @@ def _members(file: BinaryIO, size: int) -> tuple[bytes, BinaryIO]:
         return config, io.BytesIO(weights)
 
 
-def _layers(config: Any, root: Any, size: int, h5py: Any, is_archive: bool) -> Iterator[KerasLayer]:
+def _layers(config: Any, arrays: Mapping[str, NDArray[Any]], is_archive: bool) -> Iterator[KerasLayer]:
     """The layers of a model that is Sequential or functional."""
     settings = config["config"]
     described = settings if isinstance(settings, list) else settings["layers"]
-    arrays = _arrays(root, size, h5py, CONTAINERS if is_archive else ("model_weights",))
     names = {str(each.get("name") or each["config"].get("name")) for each in described}
     counts: dict[str, int] = {}
     for each in described:
@@ -103,8 +133,13 @@ def _layers(config: Any, root: Any, size: int, h5py: Any, is_archive: bool) -> I
         yield KerasLayer(kind, name, own, weights, inputs)
 
 
-def _arrays(root: Any, size: int, h5py: Any, folders: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    """The arrays below the first of the folders that is there. Hard links alone are followed."""
+def _folder(root: Any, h5py: Any, names: tuple[str, ...]) -> Any:
+    """The first of the folders that is there, by a hard link; None if none is."""
+    return next((root[name] for name in names if isinstance(root.get(name, getlink=True), h5py.HardLink)), None)
+
+
+def _arrays(folder: Any, size: int, h5py: Any) -> dict[str, NDArray[Any]]:
+    """The arrays below a folder by their paths. Hard links alone are followed."""
     found: dict[str, NDArray[Any]] = {}
     room = size * MOST_TIMES
 
@@ -119,10 +154,7 @@ def _arrays(root: Any, size: int, h5py: Any, folders: tuple[str, ...]) -> dict[s
             raise ValueError(f"its array {path[:60]} {list(item.shape)} is much larger than the file")
         found[path] = np.asarray(item[()], np.float32)
 
-    folder = next((each for each in folders if isinstance(root.get(each, getlink=True), h5py.HardLink)), None)
-    if folder is None:
-        raise ValueError("it has no weights of layers")
-    root[folder].visititems(visit)
+    folder.visititems(visit)
     return found
 
 

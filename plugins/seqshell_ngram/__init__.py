@@ -1,4 +1,4 @@
-"""Classical language models: n-grams, maximum entropy and the neural n-gram of Bengio et al. 2003."""
+"""Language models of the last tokens alone: n-grams, maximum entropy, the neural n-gram, and LSTMs over a window."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seqshell import Architecture, Task
 
 @seqshell.hookimpl
 def seqshell_architectures() -> Iterator[Architecture]:
-    """Offer ngram, maxent and neural_ngram. All predict from the last n - 1 tokens, which are their state."""
+    """Offer ngram, maxent, neural_ngram and window_lstm. Their state is the last tokens."""
     for name, prefix, summary in (
         (
             "ngram",
@@ -19,6 +19,11 @@ def seqshell_architectures() -> Iterator[Architecture]:
         ),
         ("maxent", "MaxEnt", "log-linear model over hashed n-gram features (Mikolov et al. 2011)"),
         ("neural_ngram", "NeuralNGram", "feed-forward network over the last n - 1 tokens (Bengio et al. 2003)"),
+        (
+            "window_lstm",
+            "WindowLSTM",
+            "LSTM layers that read the last tokens again for each one, averaged by attention (textgenrnn)",
+        ),
     ):
         yield Architecture(
             name,

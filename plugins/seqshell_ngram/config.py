@@ -1,4 +1,4 @@
-"""The settings of the n-gram, maximum entropy and neural n-gram models."""
+"""The settings of the models that predict from the last tokens alone."""
 
 from __future__ import annotations
 
@@ -46,3 +46,20 @@ class NeuralNGramConfig:
     direct: bool = setting(True, help="add a linear path from the embeddings to the logits")
     dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="dropout of the hidden units, in training")
     embed_dropout: float = setting(0.0, low=0, high=0.99, neutral=0.0, help="dropout of the token embeddings")
+
+
+@dataclass(frozen=True)
+class WindowLSTMConfig:
+    """Settings of window_lstm. vocab_size is filled in from the data."""
+
+    vocab_size: int
+    context_length: int = setting(40, low=1, high=1024, help="predict from this number of last tokens")
+    embed_size: int = setting(100, low=1, high=65_536, help="size of the token embeddings")
+    hidden_size: int = setting(128, low=1, high=65_536, help="size of each layer's hidden state, in each direction")
+    num_layers: int = setting(2, low=1, high=64, help="number of recurrent layers")
+    bidirectional: bool = setting(False, neutral=False, help="read the window in both directions")
+
+    @property
+    def seen_size(self) -> int:
+        """The number of values for each token of the window: its embedding, and the outputs of all layers."""
+        return self.embed_size + self.num_layers * self.hidden_size * (2 if self.bidirectional else 1)

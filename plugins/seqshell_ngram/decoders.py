@@ -1,4 +1,4 @@
-"""Decoders in numpy for ngram, maxent and neural_ngram.
+"""Decoders in numpy for ngram, maxent, neural_ngram and window_lstm.
 
 State: one array [B, n - 1] int64, the last tokens, with -1 before the beginning of the text.
 """
@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.state import Arrays, State
-from seqshell.layers import read_linear, take
+from seqshell.layers import Encoder, read_encoder, read_linear, take
 from seqshell.layers.hashing import ngram_indices
-from seqshell_ngram.config import MaxEntConfig, NeuralNGramConfig, NGramConfig
+from seqshell_ngram.config import MaxEntConfig, NeuralNGramConfig, NGramConfig, WindowLSTMConfig
 from seqshell_ngram.counts import from_weights
 from seqshell_ngram.smoothing import interpolate
 
 Weights = Mapping[str, NDArray[Any]]
+AT_ONCE = 64  # windows that LSTMs read together
 
 
 class ContextDecoder(ABC):
@@ -142,3 +143,39 @@ class NeuralNGramDecoder(ContextDecoder):
         vectors = self.embedding[contexts + 1].reshape(len(contexts), -1)
         logits = self.readout(np.tanh(self.hidden(vectors)))
         return logits if self.direct is None else logits + self.direct(vectors)
+
+
+class WindowLSTMDecoder(ContextDecoder):
+    """The LSTM layers over the window, from a state of zeros, and the average by attention."""
+
+    def __init__(self, config: WindowLSTMConfig, weights: Weights) -> None:
+        super().__init__(config.context_length + 1)
+        self.embedding = take(weights, "embedding.weight", config.vocab_size + 1, config.embed_size)
+        stack = read_encoder(
+            "lstm",
+            weights,
+            input_size=config.embed_size,
+            hidden_size=config.hidden_size,
+            num_layers=config.num_layers,
+            bidirectional=config.bidirectional,
+            prefix="recurrent.",
+        )
+        self.layers = [Encoder([directions]) for directions in stack.layers]
+        self.attention = take(weights, "attention.weight", 1, config.seen_size)[0]
+        self.readout = read_linear(weights, "readout.", config.seen_size, config.vocab_size)
+
+    def logits(self, contexts: NDArray[Any]) -> NDArray[np.float32]:
+        """contexts: [B, W]. Returns [B, V]."""
+        parts = [contexts[start : start + AT_ONCE] for start in range(0, len(contexts), AT_ONCE)]
+        return np.concatenate([self._logits(part) for part in parts])
+
+    def _logits(self, contexts: NDArray[Any]) -> NDArray[np.float32]:
+        lengths = np.full(len(contexts), contexts.shape[1])
+        seen = [self.embedding[contexts + 1]]  # [B, W, E]
+        for layer in self.layers:
+            seen.append(layer(seen[-1], lengths).outputs)
+        values = np.concatenate(seen, -1)  # [B, W, M]
+        scores = values @ self.attention
+        shares = np.exp(scores - scores.max(-1, keepdims=True))
+        shares /= shares.sum(-1, keepdims=True)
+        return self.readout((shares[..., None] * values).sum(1))

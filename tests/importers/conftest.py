@@ -49,3 +49,14 @@ def logits(session: Session, tokens: Sequence[int]) -> Any:
         outputs, state = decoder.step(np.array([token]), state)
         found.append(outputs[0])
     return np.array(found)
+
+
+def as_cudnn(weights: Sequence[Any]) -> list[Any]:
+    """What Keras's layers for CuDNN save for the kernel, recurrent_kernel and bias of an LSTM, or a GRU with
+    reset_after (`_convert_rnn_weights` in its saving/legacy/hdf5_format.py).
+    """
+    kernel, recurrent, bias = weights
+    gates = recurrent.shape[1] // len(recurrent)
+    turned = [gate.ravel(order="F").reshape(gate.shape) for gate in np.hsplit(kernel, gates)]
+    biases = bias.ravel() if bias.ndim == 2 else np.tile(bias / 2, 2)
+    return [np.hstack(turned), np.hstack([gate.T for gate in np.hsplit(recurrent, gates)]), biases]

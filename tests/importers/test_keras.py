@@ -9,6 +9,7 @@ import zipfile
 
 import numpy as np
 import pytest
+from tests.importers.conftest import as_cudnn
 
 import seqshell
 from seqshell.cli import main
@@ -213,6 +214,18 @@ def test_a_language_model_computes_the_logits_of_keras(capsys, folder, save, ind
     assert model.tokenizer.encode("fa") == [5, 0]
 
 
+@pytest.mark.parametrize(
+    "layer", [recurrent("LSTM", "r", E), recurrent("GRU", "r", E, reset_after=True)], ids=["lstm", "gru"]
+)
+def test_layers_for_cudnn_are_turned_into_others(capsys, folder, layer):
+    kind, name, _, weights = layer
+    first, last = embedding(), dense(H, V)
+    path = save_h5(folder / "m.h5", [first, (f"CuDNN{kind}", name, {}, as_cudnn(weights)), last])
+    model = imported(capsys, path, "--vocab", "vocab.txt")
+    logits, _ = model.decoder.feed(np.array([TOKENS]), model.decoder.initial_state(1))
+    np.testing.assert_allclose(logits[0], forward([first, layer, last], TOKENS)[-1], rtol=0, atol=2e-6)
+
+
 GLOBAL_MAX = ("GlobalMaxPooling1D", "pool", {}, [])
 CLASSIFIERS = [
     [embedding(), recurrent("LSTM", "lstm", E), dense(H, 1, "sigmoid")],
@@ -275,9 +288,6 @@ STACKS = {  # layers that no architecture has: what the line says
         *(embedding(), recurrent("LSTM", "lstm", E, activation="relu"), dense(H, V))
     ],
     "its layers are in another order; ": [embedding(), LSTM, dense(H, 8), dense(8, V, name="d")],
-    "lstm has weights of CuDNN; load them into LSTM": [
-        *(embedding(), ("LSTM", "lstm", {}, [numbers(E, 4 * H), numbers(H, 4 * H), numbers(8 * H)]), dense(H, V))
-    ],
     "its layers have 3 and 5 units; ": [
         *(embedding(), LSTM, ("LSTM", "b", {}, [numbers(H, 12), numbers(3, 12), numbers(12)]), dense(3, V))
     ],
@@ -292,7 +302,7 @@ STACKS = {  # layers that no architecture has: what the line says
     "its weights do not fit its layers: 'recurrent_kernel'": [
         *(embedding(), ("LSTM", "lstm", {}, [numbers(E, 4 * H)]), dense(H, V))
     ],
-    "its weights do not fit its layers: cannot reshape": [
+    "its weights do not fit its layers: a kernel [4, 7] and a recurrent_kernel [5, 7]": [
         *(embedding(), ("LSTM", "lstm", {}, [numbers(E, 7), numbers(H, 7), numbers(7)]), dense(H, V))
     ],
     "the weights do not fit the architecture lstm": [embedding(), recurrent("LSTM", "lstm", E + 1), dense(H, V)],

@@ -18,7 +18,7 @@ from seqshell.testing.shell import shell_for
 
 REGISTRY = load_registry(Policy(no_plugins=True))
 NAMES = [name for name, offered in REGISTRY.architectures.items() if offered.task is Task.GENERATE]
-TOKENS_ONLY = {"ngram", "maxent", "neural_ngram"}  # their states hold the last tokens
+TOKENS_ONLY = {"ngram", "maxent", "neural_ngram", "window_lstm"}  # their states hold the last tokens
 GATES = {
     "lstm": ["input[0]", "forget[0]", "output[0]", "input[1]", "forget[1]", "output[1]"],
     "gru": ["reset[0]", "update[0]", "reset[1]", "update[1]"],
@@ -33,7 +33,7 @@ def shell(request, tmp_path_factory):
     shell, tokenizer, offered = shell_for(), CharTokenizer(LETTERS), REGISTRY.architectures[request.param]
     kind = resolve(offered.config)
     small = {"hidden_size": 6, "embed_size": 4, "num_layers": 2, "table_size": 64}
-    small |= {"num_heads": 2, "head_size": 3, "state_size": 2}
+    small |= {"num_heads": 2, "head_size": 3, "state_size": 2, "context_length": 4}
     settings = {each.name for each in settings_of(kind)}
     config = build(
         kind, {"vocab_size": tokenizer.size} | {name: small[name] for name in sorted(settings & small.keys())}

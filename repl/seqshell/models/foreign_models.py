@@ -121,7 +121,8 @@ def _ask(name: str, path: Path, options: Mapping[str, Any], registry: Registry) 
 def completed_model(model: ForeignModel, given: Given, registry: Registry) -> ForeignModel:
     """Add what the user says about the model; it overrides the file. Raises UsageError if the tokens are missing."""
     tables, tokenizer = given.tables, model.tokenizer
-    if given.vocabulary and model.task == Task.GENERATE:
+    is_read = getattr(tokenizer, "tokens", None) == given.vocabulary  # by an importer that knows their roles
+    if given.vocabulary and model.task == Task.GENERATE and not is_read:
         tokenizer = tokenizer_of(given.vocabulary, ends_lines=True)
     if "tokenizer" in tables:
         tokenizer = map_tokenizer(tables["tokenizer"], given.folder, registry)

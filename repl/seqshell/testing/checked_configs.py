@@ -23,6 +23,7 @@ SMALL = {
     "num_heads": 2,
     "head_size": 4,
     "state_size": 4,
+    "context_length": 4,
 }
 
 
