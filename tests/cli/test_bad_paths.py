@@ -45,6 +45,7 @@ COMMANDS = (
 )
 ARGUMENTS = (
     *("-m {} -c a", "--restore {} -c a", "{}", "-p {} -m none", "-m tiny.safetensors {}", "train {}", "train {} {}"),
+    *("show {}", "cp {} copied", "cp tiny.safetensors {}"),
     *("average {} tiny.safetensors -o mean", "average tiny.safetensors tiny.safetensors -o {}"),
     *("train text --from {}", "export {} --to onnx", "export tiny.safetensors --to onnx -o {}"),
     *("train small.toml --out {}", "train small.toml -o {}", "evaluate {} text", "evaluate tiny.safetensors {}"),
@@ -61,10 +62,11 @@ KEYS = {  # settings of [data] that name files -> a recipe's other ones
     "tag": {"tags": {}, "validation": {"tags": "tags.conll"}},
 }
 OUT = "train small.toml --out {}"
-ACCEPTED = {  # what is no mistake there: --out adds the ending .safetensors, and creates folders
-    "./pipe": ("{}", "-m tiny.safetensors {}", OUT),  # a script: seqshell <(program)
-    "./empty": (OUT,),
-    "/dev/zero": (OUT,),
+COPY = "cp tiny.safetensors {}"
+ACCEPTED = {  # what is no mistake there: --out and cp add the ending .safetensors, and --out creates folders
+    "./pipe": ("{}", "-m tiny.safetensors {}", OUT, COPY),  # a script: seqshell <(program)
+    "./empty": (OUT, COPY),
+    "/dev/zero": (OUT, COPY),
     "none/x": (OUT, f"/{OUT}"),
 }
 

@@ -194,7 +194,7 @@ def test_help_is_as_wide_as_the_window_at_most(capsys, monkeypatch, columns, sub
     lines = capsys.readouterr().out.splitlines()
 
     assert [line for line in lines if len(line) > columns] == []
-    assert subcommand or "  models                   list the models" in lines
+    assert subcommand or "  rm NAME                  remove a model of yours" in lines
 
 
 def test_a_line_is_answered_without_torch_rich_or_prompt_toolkit(model):

@@ -23,7 +23,8 @@ SUBCOMMAND_LINES = {
     "complete abc": "-c abc",
     "convert weights.pt": "import weights.pt",
     "create notes.txt": "train notes.txt",
-    "delete second": "models, which shows the files; delete the one of the model",
+    "copy second third": "cp second third",
+    "delete second": "rm second",
     "download second": "models to list the models; nothing is downloaded, train or import makes others",
     "eval second notes.txt": "evaluate second notes.txt",
     "finetune notes.txt": "train notes.txt",
@@ -31,7 +32,7 @@ SUBCOMMAND_LINES = {
     "generate abc def": "-c 'abc def'",
     "help": "--help",
     "help train": "train --help",
-    "info second": "-m second -c /info",
+    "info second": "show second",
     "install second": "models to list the models; nothing is downloaded, train or import makes others",
     "list": "models",
     "load second": "-m second",
@@ -42,13 +43,11 @@ SUBCOMMAND_LINES = {
     "ps": "models",
     "pull second": "models to list the models; nothing is downloaded, train or import makes others",
     "recipe": "recipes",
-    "remove second": "models, which shows the files; delete the one of the model",
+    "remove second": "rm second",
     "repl second": "-m second",
-    "rm second": "models, which shows the files; delete the one of the model",
     "run second": "-m second",
     "run second --echo": "-m second",
     "shell": "-m NAME",
-    "show second": "-m second -c /info",
     "start second": "-m second",
     "test second notes.txt": "evaluate second notes.txt",
     "trian notes.txt --set training.epochs=1": "train notes.txt --set training.epochs=1",
@@ -135,13 +134,20 @@ def test_an_unknown_option_suggests_one(capsys, line):
     assert error.startswith("seqshell: unrecognized arguments: -")
 
 
-NOT_RUN = ("import ", "SEQSHELL", "seqshell ", "--prompt - <", "-i")  # need other files, a shell or a terminal
+NOT_RUN = (
+    "import ",
+    "rm ",
+    "SEQSHELL",
+    "seqshell ",
+    "--prompt - <",
+    "-i",
+)  # need other files, a question, a shell or a terminal
 
 
 def command_lines():
     """Each suggested command line that runs here, completed by a model or something to train on."""
     for suggested in sorted({*SUBCOMMAND_LINES.values(), *OPTION_LINES.values()} - {""}):
-        line = suggested.split(", which")[0].split(" to list")[0].replace("NAME", "second").replace("VALUE", "0.5")
+        line = suggested.split(" to list")[0].replace("NAME", "second").replace("VALUE", "0.5")
         if line.startswith("train notes.txt"):
             yield f"{line} --dry-run"  # a training takes seconds
         elif line.startswith("--set training"):

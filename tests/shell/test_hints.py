@@ -105,9 +105,12 @@ SUGGESTED = {
 ELSEWHERE = {
     "/cls": "Ctrl-L at the prompt",
     "/compare": "seqshell compare outside the shell",
+    "/cp": "seqshell cp outside the shell",
+    "/delete": "seqshell rm outside the shell",
     "/edit": "Ctrl-X Ctrl-E at the prompt",
     "/evaluate": "seqshell evaluate outside the shell",
     "/import": "seqshell import outside the shell",
+    "/rm": "seqshell rm outside the shell",
     "/set format json": "seqshell --json outside the shell",
     "/stop": "Ctrl-C at the prompt",
 }

@@ -23,7 +23,10 @@ subcommands (the first argument; each has its own --help):
   compare MODEL|RECIPE...  compare language models on the same text; recipes are trained first
   trace FILE -o FILE       write the state, the gates and the surprisal after each token of a text
   bulk VERB FILE... -o OUT translate, classify, score, forecast or trace each line, in many processes
-  models                   list the models
+  models                   list the models; --check reads all files
+  show NAME|FILE           a model's card, figures, origin, size and hash
+  cp NAME|FILE NEW         copy a model
+  rm NAME                  remove a model of yours
   recipes [show NAME]      list the recipes, or print one
   import FILE              convert weights from another program to a checkpoint
   export MODEL --to FORM   write a model as plain PyTorch or as an ONNX graph
@@ -31,6 +34,7 @@ subcommands (the first argument; each has its own --help):
   plugins [list]           list the plugins with their status
   plugins new NAME         create a plugin
   plugins check NAME|PATH  check a plugin
+  paths                    show where your models, sessions and settings are
 
 exit codes:  """ + ", ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items())
 VALUED = ("-p", "--seed", "--device", "--color")  # common options with a value; --json takes one after =

@@ -43,11 +43,15 @@ _ALL = (
     Subcommand("compare", "evaluate", "Compare language models on the same text; recipes are trained first."),
     Subcommand("trace", "trace", "Write what a model does with each token of a text."),
     Subcommand("bulk", "bulk", "Translate, classify, score, forecast or trace the lines of files in many processes."),
-    Subcommand("models", "models", "List the models, or remove texts that trainings have encoded."),
+    Subcommand("models", "models", "List or check the models, or remove texts that trainings have encoded."),
+    Subcommand("show", "show", "Show a model's card, figures, origin, size and hash."),
+    Subcommand("cp", "model_files", "Copy a model."),
+    Subcommand("rm", "model_files", "Remove a model of yours."),
     Subcommand("recipes", "train", "List the recipes, or print one."),
     Subcommand("import", "import_weights", "Convert weights from another program to a checkpoint."),
     Subcommand("average", "average", "Average the weights of models of one kind."),
     Subcommand("export", "export", "Write a model as plain PyTorch or as an ONNX graph."),
     Subcommand("plugins", "plugins", "List, create or check plugins."),
+    Subcommand("paths", "folders", "Show where your models, sessions and settings are."),
 )
 SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType({each.name: each for each in _ALL})

@@ -15,7 +15,7 @@ from seqshell.core.errors import CheckpointError, RecipeError, UsageError
 from seqshell.core.named_files import named_path, read_bytes, shown_name
 from seqshell.core.names import NAME, check_name, did_you_mean
 
-Kind = Literal["models", "sessions", "states", "plugins", "recipes"]
+Kind = Literal["models", "sessions", "states", "plugins", "recipes", "downloads"]
 
 ENDING = ".safetensors"
 # What is saved in the folder of a kind, and how.
@@ -26,13 +26,14 @@ _SAVED = MappingProxyType(
     }
 )
 MAX_CONFIG = 1_000_000  # bytes of config.toml
+_PACKAGE = Path(__file__).parents[1]
 
 
 def home() -> Path:
     """Return $SEQSHELL_HOME, else the system's folder for user data.
 
-    It contains models/, sessions/, states/, plugins/, recipes/ and config.toml. Raises UsageError if it cannot be a
-    folder, or if the system has none.
+    It contains models/, sessions/, states/, plugins/, recipes/, downloads/ and config.toml. Raises UsageError if it
+    cannot be a folder, or if the system has none.
     """
     if chosen := os.environ.get("SEQSHELL_HOME", ""):
         return named_path(chosen, error=_no_home).absolute()
@@ -69,9 +70,12 @@ def cache() -> Path:
 
 def shipped() -> Path:
     """Return the folder of the shipped checkpoints: in the installed package, else in the source checkout."""
-    package = Path(__file__).parents[1]
-    inside = package / "checkpoints"
-    return inside if inside.is_dir() else package.parents[1] / "checkpoints"
+    return _PACKAGE / "checkpoints" if is_from_wheel() else _PACKAGE.parents[1] / "checkpoints"
+
+
+def is_from_wheel() -> bool:
+    """Whether seqshell runs from an installed wheel, whose folder pip removes, rather than from a source checkout."""
+    return (_PACKAGE / "checkpoints").is_dir()
 
 
 def is_path(name: str) -> bool:
@@ -97,6 +101,11 @@ def list_checkpoints(folders: Iterable[Path] = (), kind: Kind = "models") -> dic
     """Return all checkpoints by name. The order of precedence is the user's folder, `folders`, the shipped one."""
     last = [shipped()] if kind == "models" else []
     return _named([folder(kind), *folders, *last], ENDING)
+
+
+def checkpoints_in(folders: Iterable[Path]) -> dict[str, Path]:
+    """Return the checkpoints of some folders by name."""
+    return _named(folders, ENDING)
 
 
 def find_checkpoint(name: str | Path, folders: Iterable[Path] = (), kind: Kind = "models") -> Path:

@@ -33,6 +33,7 @@ from seqshell.core.errors import CheckpointError, UnwritableError, UsageError
 from seqshell.core.named_files import named_path, opened, shown_name
 from seqshell.core.strict_json import read_object
 from seqshell.core.text_output import brief, quoted
+from seqshell.models.source_record import forget_record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -147,6 +148,7 @@ def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, NDA
     _parse(data[8 : 8 + length], len(data) - 8 - length, path)
     try:
         write_atomically(path, data)
+        forget_record(path)
     except UsageError as error:
         raise UnwritableError(error.message, reason=error.message.rpartition(": ")[2]) from None
 

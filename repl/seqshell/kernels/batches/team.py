@@ -70,11 +70,14 @@ def _kernel(cell: str, name: str) -> Any:
 
 @cache
 def _cache_folder() -> Path:
-    """A folder for this version of all sources of the kernels: numba looks at the date of one file only."""
+    """A folder for this version of all sources of the kernels: numba looks at the date of one file only.
+
+    In the folder of an installed wheel, its files would stay when the wheel is uninstalled.
+    """
     here = Path(__file__).parent
     digest = hashlib.sha256()
     for file in sorted([*here.glob("*.py"), here.with_name("lanes.py")]):
         digest.update(file.read_bytes())
     own = here / "__pycache__"
-    folder = own if os.access(own, os.W_OK) else paths.cache() / "kernels"
+    folder = own if os.access(own, os.W_OK) and not paths.is_from_wheel() else paths.cache() / "kernels"
     return folder / f"batches-{digest.hexdigest()[:16]}"

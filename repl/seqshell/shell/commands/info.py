@@ -34,12 +34,12 @@ def info(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     model = shell.session.model
     architecture = shell.registry.architectures.get(model.architecture)
     owner = str(model.header.get("owner", ""))
-    trained = {key: _written(value) for key, value in model.header.get("provenance", {}).items() if key != "recipe"}
+    trained = {key: written(value) for key, value in model.header.get("provenance", {}).items() if key != "recipe"}
     parts = (
-        _facts(_described(model, architecture, owner, str(shell.settings.get("unit")))),
+        facts(_described(model, architecture, owner, str(shell.settings.get("unit")))),
         _aligned(module_tree(_shapes(model))),
         _aligned(_state_rows(model)),
-        _facts(trained),
+        facts(trained),
     )
     yield Tables(tuple(part for part in parts if part.rows))
     yield Data(
@@ -73,7 +73,7 @@ def _described(model: Model, architecture: Architecture | None, owner: str, unit
         "runs in torch": model.header.get("runs_in_torch", ""),
         "backend": _backend(model, architecture),
         "weights": f"{model.weights}: {model.logit_error}" if model.logit_error is not None else "",
-        "settings": _written(model.header.get("config", {})),
+        "settings": written(model.header.get("config", {})),
         "source tokens": _vocabulary(model.source_tokenizer) if model.source_tokenizer else "",
         "tokenizer": _vocabulary(model.tokenizer) if model.series is None else "",
         "series": _series(model.series) if model.series is not None else "",
@@ -110,20 +110,20 @@ def _series(series: Series) -> str:
     return f"{columns}; {steps}{shares}"
 
 
-def _facts(facts: Mapping[str, str]) -> Table:
+def facts(found: Mapping[str, str]) -> Table:
     """One fact a row; empty ones are left out."""
-    return Table(("", ""), tuple((name, value) for name, value in facts.items() if value))
+    return Table(("", ""), tuple((name, value) for name, value in found.items() if value))
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
     """A value of the header as text; for a table of tables, `nats: carry 1.47, blocks256 1.48; ...`."""
     if isinstance(value, Mapping):
         nested = any(isinstance(inner, Mapping) for inner in value.values())
         return ("; " if nested else ", ").join(
-            f"{key}{':' if isinstance(inner, Mapping) else ''} {_written(inner)}" for key, inner in value.items()
+            f"{key}{':' if isinstance(inner, Mapping) else ''} {written(inner)}" for key, inner in value.items()
         )
     if isinstance(value, list):
-        return ", ".join(map(_written, value))
+        return ", ".join(map(written, value))
     return cell(value, ".4g")
 
 
