@@ -92,6 +92,17 @@ def test_translation_models_are_mixed():
     assert len(state) == 2
 
 
+def test_a_mixture_keeps_what_all_its_models_record():
+    header = {"config": {"max_length": 9, "hidden_size": 4}, "provenance": {"data": {"name": "x"}, "epochs": 3}}
+    other = {**header, "provenance": {"data": {"name": "y"}}}
+    one, another = (replace(ONE, header=each) for each in (header, other))
+
+    found = mixed_model([one, one], [1, 1]).header
+    assert (found["config"], found["provenance"]) == ({"max_length": 9}, {"data": {"name": "x"}})
+    assert "provenance" not in mixed_model([one, another], [1, 1]).header
+    assert "provenance" not in mixed_model([replace(ONE, header={"provenance": 3}), ONE], [1, 1]).header
+
+
 def test_a_mixture_says_what_it_is():
     model = mixed_model([ONE, replace(OTHER, name="other")], [7, 3])
 
@@ -106,8 +117,10 @@ def test_a_mixture_says_what_it_is():
     [
         ({"tokenizer": tiny_model("abc").tokenizer}, "b has another vocabulary than tiny (3 and 10 tokens)"),
         ({"source_tokenizer": ONE.tokenizer}, "b has another source vocabulary than tiny (10 and 0 tokens)"),
-        ({"task": Task.CLASSIFY}, "b cannot be mixed: only models that write texts can, generate and translate"),
-        ({"causal": False}, "b cannot be mixed"),
+        ({"task": Task.TAG}, "b cannot be mixed: its task is tag; models for generate, translate and classify can"),
+        ({"labels": ("x",)}, "b has other labels than tiny, so they cannot be mixed"),
+        ({"causal": False}, "b does not read a text as tiny does, so they cannot be mixed"),
+        ({"header": {"config": {"max_length": 9}}}, "b does not read a text as tiny does"),
         ({"task": Task.TRANSLATE}, "b is for translate, and tiny for generate"),
     ],
 )

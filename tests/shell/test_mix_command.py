@@ -54,7 +54,7 @@ def test_weights_are_relative_and_one_unless_they_are_given(shell):
         ("/mix =1", "the weight of a model must be a number above 0"),
         ("/mix tiny=1 tiny=2", "a model is named twice; write each with its weight once"),
         ("/mix tiny shakespear", "no model 'shakespear'; did you mean shakespeare?"),
-        ("/mix tiny sentiment", "sentiment cannot be mixed: only models that write texts can, generate and translate"),
+        ("/mix tiny sentiment", "sentiment is for classify, and tiny for generate"),
         ("/mix tiny shakespeare", "shakespeare has another vocabulary than tiny (65 and 10 tokens), so they cannot"),
     ],
 )

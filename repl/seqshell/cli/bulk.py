@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqshell.bulk.job import VERBS, Job
-from seqshell.cli.options import settings_of_options
+from seqshell.cli.options import add_model_argument, chosen_model, settings_of_options
 from seqshell.cli.plain_text import print_diagnostic
 from seqshell.cli.progress import results_of
 from seqshell.cli.signals import StopSignals
@@ -29,7 +29,7 @@ def add_bulk_arguments(parser: ArgumentParser) -> None:
     """Add the options of `seqshell bulk`."""
     parser.add_argument("verb", choices=tuple(VERBS), metavar="VERB", help=f"for each line: {', '.join(VERBS)}")
     parser.add_argument("files", nargs="+", metavar="FILE", help="text files, or .gz; each line is a text or a series")
-    parser.add_argument("-m", dest="model", default="", metavar="MODEL", help="a checkpoint, by name or path")
+    add_model_argument(parser, "a checkpoint, by name or path; several are an ensemble, as is NAME+NAME")
     parser.add_argument(
         "-o",
         dest="output",
@@ -91,7 +91,7 @@ def _job(arguments: Namespace) -> Job:
         raise UsageError("--strategy is for bulk translate")
     return Job(
         arguments.verb,
-        arguments.model,
+        chosen_model(arguments) or "",
         settings_of_options(arguments.settings),
         arguments.strategy,
         bool(arguments.json) or arguments.verb == "trace" or arguments.output.lower().endswith(JSON_LINES),

@@ -38,7 +38,9 @@ FLAGS = {"settings": "--set"}  # options whose flag differs from their name
 
 def add_evaluate_arguments(parser: ArgumentParser) -> None:
     """Add the options of `seqshell evaluate`."""
-    parser.add_argument("model", metavar="MODEL", help="a checkpoint, by name or path")
+    parser.add_argument(
+        "model", metavar="MODEL", help="a checkpoint, by name or path; A+B, an ensemble, with its members beside it"
+    )
     parser.add_argument(
         "data",
         metavar="DATA",
@@ -130,6 +132,8 @@ def evaluate_command(arguments: Namespace) -> int:
     width = shutil.get_terminal_size().columns if terminal_of(sys.stdout).isatty() else None
     for part in task_evaluation.report(evaluation.values, width):
         print_result(part, sys.stdout)
+    if "members" in evaluation.values:
+        print_result(task_evaluation.members_table(evaluation.values), sys.stdout)
     return 0
 
 

@@ -164,6 +164,16 @@ def _seed(arg: str) -> int:
     return int(arg)
 
 
+def add_model_argument(parser: ArgumentParser, what: str) -> None:
+    """Add -m, which may be repeated. what: its help."""
+    parser.add_argument("-m", action="append", dest="models", metavar="NAME|PATH", help=what)
+
+
+def chosen_model(arguments: Namespace) -> str | None:
+    """The model of -m: A+B for several; None without the option."""
+    return None if arguments.models is None else "+".join(arguments.models)
+
+
 def shell_parser() -> ArgumentParser:
     """The options of `seqshell` without a subcommand. `extract_lines` has removed each -c and --prompt before."""
     parser = Parser(
@@ -175,7 +185,7 @@ def shell_parser() -> ArgumentParser:
         formatter_class=_Help,
     )
     parser.add_argument("scripts", nargs="*", metavar="SCRIPT", help="file of lines to run; - is stdin")
-    parser.add_argument("-m", dest="model", metavar="NAME|PATH", help="model to open; default: shakespeare")
+    add_model_argument(parser, "model to open; default: shakespeare; several are an ensemble, as is NAME+NAME")
     parser.add_argument(
         "--weights",
         choices=PRECISIONS,
@@ -249,7 +259,7 @@ def build_options(arguments: Namespace, lines: Sequence[str], *, interactive: bo
     from seqshell.shell.startup import Options
 
     return Options(
-        model=arguments.model,
+        model=chosen_model(arguments),
         weights=arguments.weights,
         lines=tuple(lines),
         scripts=tuple(arguments.scripts),

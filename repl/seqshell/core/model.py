@@ -234,6 +234,7 @@ class Model:
     header: the metadata of the checkpoint (architecture, owner, config, defaults, examples, provenance).
     fingerprint: a hex digest of weights, config and tokenizer, by which a saved session refers to its model.
     weights: the precision of the decoder's, one of PRECISIONS. logit_error: what it costs; None for float32.
+    members, shares: of an ensemble, the models whose probabilities are averaged, and their shares, which add up to 1.
     """
 
     name: str
@@ -252,6 +253,8 @@ class Model:
     grows: Literal["", "axis"] = ""
     weights: str = "float32"
     logit_error: LogitError | None = None
+    members: tuple[Model, ...] = ()
+    shares: tuple[float, ...] = ()
 
     @property
     def backend(self) -> str:

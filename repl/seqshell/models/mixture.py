@@ -1,16 +1,21 @@
-"""A mixture of opened models as a model of its own, which has no file."""
+"""A mixture of opened models as a model of its own, which has no file: an ensemble."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from seqshell.core.errors import UsageError
 from seqshell.core.model import Model, Task
 from seqshell.core.text_output import exact
+from seqshell.core.truncation import Cut
 from seqshell.decoding.mixture import mixed
 
-TASKS = (Task.GENERATE, Task.TRANSLATE)
+TASKS = (Task.GENERATE, Task.TRANSLATE, Task.CLASSIFY)
+KEPT = ("defaults", "examples", "decoding_owners", "languages")  # of the header of the first model
+OF_TRAINING = ("data", "recipe")  # of its provenance, if all models were trained on the same data
+OF_READING = ("max_length", "cut")  # of its config, by which a classifier cuts a text
 
 
 def mixed_model(models: Sequence[Model], weights: Sequence[float]) -> Model:
@@ -20,21 +25,11 @@ def mixed_model(models: Sequence[Model], weights: Sequence[float]) -> Model:
     """
     first = models[0]
     for model in models:
-        if model.task not in TASKS or not model.causal:
-            raise UsageError(f"{model.name} cannot be mixed: only models that write texts can, {' and '.join(TASKS)}")
-        if model.task != first.task:
-            raise UsageError(f"{model.name} is for {model.task}, and {first.name} for {first.task}")
-        for of, one, other in (
-            ("vocabulary", first.tokenizer, model.tokenizer),
-            ("source vocabulary", first.source_tokenizer, model.source_tokenizer),
-        ):
-            if (one and one.to_json()) != (other and other.to_json()):
-                sizes = f"{other.size if other else 0:,} and {one.size if one else 0:,} tokens"
-                raise UsageError(f"{model.name} has another {of} than {first.name} ({sizes}), so they cannot be mixed")
+        _check(model, first)
     total = sum(weights)
-    shares = [f"{model.name}={exact(round(weight / total, 4))}" for model, weight in zip(models, weights, strict=True)]
-    parts = " ".join(f"{model.fingerprint} {weight / total!r}" for model, weight in zip(models, weights, strict=True))
-    kept = {key: first.header[key] for key in ("defaults", "examples", "decoding_owners") if key in first.header}
+    shares = tuple(weight / total for weight in weights)
+    about = [f"{model.name}={exact(round(share, 4))}" for model, share in zip(models, shares, strict=True)]
+    parts = " ".join(f"{model.fingerprint} {share!r}" for model, share in zip(models, shares, strict=True))
     return Model(
         name="+".join(model.name for model in models),
         task=first.task,
@@ -42,8 +37,52 @@ def mixed_model(models: Sequence[Model], weights: Sequence[float]) -> Model:
         decoder=mixed([model.decoder for model in models], weights),
         tokenizer=first.tokenizer,
         fingerprint=hashlib.sha256(parts.encode()).hexdigest(),
-        header={**kept, "architecture": "mixture", "about": f"A mixture of {', '.join(shares)}."},
+        causal=first.causal,
+        header={**_kept(models), "architecture": "mixture", "about": f"A mixture of {', '.join(about)}."},
         num_parameters=sum(model.num_parameters for model in models),
         source_tokenizer=first.source_tokenizer,
+        labels=first.labels,
         grows="axis" if any(model.grows for model in models) else "",
+        members=tuple(models),
+        shares=shares,
     )
+
+
+def _check(model: Model, first: Model) -> None:
+    """Raise UsageError if a model cannot be mixed, or not with the first one."""
+    if model.task not in TASKS:
+        known = f"{', '.join(TASKS[:-1])} and {TASKS[-1]}"
+        raise UsageError(f"{model.name} cannot be mixed: its task is {model.task}; models for {known} can")
+    if model.task != first.task:
+        raise UsageError(f"{model.name} is for {model.task}, and {first.name} for {first.task}")
+    for of, one, other in (
+        ("vocabulary", first.tokenizer, model.tokenizer),
+        ("source vocabulary", first.source_tokenizer, model.source_tokenizer),
+    ):
+        if (one and one.to_json()) != (other and other.to_json()):
+            sizes = f"{other.size if other else 0:,} and {one.size if one else 0:,} tokens"
+            raise UsageError(f"{model.name} has another {of} than {first.name} ({sizes}), so they cannot be mixed")
+    if model.labels != first.labels:
+        raise UsageError(f"{model.name} has other labels than {first.name}, so they cannot be mixed")
+    if (model.causal, _cut(model)) != (first.causal, _cut(first)):
+        raise UsageError(f"{model.name} does not read a text as {first.name} does, so they cannot be mixed")
+
+
+def _cut(model: Model) -> Cut:
+    return Cut.of(model.header.get("config", {}))
+
+
+def _kept(models: Sequence[Model]) -> dict[str, Any]:
+    """What the header of the first model says about the mixture, too."""
+    header = models[0].header
+    kept = {key: header[key] for key in KEPT if key in header}
+    if read := {key: value for key, value in header.get("config", {}).items() if key in OF_READING}:
+        kept["config"] = read
+    if (data := _provenance(models[0]).get("data")) and all(_provenance(each).get("data") == data for each in models):
+        kept["provenance"] = {key: value for key, value in _provenance(models[0]).items() if key in OF_TRAINING}
+    return kept
+
+
+def _provenance(model: Model) -> Mapping[str, Any]:
+    found = model.header.get("provenance")
+    return found if isinstance(found, Mapping) else {}

@@ -1,4 +1,7 @@
-"""Open a checkpoint as a model. torch is imported only for architectures without a numpy decoder."""
+"""Open a checkpoint, or several as an ensemble, as a model.
+
+torch is imported only for architectures without a numpy decoder.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import os
 from pathlib import Path
 
 from seqshell.core import paths
-from seqshell.core.errors import CheckpointError
-from seqshell.core.model import Model
+from seqshell.core.errors import CheckpointError, UsageError
+from seqshell.core.model import PRECISIONS, Model
 from seqshell.host import Registry
 from seqshell.models import file
 from seqshell.models.building import build_decoder, read_config
@@ -20,8 +23,11 @@ from seqshell.models.task_parts.parts import parts_of
 def open_model(word: str | Path, registry: Registry, precision: str = "float32") -> Model:
     """Open the checkpoint with this name or path, with its weights in a precision: float32, bf16 or int8.
 
-    Raises CheckpointError with what is wrong with the file, or which plugin it needs.
+    A+B is an ensemble, whose probabilities are the mean of those of its models. Raises CheckpointError with what is
+    wrong with the file, or which plugin it needs, and UsageError for models that do not fit together.
     """
+    if members := paths.ensemble_members(word, registry.checkpoint_folders):
+        return _ensemble(members, registry, precision)
     path = paths.find_checkpoint(word, registry.checkpoint_folders)
     header, weights = file.read(path)
     file.require_kind(header, "model", path, word)
@@ -54,6 +60,18 @@ def open_model(word: str | Path, registry: Registry, precision: str = "float32")
         weights=precision,
         logit_error=error_of_logits,
     )
+
+
+def _ensemble(members: tuple[str, ...], registry: Registry, precision: str) -> Model:
+    """The mixture of the models with these names or paths, in equal shares."""
+    from seqshell.models.mixture import mixed_model
+
+    if precision != PRECISIONS[0]:
+        raise UsageError(f"the models of an ensemble have weights in {PRECISIONS[0]}, not {precision}")
+    for name in members:
+        if members.count(name) > 1:
+            raise UsageError(f"{name} is named twice; an ensemble needs different models")
+    return mixed_model([open_model(name, registry) for name in members], [1.0] * len(members))
 
 
 class ModelOpener:

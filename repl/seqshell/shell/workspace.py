@@ -61,7 +61,8 @@ class Workspace:
 
     def open(self, name: str | Path, weights: str | None = None) -> Session:
         """Open a model by name or path and make it current. A model that is already open keeps its session; the name of
-        an open model is its name here. weights: their precision; None: that of an open model, or else float32.
+        an open model is its name here. A+B is an ensemble. weights: their precision; None: that of an open model, or
+        else float32.
 
         Raises CheckpointError if the file is missing or invalid; nothing has changed then.
         """
@@ -70,6 +71,10 @@ class Workspace:
 
         if name in self.sessions and weights in (None, self.sessions[str(name)].model.weights):
             return self.use(str(name))
+        if paths.ensemble_members(name, self._registry.checkpoint_folders):
+            model = opening.open_model(name, self._registry, weights or PRECISIONS[0])
+            same = self._name_of_model(model)
+            return self.use(same) if same else self.add(model)
         path = paths.find_checkpoint(name, self._registry.checkpoint_folders)
         opened = self._name_of(path, weights)
         if opened is not None:
@@ -85,17 +90,24 @@ class Workspace:
         from seqshell.core import paths
         from seqshell.models import file, opening
 
-        path = None if name in self.sessions else paths.find_checkpoint(name, self._registry.checkpoint_folders)
-        opened = name if path is None else self._name_of(path)
-        found = file.read_header(path).get("task", task) if path is not None else self.sessions[name].model.task
+        model, path = None, Path()
+        opened: str | None
+        if name in self.sessions:
+            found, opened = self.sessions[name].model.task, name
+        elif paths.ensemble_members(name, self._registry.checkpoint_folders):
+            model = opening.open_model(name, self._registry)
+            found, opened = model.task, self._name_of_model(model)
+        else:
+            path = paths.find_checkpoint(name, self._registry.checkpoint_folders)
+            found, opened = file.read_header(path).get("task", task), self._name_of(path)
         if found != task:
             raise UsageError(
                 f"the task of {name} is {brief(found)}, not {task}; /models lists the tasks", code="wrong_task"
             )
-        if opened is None and path is not None:
-            self.add(opening.open_model(path.resolve(), self._registry), background=True)
-            opened = next(reversed(self.sessions))
-        return str(opened)
+        if opened is not None:
+            return opened
+        self.add(model or opening.open_model(path.resolve(), self._registry), background=True)
+        return next(reversed(self.sessions))
 
     def add(self, model: Model, *, background: bool = False) -> Session:
         """Start a session on a model and make it current, unless it stays in the background."""
@@ -231,6 +243,11 @@ class Workspace:
             number += 1
             free = f"{name}-{number}"
         return free
+
+    def _name_of_model(self, model: Model) -> str | None:
+        """The name of the same model among the open ones; None if there is none."""
+        same = (name for name, each in self.sessions.items() if each.model.fingerprint == model.fingerprint)
+        return next(same, None)
 
     def _name_of(self, path: Path, weights: str | None = None) -> str | None:
         """The name of the open model that was read from a file, with these weights; None if there is none."""

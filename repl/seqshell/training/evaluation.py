@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,8 @@ def evaluate_model(
 def evaluate(
     model: Model, data: Sequence[str], registry: Registry, *, device: str = "auto", options: Any = None
 ) -> Iterator[Progress | Notice | Evaluation]:
-    """Evaluate an opened model: yields progress and, last, the Evaluation.
+    """Evaluate an opened model: yields progress and, last, the Evaluation; that of an ensemble has the metrics of its
+    members, too.
 
     data: a text file for a language model; a source and a target file, or one file with a tab between the two, for a
     translation model; a table or a folder for a classifier; a table for a forecaster. options: an object of the task's
@@ -50,4 +52,12 @@ def evaluate(
     if options is None and evaluation.options is not None:
         options = evaluation.options()
     options = with_plugin_data(options, registry) if options is not None else None
-    yield from evaluation.evaluate(model, data, registry, device, options)
+    members = []
+    for each in (*model.members, model):
+        for event in evaluation.evaluate(each, data, registry, device, options):
+            if isinstance(event, Evaluation) and each is not model:
+                members.append(event.values)
+            elif isinstance(event, Evaluation) and members:
+                yield replace(event, values={**event.values, "members": members})
+            else:
+                yield event

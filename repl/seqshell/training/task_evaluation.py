@@ -20,12 +20,14 @@ class TaskEvaluation(ABC):
 
     data: what the data is, if it must be one file; empty if `evaluate` checks the number of files.
     options: a dataclass whose fields are the task's options of `seqshell evaluate`; None if it has none.
-    has_picture: whether `write_png` can draw the metrics. unit: of surprisals in the report, nats or bits.
+    has_picture: whether `write_png` can draw the metrics. unit: of surprisals in the report, nats or bits. titles: of
+    the numbers in `summary`.
     """
 
     data: ClassVar[str] = ""
     options: ClassVar[type[Any] | None] = None
     has_picture: ClassVar[bool] = False
+    titles: ClassVar[tuple[str, ...]] = ()
     unit: str = "nats"
 
     @abstractmethod
@@ -40,6 +42,15 @@ class TaskEvaluation(ABC):
 
         width: of the terminal in columns, None if the report goes to a file.
         """
+
+    def summary(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """The numbers that compare models, as texts; empty if models of the task form no ensembles."""
+        return ()
+
+    def members_table(self, values: Mapping[str, Any]) -> Table:
+        """An ensemble beside its members, one in each row."""
+        rows = tuple((each["model"], *self.summary(each)) for each in (values, *values["members"]))
+        return Table(("model", *self.titles), rows)
 
     def write_png(self, values: Mapping[str, Any], path: Path) -> None:
         """Draw the metrics into a PNG file. Raises UsageError if `has_picture` is False."""

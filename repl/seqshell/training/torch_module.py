@@ -11,6 +11,7 @@ from seqshell.models import file
 from seqshell.models.building import build_module, read_config
 from seqshell.models.ownership import find_architecture
 from seqshell.models.torch_decoder import TorchDecoder
+from seqshell.training.mixed_module import MixedModule
 from seqshell.training.optimizer import find_device
 
 
@@ -19,6 +20,8 @@ def torch_module(model: Model, registry: Registry) -> nn.Module:
 
     CheckpointError if the file has other tensors than the module: a decoder may leave some unread.
     """
+    if model.members:
+        return MixedModule([torch_module(member, registry) for member in model.members], model.shares).eval()
     if isinstance(model.decoder, TorchDecoder):
         return model.decoder.module.eval()
     assert model.path is not None  # it was opened from a file

@@ -100,7 +100,8 @@ def _words_of_load(shell: Shell, text: str) -> Mapping[str, str]:
 def load(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     """Open a model, or a saved session with its model; each open model keeps its own state.
 
-    A model that is already open continues where it is. A name with a slash or the ending .safetensors is a path.
+    A model that is already open continues where it is. A name with a slash or the ending .safetensors is a path. A+B
+    is an ensemble: the mean of the probabilities of models of one vocabulary, as of /mix A B.
     Weights in bf16 (2 bytes) or int8 (1 byte) are faster to read than float32 and less exact. A note and /info say how
     far the logits are off. Only models with compiled steps have them.
 
@@ -139,7 +140,7 @@ def _means_session(shell: Shell, word: str) -> bool:
     """Whether the argument is a saved session: for a path, its header decides; if a model has the same name, or an open
     one, the model wins.
     """
-    if word in shell.workspace.sessions:
+    if word in shell.workspace.sessions or paths.ensemble_members(word, shell.registry.checkpoint_folders):
         return False
     if paths.is_path(word):
         return is_session(paths.find_checkpoint(word))

@@ -36,7 +36,7 @@ def metrics_table(name: str, values: Mapping[str, Any], unit: str) -> Table:
     titles = baselines.titles(unit)
     rows = {name: values, **{titles[key]: metrics for key, metrics in values["baselines"].items()}}
     cells = (
-        (title, *(_percent(metrics[key]) for key in ("accuracy", "macro_recall", "macro_f1")))
+        (title, *(percent(metrics[key]) for key in ("accuracy", "macro_recall", "macro_f1")))
         for title, metrics in rows.items()
     )
     return Table(("", "accuracy", "macro recall", "macro F1"), tuple(cells))
@@ -45,7 +45,7 @@ def metrics_table(name: str, values: Mapping[str, Any], unit: str) -> Table:
 def labels_table(by_label: Sequence[Mapping[str, Any]]) -> Table:
     """The metrics of `label_metrics`, one row per label."""
     rows = (
-        (item["label"], item["items"], *(_percent(item[key]) for key in ("recall", "precision", "f1")))
+        (item["label"], item["items"], *(percent(item[key]) for key in ("recall", "precision", "f1")))
         for item in by_label
     )
     return Table(("label", "examples", "recall", "precision", "F1"), tuple(rows))
@@ -108,7 +108,7 @@ def write_png(values: Mapping[str, Any], path: Path) -> None:
     axes.set(
         xlabel="predicted",
         ylabel="true",
-        title=plain_title(f"{values['model']}: accuracy {_percent(values['accuracy'])}"),
+        title=plain_title(f"{values['model']}: accuracy {percent(values['accuracy'])}"),
     )
     if len(labels) <= MAX_NUMBERED:
         for (row, column), number in np.ndenumerate(numbers):
@@ -175,5 +175,6 @@ def _width(table: Table) -> int:
     )
 
 
-def _percent(share: float | None) -> str:
+def percent(share: float | None) -> str:
+    """The share in percent; - if it is not defined."""
     return "-" if share is None else f"{100 * share:.2f} %"

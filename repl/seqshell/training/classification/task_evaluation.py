@@ -11,7 +11,7 @@ from seqshell.core.model import Model
 from seqshell.core.units import in_unit
 from seqshell.host import Registry
 from seqshell.training.classification.evaluation import ClassificationOptions, evaluate_classes
-from seqshell.training.classification.tables import tables, write_png
+from seqshell.training.classification.tables import percent, tables, write_png
 from seqshell.training.evaluation_result import Evaluation
 from seqshell.training.task_evaluation import TaskEvaluation
 from seqshell.training.torch_module import torch_module_on
@@ -23,6 +23,7 @@ class ClassificationEvaluation(TaskEvaluation):
     data = "table or folder"
     options = ClassificationOptions
     has_picture = True
+    titles = ("accuracy", "macro recall", "macro F1", "surprisal")
 
     def evaluate(
         self, model: Model, files: Sequence[str], registry: Registry, device: str, options: ClassificationOptions
@@ -41,6 +42,11 @@ class ClassificationEvaluation(TaskEvaluation):
         if values["failed"]:
             yield f"{values['failed']:,} texts could not be read and are counted as wrong"
         yield f"{values['tokens_per_second']:,.0f} tokens/s"
+
+    def summary(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """The shares, and the surprisal of a label."""
+        shares = (percent(values[key]) for key in ("accuracy", "macro_recall", "macro_f1"))
+        return (*shares, f"{in_unit(values['nats'], self.unit):.4f} {self.unit}")
 
     def write_png(self, values: Mapping[str, Any], path: Path) -> None:
         """Draw the confusion matrix."""

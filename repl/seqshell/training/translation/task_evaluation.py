@@ -24,6 +24,7 @@ class TranslationEvaluation(TaskEvaluation):
 
     options = TranslationOptions
     has_picture = True
+    titles = ("BLEU", "chrF", "exact", "perplexity")
 
     def evaluate(
         self, model: Model, files: Sequence[str], registry: Registry, device: str, options: TranslationOptions
@@ -51,6 +52,11 @@ class TranslationEvaluation(TaskEvaluation):
         if values["failed"]:
             yield f"{values['failed']:,} sentences could not be read and have empty translations"
         yield f"{values['sentences_per_second']:,.1f} sentences/s, {values['tokens_per_second']:,.0f} tokens/s"
+
+    def summary(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """BLEU, chrF, the share of exact answers, and perplexity."""
+        exact = f"{100 * values['exact_match']:.2f} %"
+        return f"{values['bleu']:.2f}", f"{values['chrf']:.2f}", exact, f"{values['perplexity']:.3f}"
 
     def write_png(self, values: Mapping[str, Any], path: Path) -> None:
         """Draw BLEU by length of the source."""
