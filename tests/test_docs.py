@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import importlib.util
 import inspect
+import io
 import json
 import os
 import re
@@ -15,8 +16,10 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
+from tests.json_schema import problem
 
 from seqshell import Task
+from seqshell.cli.json_lines import JsonLines
 from seqshell.core import hookspecs
 from seqshell.core.events import ResultText
 from seqshell.core.tasks import task_spec
@@ -76,17 +79,22 @@ def test_every_command_says_what_it_does_and_what_happens_to_the_state(name):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_the_example_of_every_command_prints_what_it_shows(name, shell):
+def test_the_example_of_every_command_prints_what_it_shows_and_valid_json(name, shell):
     example = describe(COMMANDS[name]).example
     shell.interactive = name == "explore"  # which needs a terminal
 
     assert f">>> /{name}" in example
     for typed, printed in steps(example):
-        shown = ResultText()
-        for event in shell.handle(typed):
+        shown, written = ResultText(), io.StringIO()
+        output = JsonLines(written, io.StringIO())
+        output.begin(1, typed, None if typed.startswith("/") else typed, None)
+        for event in shell.run(typed):
             shown.add(event)
+            output.event(event)
         if printed:
             assert shown.text.splitlines() == printed, typed
+        objects = map(json.loads, written.getvalue().splitlines())
+        assert list(filter(None, map(problem, objects))) == [], typed
 
 
 def test_the_script_lines_in_the_readme_run(tmp_path):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from docs.site.reference import commands, formats, plugins, programs, python
+from docs.site.reference import commands, formats, json_lines, plugins, programs, python
 
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
@@ -25,6 +26,7 @@ def pages() -> Mapping[str, Callable[[], str]]:
         "reference/architectures.md": partial(plugins.architectures, registry),
         "reference/hooks.md": plugins.hooks,
         "reference/files.md": formats.files,
+        "reference/json_lines.md": json_lines.json_lines,
         "reference/python.md": python.api,
         **modules,
     }
@@ -36,3 +38,4 @@ def write(folder: Path) -> None:
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text(), encoding="utf-8")
+    shutil.copy(json_lines.SCHEMA, folder / "reference" / json_lines.NAME)

@@ -12,6 +12,7 @@ import time
 from contextlib import redirect_stderr, redirect_stdout
 
 import pytest
+from tests.json_schema import problem
 
 from seqshell.cli import main, script
 from seqshell.core.events import Progress
@@ -62,7 +63,9 @@ def seqshell_alone(words):
 def objects(words, stdin=""):
     """Exit code and the JSON objects."""
     code, out, _ = seqshell("--json " + words, stdin)
-    return code, [json.loads(line) for line in out.splitlines()]
+    found = [json.loads(line) for line in out.splitlines()]
+    assert list(filter(None, map(problem, found))) == []
+    return code, found
 
 
 def answers(found):
