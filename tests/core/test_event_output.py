@@ -29,6 +29,7 @@ from seqshell.core.events import (
     Moved,
     Notice,
     Picture,
+    PresetLoaded,
     Progress,
     Quit,
     Reach,
@@ -82,6 +83,8 @@ def test_results_have_a_text_and_other_events_have_none():
 def test_events_give_the_fields_of_their_json_results():
     assert Moved(3, 8, "main", "abc").as_json() == {"pos": 3, "was": 8, "branch": "main", "tail": "abc"}
     assert SettingChanged("pace", 5.0, 0.0).as_json() == {"name": "pace", "value": 5.0, "was": 0.0}
+    loaded = PresetLoaded("mine", (SettingChanged("max_tokens", 5, 200),))
+    assert loaded.as_json() == {"preset": "mine", "changes": [{"name": "max_tokens", "value": 5, "was": 200}]}
     assert Branches((Branch("main", 3, True),)).as_json() == {"branches": [{"name": "main", "pos": 3, "current": True}]}
     assert Top((Likely(1, "é", -1.0, -2.0, "é".encode()),)).as_json() == {
         "top": [{"id": 1, "text": "é", "logprob": -1.0, "chain_logprob": -2.0, "bytes": [195, 169]}]

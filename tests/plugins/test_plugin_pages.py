@@ -1,4 +1,4 @@
-"""Follow each page of docs/plugins, docs/inspect and docs/training, and docs/export.md, in an environment with only
+"""Follow each page of docs/plugins, docs/inspect and docs/training, and pages on their own, in an environment with only
 wheels, in folders of its own.
 
 The command lines share the imports of one process; that a process imports what it needs, tests/plugins/test_tutorial.py
@@ -40,8 +40,9 @@ def test_every_example_of_a_page_runs_and_prints_what_it_shows(installed, tmp_pa
     assert expected <= {kind for kind, _, _ in page.blocks}
 
 
-def test_every_example_of_the_page_about_export_runs(installed, tmp_path):
-    page = Page.read(DOCS / "export.md")
+@pytest.mark.parametrize("name", ["export", "presets"])
+def test_every_example_of_a_page_on_its_own_runs(installed, tmp_path, name):
+    page = Page.read(DOCS / f"{name}.md")
 
     page.follow(installed.elsewhere(tmp_path / "page"))
 

@@ -17,6 +17,7 @@ from seqshell.core.events import (
     Moved,
     Notice,
     Picture,
+    PresetLoaded,
     Progress,
     Score,
     Scored,
@@ -96,6 +97,8 @@ def test_a_table_aligns_numbers_and_writes_values_as_the_user_would(drawn):
 def test_a_changed_setting_is_shown_with_its_previous_value(drawn):
     assert drawn(SettingChanged("temperature", 0.5, 0.8)) == "temperature 0.5 (was 0.8)\n"
     assert drawn(SettingChanged("surprisal", True, False)) == "surprisal on (was off)\n"
+    changes = SettingChanged("strategy", "greedy", "sample"), SettingChanged("max_tokens", 5, 5)
+    assert drawn(PresetLoaded("mine", changes)) == "strategy greedy (was sample)\nmax_tokens 5\n"
 
 
 def test_data_is_not_drawn(drawn):

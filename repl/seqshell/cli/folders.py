@@ -56,6 +56,7 @@ def places() -> dict[str, Path]:
         "sessions": paths.folder("sessions"),
         "states": paths.folder("states"),
         "recipes": paths.folder("recipes"),
+        "presets": paths.folder("presets"),
         "plugins": paths.folder("plugins"),
         "downloads": paths.folder("downloads"),
         "config": paths.config_file(),

@@ -210,6 +210,7 @@ def shell_parser() -> ArgumentParser:
         metavar="NAME=VALUE",
         help="change a setting, as /set NAME VALUE does",
     )
+    parser.add_argument("--preset", metavar="NAME", help="choose tokens as this preset does, before --set")
     parser.add_argument("--restore", metavar="NAME|PATH", help="start with a saved session")
     parser.add_argument(
         "-C",
@@ -268,6 +269,7 @@ def build_options(arguments: Namespace, lines: Sequence[str], *, interactive: bo
         json=arguments.json,
         echo=arguments.echo,
         settings=settings_of_options(arguments.settings),
+        preset=arguments.preset,
         seed=arguments.seed,
         restore=arguments.restore,
         on_error=arguments.on_error,

@@ -15,7 +15,7 @@ from seqshell.core.errors import CheckpointError, RecipeError, UsageError
 from seqshell.core.named_files import named_path, read_bytes, shown_name
 from seqshell.core.names import NAME, check_name, did_you_mean
 
-Kind = Literal["models", "sessions", "states", "plugins", "recipes", "downloads"]
+Kind = Literal["models", "sessions", "states", "plugins", "recipes", "presets", "downloads"]
 
 ENDING = ".safetensors"
 # What is saved in the folder of a kind, and how.
@@ -32,8 +32,8 @@ _PACKAGE = Path(__file__).parents[1]
 def home() -> Path:
     """Return $SEQSHELL_HOME, else the system's folder for user data.
 
-    It contains models/, sessions/, states/, plugins/, recipes/, downloads/ and config.toml. Raises UsageError if it
-    cannot be a folder, or if the system has none.
+    It contains models/, sessions/, states/, plugins/, recipes/, presets/, downloads/ and config.toml. Raises
+    UsageError if it cannot be a folder, or if the system has none.
     """
     if chosen := os.environ.get("SEQSHELL_HOME", ""):
         return named_path(chosen, error=_no_home).absolute()
@@ -87,6 +87,11 @@ def output_path(name: str | Path, kind: Kind) -> Path:
     """Return the path to write to: a path as it is, a name in the user's folder, which is created."""
     if isinstance(name, Path) or is_path(name):
         return named_path(name)
+    return named_output(name, kind)
+
+
+def named_output(name: str, kind: Kind, ending: str = ENDING) -> Path:
+    """Return the file to write for a name in the user's folder, which is created."""
     target = folder(kind)
     check_name(name)
     try:
@@ -94,7 +99,7 @@ def output_path(name: str | Path, kind: Kind) -> Path:
     except OSError as error:
         hint = "set SEQSHELL_HOME to use another one"
         raise UsageError(f"cannot create the folder {target}: {error.strerror}; {hint}") from None
-    return target / f"{name}{ENDING}"
+    return target / f"{name}{ending}"
 
 
 def list_checkpoints(folders: Iterable[Path] = (), kind: Kind = "models") -> dict[str, Path]:
@@ -171,6 +176,16 @@ def find_recipe(name: str, folders: Iterable[Path] = ()) -> Path:
         meant = did_you_mean(name.removesuffix(".toml"), known, "seqshell recipes lists the recipes", most=3)
         raise RecipeError(f"no recipe or file {shown_name(name)!r}; {meant}")
     return path
+
+
+def shipped_presets() -> dict[str, Path]:
+    """Return the presets that come with seqshell by name."""
+    return _named([shipped() / "presets"], ".toml")
+
+
+def own_presets() -> dict[str, Path]:
+    """Return the user's presets by name."""
+    return _named([folder("presets")], ".toml")
 
 
 def config_file() -> Path:

@@ -18,6 +18,7 @@ COMMANDS = {
     "history": "undo=undo redo=redo rewind=rewind regen=regen,retry reset=reset,clear",
     "branches": "branch=branch checkout=checkout branches=branches drop=drop",
     "settings": "set_value=set sampler=sampler strategy=strategy seed=seed",
+    "preset": "preset=preset",
     "inspect": "top=top",
     "score": "score=score",
     "against": "against=against",

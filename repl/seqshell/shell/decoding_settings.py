@@ -44,7 +44,7 @@ class DecodingSettings:
         return any(field == item.name for kind in kinds for item in settings_of(kind))
 
     def entries(self, chain: Iterable[Any], strategy: Any) -> list[Entry]:
-        """The fields of a chain and a strategy, without their origin."""
+        """The fields of a chain and a strategy, which may be None, without their origin."""
         from seqshell.decoding.syntax import known_name
 
         found = []
@@ -53,6 +53,8 @@ class DecodingSettings:
             for index, field in enumerate(settings_of(type(sampler))):
                 name = f"{stage}.{field.name}" if index else stage
                 found.append(Entry(name, field, getattr(sampler, field.name)))
+        if strategy is None:
+            return found
         return found + [
             Entry(f"{strategy.name}.{field.name}", field, getattr(strategy, field.name))
             for field in settings_of(type(strategy))

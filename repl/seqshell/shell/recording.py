@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from seqshell.core import paths
 from seqshell.core.errors import SeqshellError
-from seqshell.core.events import Event, Finished, LineFinished, LineStarted, Picked
+from seqshell.core.events import Event, Finished, LineFinished, LineStarted, Picked, PresetLoaded, SettingChanged
 from seqshell.core.tasks import TASKS, task_spec
+from seqshell.core.text_output import exact
 from seqshell.shell import syntax
 
 if TYPE_CHECKING:
@@ -49,6 +51,17 @@ def decoding_lines(session: Session) -> Iterator[str]:
         yield f"/sampler {format_chain(session.chain, answers.samplers)}"
 
 
+def written_value(value: Any) -> str:
+    """A value as /set reads it."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, tuple) else exact(value)
+
+
+def _setting_line(changed: SettingChanged) -> str:
+    """The line that makes a change."""
+    own = changed.name in ("strategy", "sampler")
+    return f"/{changed.name} {changed.value}" if own else f"/set {changed.name} {written_value(changed.value)}"
+
+
 class Recorder:
     """Writes each line to the open script, if there is one, so that the script gives the same text.
 
@@ -67,6 +80,7 @@ class Recorder:
         self._running: list[tuple[LineStarted, TextIO | None]] = []  # each line with the script that it belongs in
         self._interrupted: Finished | None = None
         self._picked: Picked | None = None  # what was chosen with keys
+        self._loaded: PresetLoaded | None = None
         self._known: list[Session] = []
         self._num_saved = 0
         self._partly_read: tuple[LineStarted, str] | None = None  # a line, and the one that restores what it read
@@ -97,7 +111,7 @@ class Recorder:
         if isinstance(event, LineStarted):
             recorded = any(script for _, script in self._running)
             self._running.append((event, None if recorded else self._script))
-            self._interrupted = self._picked = None
+            self._interrupted = self._picked = self._loaded = None
         elif isinstance(event, LineFinished):
             line, script = self._running.pop() if self._running else (None, None)
             if line is not None and script is not None and script is self._script:
@@ -107,6 +121,8 @@ class Recorder:
             self._interrupted = event if event.stop == "interrupt" else None
         elif isinstance(event, Picked):
             self._picked = event
+        elif isinstance(event, PresetLoaded):
+            self._loaded = event
 
     def _lines(self, line: LineStarted, finished: LineFinished) -> Iterator[str]:
         """The lines that repeat one that finished."""
@@ -132,6 +148,9 @@ class Recorder:
             yield f"/seed {session.seed}"
         elif line.op == "/pick":
             yield from [self._picked.line] if self._picked is not None else []
+        elif line.op == "/preset":
+            changes = self._loaded.changes if self._loaded is not None else ()
+            yield from map(_setting_line, changes)  # the preset may be another one when the script runs
         elif line.op == "/save" and "--force" not in line.text:
             yield line.text.replace(" ", " --force ", 1)  # when the script runs, the file exists
         else:

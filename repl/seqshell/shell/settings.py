@@ -31,13 +31,14 @@ from seqshell.shell.unknown_settings import unknown_setting
 if TYPE_CHECKING:
     from seqshell.core.model import Model
     from seqshell.session import Session
+    from seqshell.shell.presets import Preset
 
 
 class Settings:
     """The settings of a shell. Setting an invalid value raises a UsageError with the name, the range and a hint.
 
     samplers, strategies: the registry's, by name. plugins: the settings of plugins. config: the [settings] of the
-    config file. command_line: from --set.
+    config file. command_line: from --set. preset: of --preset, which --set changes.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Settings:
         *,
         config: Mapping[str, Any] = MappingProxyType({}),
         command_line: Mapping[str, Any] = MappingProxyType({}),
+        preset: Preset | None = None,
     ) -> None:
         self.session: Session | None = None
         self._decoding = DecodingSettings(samplers, strategies)
@@ -55,9 +57,10 @@ class Settings:
         self._problems: list[str] = []
         self._reported: set[str] = set()
         self._own = OwnValues()
+        self._preset = preset
         # The fields of chain and strategy; they are checked when a model is opened.
         self._fields: dict[str, dict[str, Any]] = {COMMAND_LINE: {}, CONFIG: {}}
-        for name, value in command_line.items():
+        for name, value in {**(preset.values if preset else {}), **command_line}.items():
             if name in SHELL_SETTINGS:
                 self._own.put(COMMAND_LINE, name, value)
             elif self._is_of_plugin(name):
@@ -87,6 +90,10 @@ class Settings:
         if background:
             return
         fields = self._fields[COMMAND_LINE]
+        if self._preset is not None and task_spec(session.model.task).draws:
+            self._preset.choose(session)
+        elif self._preset is not None:
+            self.report(only_for_drawing(f"the preset {self._preset.name}", session.model).message)
         for name, value in fields.items():
             if self._is_idle(name, session.model):
                 self.report(only_for_drawing(name, session.model).message)
@@ -258,11 +265,13 @@ class Settings:
             for config in (False, True)
         )
         defaults = self.session.model.header.get("defaults", {})
+        of_preset = self._preset.fields(self._decoding) if self._preset is not None else ()
         found = []
         for entry in self._decoding.entries(self.session.chain, self.session.strategy):
             key = "strategy" if entry.name.partition(".")[0] == self._strategy_name() else "sampler"
             if entry.name not in based or entry.value != based[entry.name]:
-                origin = COMMAND_LINE if is_given(entry, self._fields[COMMAND_LINE]) else SET
+                given = is_given(entry, self._fields[COMMAND_LINE]) or (entry.name, entry.value) in of_preset
+                origin = COMMAND_LINE if given else SET
             elif entry.name not in shipped or shipped[entry.name] != entry.value:
                 origin = CONFIG
             else:

@@ -21,7 +21,7 @@ DEFAULT_MODEL = task_spec(Task.GENERATE).default_model
 class Options:
     """The command line of the shell itself. lines: each -c and --prompt. scripts: files, `-` being stdin.
 
-    settings: each --set. weights: the precision of the model's.
+    settings: each --set. preset: of --preset. weights: the precision of the model's.
     interactive: a person types at a terminal, from the start or, with -i (go_on), after the scripts. json: "", "lines"
     or "stream".
     """
@@ -35,6 +35,7 @@ class Options:
     json: str = ""
     echo: bool = False
     settings: tuple[tuple[str, str], ...] = ()
+    preset: str | None = None
     seed: int | None = None
     restore: str | None = None
     on_error: str = "stop"
@@ -51,12 +52,13 @@ def build_shell(
     """Load the plugins, read the settings, and open the model or the saved session.
 
     on_slow: called when the import of a plugin takes long, as in `host.build_registry`. Warnings go to the shell's
-    `notices`. Raises UsageError for an invalid --set, CheckpointError for a missing or invalid model or session, and
-    PluginError for a plugin that failed if SEQSHELL_STRICT_PLUGINS=1.
+    `notices`. Raises UsageError for an invalid --set or --preset, CheckpointError for a missing or invalid model or
+    session, and PluginError for a plugin that failed if SEQSHELL_STRICT_PLUGINS=1.
     """
     from seqshell.core.events import Notice
     from seqshell.host import Policy
     from seqshell.host.builtin import load_registry
+    from seqshell.shell import preset_files
     from seqshell.shell.commands.models import weights_notice
     from seqshell.shell.setting_specs import settings_of_config
     from seqshell.shell.settings import Settings
@@ -68,7 +70,8 @@ def build_shell(
     except UsageError as error:
         config, problems = {}, [error.message]
     offered = registry.samplers, registry.strategies, registry.settings
-    settings = Settings(*offered, config=config, command_line=dict(options.settings))
+    preset = preset_files.find(options.preset, registry) if options.preset is not None else None
+    settings = Settings(*offered, config=config, command_line=dict(options.settings), preset=preset)
     seed = options.seed if options.seed is not None else _random_seed() if options.interactive else 0
     shell = Shell(
         registry,

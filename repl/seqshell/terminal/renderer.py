@@ -27,6 +27,7 @@ from seqshell.core.events import (
     PairScores,
     Picked,
     Picture,
+    PresetLoaded,
     Probes,
     Progress,
     Reach,
@@ -243,6 +244,11 @@ class Renderer:
     def _(self, event: SettingChanged) -> None:
         was = "" if event.was == event.value else f" (was {setting_text(event.was)})"
         self.printer.line(f"{event.name} {setting_text(event.value)}{was}", "dim")
+
+    @_draw.register
+    def _(self, event: PresetLoaded) -> None:
+        for change in event.changes:
+            self._draw(change)
 
     @_draw.register
     def _(self, event: ModelOpened) -> None:

@@ -24,7 +24,7 @@ _HOMES = {
     "reach": "Reach",
     "result_text": "ResultText",
     "scores": "PairScores Scores",
-    "session": "Branch Branches ModelOpened Moved SettingChanged",
+    "session": "Branch Branches ModelOpened Moved PresetLoaded SettingChanged",
     "states": "StateDifference",
     "tags": "TaggedWord Tags",
     "token_tree": "TokenTree TreeLine TreeNode",
@@ -89,6 +89,7 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.events.session import Branches as Branches
     from seqshell.core.events.session import ModelOpened as ModelOpened
     from seqshell.core.events.session import Moved as Moved
+    from seqshell.core.events.session import PresetLoaded as PresetLoaded
     from seqshell.core.events.session import SettingChanged as SettingChanged
     from seqshell.core.events.states import StateDifference as StateDifference
     from seqshell.core.events.tags import TaggedWord as TaggedWord

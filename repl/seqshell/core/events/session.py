@@ -114,6 +114,18 @@ class SettingChanged(Event):
 
 
 @dataclass(frozen=True)
+class PresetLoaded(Event):
+    """Tokens are chosen as a preset says. changes: its strategy, its chain and its settings."""
+
+    name: str
+    changes: tuple[SettingChanged, ...]
+
+    def as_json(self) -> Mapping[str, Any]:
+        """The name, and each new value with the old one."""
+        return {"preset": self.name, "changes": [dict(change.as_json()) for change in self.changes]}
+
+
+@dataclass(frozen=True)
 class ModelOpened(Event):
     """A model became the current one. title, about: the lines that introduce it."""
 

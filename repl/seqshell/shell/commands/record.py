@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, UsageError
@@ -13,11 +12,10 @@ from seqshell.core.model import PRECISIONS
 from seqshell.core.named_files import opened, output_file, reason, shown_name
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.setting_origins import BUILT_IN, CHECKPOINT
-from seqshell.core.text_output import exact
 from seqshell.core.version import __version__
 from seqshell.shell.commands.output_files import written
 from seqshell.shell.commands.script import file_name
-from seqshell.shell.recording import decoding_lines
+from seqshell.shell.recording import decoding_lines, written_value
 from seqshell.shell.setting_specs import SHELL_SETTINGS
 
 if TYPE_CHECKING:
@@ -97,7 +95,7 @@ def _beginning(shell: Shell, path: Path) -> Iterator[str]:
     for entry in map(shell.settings.entry, SHELL_SETTINGS):
         is_default = entry.origin in (BUILT_IN, CHECKPOINT)  # of each model that is opened later, its own
         if entry.name not in LEFT_OUT and (entry.name in listed or not is_default):
-            yield f"/set {entry.name} {'default' if is_default else _written(entry.value)}"
+            yield f"/set {entry.name} {'default' if is_default else written_value(entry.value)}"
 
 
 def _loadable(model: Model, shell: Shell) -> str:
@@ -106,8 +104,3 @@ def _loadable(model: Model, shell: Shell) -> str:
         raise CheckpointError(f"{model.name} has no file for a script to load; seqshell.save_checkpoint writes one")
     named = paths.list_checkpoints(shell.registry.checkpoint_folders).get(model.name)
     return model.name if named is not None and named.resolve() == model.path.resolve() else str(model.path.resolve())
-
-
-def _written(value: Any) -> str:
-    """A value as /set reads it."""
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, tuple) else exact(value)
