@@ -32,6 +32,9 @@ os.environ["OMP_NUM_THREADS"] = "1"  # models as small as these are slower in se
 os.environ |= {"SEQSHELL_HOME": "/dev/null/none", "SEQSHELL_PLUGINS": ""}
 os.environ["NUMBA_DISABLE_JIT"] = "1"  # nothing is compiled, and compiled steps are not used, but with `compiled`
 
+# What tests write need not survive a power failure, and a disk may take 10 ms to say that it has it.
+os.fsync = lambda handle: None
+
 
 COMPILERS = "tests/kernels/test_cache.py"  # the first file that needs the compiled kernels
 # Fixtures that build packages, and the files of the tests with them. What was built serves all tests of one process.

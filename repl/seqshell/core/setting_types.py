@@ -9,6 +9,8 @@ import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import is_dataclass
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Literal, Union, get_args, get_origin
 
 WORDS = {"on": True, "true": True, "yes": True, "1": True, "off": False, "false": False, "no": False, "0": False}
@@ -128,6 +130,7 @@ def nested_type(hint: Any) -> type[Any] | None:
     return next((kind for kind in kinds if isinstance(kind, type) and is_dataclass(kind)), None)
 
 
-def hints_of(kind: type[Any]) -> dict[str, Any]:
+@lru_cache(maxsize=256)  # Python compiles each annotation anew
+def hints_of(kind: type[Any]) -> Mapping[str, Any]:
     """The types of a dataclass's fields. Raises whatever an annotation raises."""
-    return typing.get_type_hints(kind)
+    return MappingProxyType(typing.get_type_hints(kind))
