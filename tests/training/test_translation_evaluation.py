@@ -22,7 +22,7 @@ from seqshell.core.tokenizers import BOS, EOS, PAD, UNK
 from seqshell.decoding.syntax import format_chain
 from seqshell.host import Registry, resolve
 from seqshell.models.torch_decoder import TorchDecoder
-from seqshell.training.translation import bleu
+from seqshell.training.translation import bleu, rouge
 from seqshell.training.translation.data import Pairs
 from seqshell.training.translation.evaluation import (
     Evaluation,
@@ -32,7 +32,7 @@ from seqshell.training.translation.evaluation import (
     teacher_forced,
     text_of,
 )
-from seqshell.training.translation.metrics import lengths_table, metrics_table, text_metrics, write_png
+from seqshell.training.translation.metrics import baselines_table, lengths_table, metrics_table, text_metrics, write_png
 
 SOURCES = ("a dog runs", "the red dog sees a cat and runs", "a cat", "the cat sees", "")
 TARGETS = ("ein hund läuft", "der rote hund sieht eine katze und läuft", "eine katze", "die katze sieht", "nichts")
@@ -297,3 +297,16 @@ def test_a_missing_library_is_reported_before_the_work(
     monkeypatch.setattr(bleu, "check_available", refuse)
     with pytest.raises(UsageError, match="missing"):
         next(iter(evaluate_pairs(model, module, PAIRS, registry, TranslationOptions())))
+
+
+@pytest.mark.parametrize("recipe", ["[data]\nrouge = true\n", ""])
+def test_summaries_are_scored_with_rouge(model: Model, module: nn.Module, registry: Registry, recipe: str) -> None:
+    pytest.importorskip("rouge_score")
+    asked = replace(model, header={**model.header, "provenance": {"recipe": recipe}})
+    values = [*evaluate_pairs(asked, module, PAIRS, registry, TranslationOptions(rouge=not recipe), PAIRS)][-1].values
+
+    rows = {row[0]: row[1:] for row in metrics_table(values).rows}
+    assert rows["ROUGE-L"] == (f"{values['rougeL']:.2f}", rouge.signature())
+    table = baselines_table(values)
+    assert table.columns == ("answers", "BLEU", "chrF", "ROUGE-1", "ROUGE-2", "ROUGE-L", "exact")
+    assert table.rows[-1][-4:] == ("80.00", "80.00", "80.00", "80.00 %")  # the same but for the blank source

@@ -67,6 +67,9 @@ def add_evaluate_arguments(parser: ArgumentParser) -> None:
         "--language", metavar="CODE", help="target language, for Moses tokens; default: the ending of TARGET, else en"
     )
     parser.add_argument(
+        "--rouge", action="store_true", help="score summaries with ROUGE, too; default: if the recipe has data.rouge"
+    )
+    parser.add_argument(
         "--text-column", default="", metavar="NAME", help="column of the texts; default: as in training"
     )
     parser.add_argument(

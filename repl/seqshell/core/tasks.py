@@ -104,7 +104,7 @@ TASKS: dict[str, TaskSpec] = {
             tokenizer="bpe",
             has_source=True,
             evaluation="seqshell.training.translation.task_evaluation:TranslationEvaluation",
-            evaluation_options=("strategy", "settings", "language", "held_out", "training"),
+            evaluation_options=("strategy", "settings", "language", "rouge", "held_out", "training"),
             example="seqshell.testing.task_examples:TRANSLATE",
         ),
         TaskSpec(

@@ -44,6 +44,7 @@ class DataSettings:
     target_column: str = setting("", help="translate: the column of their translations")
     source_language: str = setting("", help="translate: the source language")
     target_language: str = setting("", help="translate: the target language")
+    rouge: bool = setting(False, help="translate: the targets are summaries, which evaluate scores with ROUGE, too")
     table: str = setting("", help="classify, forecast: a CSV, TSV or JSON Lines file, or generated:NAME")
     text_column: str = setting("text", help="classify: the column of the texts")
     label_column: str = setting("label", help="classify: the column of the labels")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -34,7 +34,8 @@ from seqshell.training.data.batches import Ids, pair_arrays
 from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.evaluation_result import Evaluation
 from seqshell.training.optimizer import device_of, on_device
-from seqshell.training.translation import bleu
+from seqshell.training.provenance import recorded_settings
+from seqshell.training.translation import bleu, rouge
 from seqshell.training.translation.data import Pairs
 from seqshell.training.translation.loss import pair_loss
 from seqshell.training.translation.metrics import baseline_metrics, text_metrics
@@ -57,6 +58,7 @@ class TranslationOptions:
     settings: (name, value) pairs as for /set: max_tokens, unk, replace_unk, or a field of the strategy or a sampler.
     language: of the target, for Moses tokens; None: the ending of its file (test.fr), else the language in the
     checkpoint, else English.
+    rouge: whether to score with ROUGE, too, as for models whose recipe asks for it.
     held_out: whether to evaluate on the held-out share of the training pairs, and train baselines on the rest.
     training: the pairs to train baselines on, as one file or data with a name; "": no baselines.
     """
@@ -65,6 +67,7 @@ class TranslationOptions:
     settings: tuple[tuple[str, str], ...] = ()
     language: str | None = None
     seed: int = 0
+    rouge: bool = False
     held_out: bool = False
     training: str = ""
 
@@ -104,6 +107,9 @@ def evaluate_pairs(
     Raises UsageError for an invalid strategy or setting and for a missing library.
     """
     bleu.check_available()
+    has_rouge = options.rouge or recorded_settings(model).get("rouge") is True
+    if has_rouge:
+        rouge.check_available()
     languages = model.header.get("languages")  # names of source and target, if the recipe gave them
     named = str(languages[1]) if isinstance(languages, list) and len(languages) == 2 else ""
     language = bleu.find_language(options.language, pairs.names[-1].rpartition(".")[2], named)
@@ -143,13 +149,17 @@ def evaluate_pairs(
         "sampler": format_chain(search.samplers, registry.samplers),
         "nats": nats,
         "perplexity": math.exp(min(nats, 700.0)),
-        **text_metrics(pairs.sources, found, pairs.targets, language),
-        **({} if others is None else {"baselines": baseline_metrics(others, pairs), "baselines_from": len(others)}),
+        **text_metrics(pairs.sources, found, pairs.targets, language, has_rouge),
+        **({} if others is None else _baselines(others, pairs, has_rouge)),
         "failed": sum(ids is None for ids in sources),
         "sentences_per_second": readable / seconds,
         "tokens_per_second": num_tokens / seconds,
     }
     yield Evaluation(values, tuple(found))
+
+
+def _baselines(others: Pairs, pairs: Pairs, has_rouge: bool) -> dict[str, Any]:
+    return {"baselines": baseline_metrics(others, pairs, has_rouge), "baselines_from": len(others)}
 
 
 @torch.inference_mode()

@@ -9,28 +9,31 @@ from typing import Any
 from seqshell.core.events import Table
 from seqshell.core.units import in_unit
 from seqshell.training.pictures import new_figure, plain_title, write_figure
-from seqshell.training.translation import bleu
+from seqshell.training.translation import bleu, rouge
 from seqshell.training.translation.baselines import BASELINES, TITLES
 from seqshell.training.translation.data import Pairs
 
 BAR = 30  # characters of the longest bar
+BESIDE = {"bleu": "BLEU", "chrf": "chrF"}  # the scores that baselines have, too
 
 
 def text_metrics(
-    sources: Sequence[str], found: Sequence[str], references: Sequence[str], language: str
+    sources: Sequence[str], found: Sequence[str], references: Sequence[str], language: str, has_rouge: bool = False
 ) -> dict[str, Any]:
     """bleu, chrf and bleu_lc_tok with their signatures, exact_match (0 to 1) and the BLEU by_length.
 
-    language: of the target.
+    language: of the target. has_rouge: adds rouge1, rouge2 and rougeL.
     """
     scores = {
         "bleu": bleu.bleu(found, references),
         "chrf": bleu.chrf(found, references),
         "bleu_lc_tok": bleu.bleu_lc_tok(found, references, language),
     }
+    signatures = {name: score.signature for name, score in scores.items()}
     return {
         **{name: score.value for name, score in scores.items()},
-        "signature": {name: score.signature for name, score in scores.items()},
+        **(rouge.rouge(found, references) if has_rouge else {}),
+        "signature": {**signatures, **(dict.fromkeys(rouge.TITLES, rouge.signature()) if has_rouge else {})},
         "exact_match": exact_match(found, references),
         "by_length": [
             {"words": [group.low, group.high], "items": group.items, "bleu": group.bleu}
@@ -39,10 +42,10 @@ def text_metrics(
     }
 
 
-def baseline_metrics(training: Pairs, tested: Pairs) -> dict[str, dict[str, float]]:
+def baseline_metrics(training: Pairs, tested: Pairs, has_rouge: bool = False) -> dict[str, dict[str, float]]:
     """bleu, chrf and exact_match of each baseline, given the training pairs, on the tested ones.
 
-    A blank source has a blank answer.
+    A blank source has a blank answer. has_rouge: adds rouge1, rouge2 and rougeL.
     """
     metrics = {}
     for name, answers in BASELINES.items():
@@ -52,6 +55,7 @@ def baseline_metrics(training: Pairs, tested: Pairs) -> dict[str, dict[str, floa
             "bleu": bleu.bleu(found, tested.targets).value,
             "chrf": bleu.chrf(found, tested.targets).value,
             "exact_match": exact_match(found, tested.targets),
+            **(rouge.rouge(found, tested.targets) if has_rouge else {}),
         }
     return metrics
 
@@ -59,11 +63,12 @@ def baseline_metrics(training: Pairs, tested: Pairs) -> dict[str, dict[str, floa
 def baselines_table(values: Mapping[str, Any]) -> Table:
     """The scores of the model beside those of the baselines."""
     rows = {values["model"]: values} | {TITLES[name]: each for name, each in values["baselines"].items()}
+    scores = {name: title for name, title in (BESIDE | rouge.TITLES).items() if name in values}
     cells = (
-        (name, f"{each['bleu']:.2f}", f"{each['chrf']:.2f}", f"{100 * each['exact_match']:.2f} %")
+        (name, *(f"{each[score]:.2f}" for score in scores), f"{100 * each['exact_match']:.2f} %")
         for name, each in rows.items()
     )
-    return Table(("answers", "BLEU", "chrF", "exact"), tuple(cells))
+    return Table(("answers", *scores.values(), "exact"), tuple(cells))
 
 
 def exact_match(found: Sequence[str], references: Sequence[str]) -> float:
@@ -74,9 +79,11 @@ def exact_match(found: Sequence[str], references: Sequence[str]) -> float:
 
 def metrics_table(values: Mapping[str, Any], unit: str = "nats") -> Table:
     """The metrics of `evaluate_pairs` that are among the values, one per row."""
-    scores = (("bleu", "BLEU"), ("chrf", "chrF"), ("bleu_lc_tok", "BLEU, lowercased Moses tokens"))
+    scores = BESIDE | {"bleu_lc_tok": "BLEU, lowercased Moses tokens"} | rouge.TITLES
     signatures = values.get("signature", {})
-    rows = [(title, f"{values[name]:.2f}", signatures.get(name, "")) for name, title in scores if name in values]
+    rows = [
+        (title, f"{values[name]:.2f}", signatures.get(name, "")) for name, title in scores.items() if name in values
+    ]
     if "exact_match" in values:
         rows.append(("exact", f"{100 * values['exact_match']:.2f} %", "translations equal to their reference"))
     surprisal = f"{in_unit(values['nats'], unit):.4f} {unit}"
