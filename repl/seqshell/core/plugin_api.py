@@ -148,7 +148,7 @@ def settings_of(offered: type[Any]) -> tuple[Setting, ...]:
     what its module does not have, such as something imported for type checkers only.
     """
     try:
-        hints = hints_of(offered)
+        hints = hints_of(offered)  # type: ignore[arg-type]  # each class has a hash
     except Exception as error:
         reason = reason_of(error)
         raise PluginError(f"the annotations of {offered.__name__} cannot be read when it runs: {reason}") from error
