@@ -1,10 +1,13 @@
 """Columns of times: formats, day and month, time zones, Unix times, and times in several columns."""
 
 import math
+import re
+from datetime import datetime, timedelta
 
 import pytest
 
 from seqshell.core.row_times import read_times
+from seqshell.core.tables import time_columns
 from seqshell.core.tables.numbers import CellFault
 from seqshell.core.tables.time_columns import long_steps, read_time_column, step_name, to_continue
 from seqshell.core.tables.time_parts import find_time_columns, join_cells
@@ -182,3 +185,12 @@ def test_years_that_count_are_a_time_by_any_name():
 def test_weekends_without_rows_are_not_missing(days, missing):
     times = read_time_column([f"2024-01-{day:02}" for day in days])
     assert long_steps(times.keys) == missing
+
+
+@pytest.mark.parametrize("form", ["%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%dT%H:%M:%S"])
+@pytest.mark.parametrize("step", [timedelta(days=1), timedelta(hours=5), timedelta(seconds=7)])
+def test_times_in_iso_are_read_as_any_others(monkeypatch, form, step):
+    cells = [(datetime(1969, 12, 30) + number * step).strftime(form) for number in range(40)]
+    found = [read_time_column(some) for some in (cells, ["2001-02-30", *cells], [*cells, "2001-01-01T24:00"])]
+    monkeypatch.setattr(time_columns, "_ISO_COLUMN", re.compile("(?!)"))
+    assert found == [read_time_column(some) for some in (cells, ["2001-02-30", *cells], [*cells, "2001-01-01T24:00"])]

@@ -27,7 +27,7 @@ from seqshell.core.whitespace_tokenizer import WhitespaceTokenizer
 from seqshell.host import Registry
 from seqshell.training.data import large_text, row_encoding, understanding, word_numbers
 from seqshell.training.data.array_store import ArrayStore, check_room, locked, remove_stores, write_store
-from seqshell.training.data.encoding_workers import EncodingWorkers, num_workers
+from seqshell.training.data.encoding_workers import EncodingWorkers, encoded_rows, num_workers
 from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.large_text import Halves, LargeText, cut_before_spaces, line_start
 from seqshell.training.data.part_encoding import part_encoder
@@ -443,6 +443,14 @@ def test_workers_give_the_same_ids_and_a_part_that_they_lose_is_encoded_here() -
         first = [next(found) for _ in range(2)]
         workers._workers[0].kill()
         assert [*first, *found] == expected
+    groups = [[b"", b" aa", "\u03a3 b".encode()], [TEXT.encode(), b"zzz"]] * 2
+    with EncodingWorkers(tokenizer, None, 2) as workers, EncodingWorkers(tokenizer, None, 0) as none:
+        answers = workers.encoded_rows(groups)
+        found = [next(answers), next(answers)]
+        workers._workers[0].kill()
+        for one, other in zip([*found, *answers], none.encoded_rows(groups), strict=True):
+            for array, expected in zip(one, other, strict=True):
+                np.testing.assert_array_equal(array, expected)
     assert num_workers(WordTokenizer, 10) == num_workers(CharTokenizer, 10**9) == 0
 
 
@@ -477,7 +485,7 @@ def test_words_are_counted_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> Non
 @settings(max_examples=40)
 @given(st.lists(st.text("abé.\n\u0301- \u0130\u03a3q<", max_size=12), max_size=9))
 def test_the_ids_of_many_texts_are_those_of_each(texts: list[str]) -> None:
-    beginning, encode = "ab ba. aéb\n-' a\u03c2 7", row_encoding.encoded_rows
+    beginning = "ab ba. aéb\n-' a\u03c2 7"
     for tokenizer in (
         CharTokenizer("ab é.\n"),
         WordTokenizer.train([beginning], lowercase=True, specials=True),
@@ -492,7 +500,10 @@ def test_the_ids_of_many_texts_are_those_of_each(texts: list[str]) -> None:
                 expected.append(None)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(row_encoding, "TOGETHER", 4)
-            assert list(encode(tokenizer, texts)) == expected
+            found = list(encoded_rows(tokenizer, texts))
+        ids, sizes = (np.concatenate([np.zeros(0, int), *(part[place] for part in found)]) for place in (0, 1))
+        assert sizes.tolist() == [len(each or ()) for each in expected]
+        assert ids.tolist() == [token for each in expected for token in each or ()]
 
 
 def test_the_ids_of_texts_are_kept_in_small_integers() -> None:

@@ -110,6 +110,9 @@ def read_numbers(cells: Sequence[str], *, decimal: str = "", delimiter: str = ""
     Raises CellFault for a cell that is no finite number and for columns that can be read in two ways.
     """
     if decimal == "." and _PLAIN_COLUMN.fullmatch("\n".join(cells)):
+        plain = tuple(map(float, cells))
+        if 0.0 not in plain and all(map(math.isfinite, plain)):
+            return NumberColumn(plain)
         return NumberColumn(tuple(_finite(index, text) for index, text in enumerate(cells)))
     texts = [cell.strip() for cell in cells]
     gaps = [text.lower() in GAPS for text in texts]

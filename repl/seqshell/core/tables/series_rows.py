@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 from seqshell.core.tables.numbers import CellFault
 from seqshell.core.tables.time_columns import ColumnTimes, long_steps, read_time_column, to_continue
@@ -123,9 +123,9 @@ def rows_by_series(read: CellTimes, num_rows: int, keys: Sequence[Sequence[str]]
 def tells_apart(read: CellTimes, keys: Sequence[Sequence[str]]) -> bool:
     """True if no two rows with the same cells in the key columns have the same time."""
     assert read.times is not None  # rows without times are not told apart by them
-    rows = list(zip(read.times.keys, *keys, strict=True))
-    rows = rows[: len(rows) - len(read.footer)]
-    return len(set(rows)) == len(rows)
+    size = len(read.times.keys) - len(read.footer)
+    rows = islice(zip(read.times.keys, *keys, strict=True) if keys else read.times.keys, size)
+    return len(set(rows)) == size
 
 
 def _footer(times: ColumnTimes, texts: Sequence[str], num_rows: int) -> tuple[int, ...]:

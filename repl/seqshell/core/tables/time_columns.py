@@ -19,6 +19,10 @@ TRIED = 5  # cells from which the pattern of a column is guessed
 UNIX_SECONDS, UNIX_MILLISECONDS = (1e8, 5e9), (1e11, 5e12)  # from 1973 to 2128
 YEARS = (1000, 2999)
 DAY = 86_400.0
+EPOCH = datetime(1970, 1, 1)
+_ISO_DATE = r"[12]\d{3}-[01]\d-[0-3]\d"
+_ISO_CELLS = (_ISO_DATE, rf"{_ISO_DATE}[ T]\d\d:\d\d", rf"{_ISO_DATE}[ T]\d\d:\d\d:\d\d")
+_ISO_COLUMN = re.compile("|".join(rf"{cell}(?:\n{cell})*+" for cell in _ISO_CELLS), re.ASCII)  # needs no more care
 LONG = 1.5  # times the median step is a gap; months and years differ by less
 # Longest step in days, and how it is called.
 _STEPS = ((1, "daily"), (7, "weekly"), (31, "monthly"), (92, "quarterly"), (366, "yearly"))
@@ -56,6 +60,8 @@ def read_time_column(cells: Sequence[str], day_first: bool | None = None) -> Col
     day_first: how to read 01/02/2000; None: as the data tell. Raises CellFault if they do not tell, or contradict.
     """
     cells = [" ".join(cell.split()) for cell in cells]
+    if (times := _iso_times(cells)) is not None:
+        return times
     different: dict[str, int] = {}  # in a table of several series, each time occurs often
     for index, cell in enumerate(cells):
         different.setdefault(cell, index)
@@ -75,6 +81,20 @@ def read_time_column(cells: Sequence[str], day_first: bool | None = None) -> Col
             if _number_read(best.values()) == len(filled):
                 break
     return _dates([best[cell] for cell in cells], order) if _number_read(best.values()) else None
+
+
+def _iso_times(cells: Sequence[str]) -> ColumnTimes | None:
+    """Dates in ISO 8601, all with a time of day or all without; None for any other cells."""
+    if not _ISO_COLUMN.fullmatch("\n".join(cells)):
+        return None
+    try:
+        keys = tuple([(start - EPOCH).total_seconds() for start in map(datetime.fromisoformat, cells)])
+    except ValueError:
+        return None
+    if all(key % DAY == 0 for key in keys):
+        return ColumnTimes(keys, tuple([cell[:10] for cell in cells]), "day")
+    texts = [f"{cell[:10]} {cell[11:]}" for cell in cells]
+    return ColumnTimes(keys, tuple(without_zero_seconds(texts)), "time")
 
 
 def read_sample(cells: Sequence[str], day_first: bool | None = None) -> ColumnTimes | None:
@@ -108,6 +128,8 @@ def step_name(times: ColumnTimes) -> str:
 
 def to_continue(name: str, cells: Sequence[str], times: ColumnTimes) -> tuple[str, ...]:
     """The texts by which `read_times` continues sorted times: the cells if it reads them as meant, else `texts`."""
+    if tuple(cells) == times.texts:
+        return times.texts
     known = read_times(name, cells) if times.day_first is not False else None
     return tuple(cells if known is not None or not times.is_dates else times.texts)
 

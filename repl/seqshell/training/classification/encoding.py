@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,11 +13,10 @@ from seqshell.core.errors import VocabularyError
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.core.truncation import Cut
 from seqshell.training.data.batches import Ids
+from seqshell.training.data.encoding_workers import encoded_rows
 from seqshell.training.data.large_text import Report, unheard
-from seqshell.training.data.row_encoding import encoded_rows
+from seqshell.training.data.small_integers import rows_where
 from seqshell.training.data.token_rows import NewRows
-
-REPORTED = 1000  # texts between two reports
 
 
 @dataclass(frozen=True)
@@ -42,11 +40,17 @@ def encode_into(
     ids: NewRows, texts: Sequence[str], tokenizer: Tokenizer, cut: Cut, report: Report = unheard
 ) -> NDArray[Any]:
     """Add the ids of texts to rows; returns the numbers of the texts that can be read, in small integers."""
-    kept = array("Q" if len(texts) >> 32 else "I")
-    for row, whole in enumerate(encoded_rows(tokenizer, texts)):
-        if row % REPORTED == 0:
-            report(row, len(texts))
-        if whole and (found := cut(whole)):
-            ids.append(found)
-            kept.append(row)
-    return np.asarray(kept)
+    kept, first = [rows_where(np.zeros(len(texts), bool))], 0
+    for whole, sizes in encoded_rows(tokenizer, texts):
+        report(first, len(texts))
+        is_kept, ends = np.ones(len(whole), bool), np.cumsum(sizes)
+        for row in np.flatnonzero(sizes > (cut.max_length or len(whole))).tolist():
+            if (gap := cut.gap(int(sizes[row]))) is not None:
+                start = ends[row] - sizes[row] + gap[1]
+                is_kept[start : start + gap[0]] = False
+                sizes[row] -= gap[0]
+        chosen = np.flatnonzero(sizes)
+        ids.extend(whole[is_kept], sizes[chosen])
+        kept.append((first + chosen).astype(kept[0].dtype))
+        first += len(sizes)
+    return np.concatenate(kept)

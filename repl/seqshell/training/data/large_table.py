@@ -6,7 +6,7 @@ import csv
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import chain, islice, starmap
 from pathlib import Path
 
 from seqshell.core.errors import RecipeError
@@ -49,24 +49,25 @@ class LargeTable:
             return
         size = len(self.beginning.columns)
         below = self.beginning.has_names and self.beginning.numbers[0] > self.first + 1
-        held: deque[Row] = deque()  # the last ones, which may be totals
-        for row in islice(self._raw(report), int(below), None):
-            cells = row.cells[self.shift :]
+        held: deque[tuple[list[str], int]] = deque()  # the last ones, which may be totals
+        for cells, number in islice(self._raw(report), int(below), None):
+            if self.shift:
+                cells = cells[self.shift :]
             while len(cells) > size and not cells[-1].strip():
                 cells.pop()
             if len(cells) < size and self.beginning.delimiter == "\t" and not self.beginning.has_names:
                 cells = [*cells, *[""] * (size - len(cells))]
             if len(cells) != size:
-                raise RecipeError(f"{self.text.name}, row {row.number}: {len(cells)} cells, but others have {size}")
-            held.append(Row(cells, row.number))
+                raise RecipeError(f"{self.text.name}, row {number}: {len(cells)} cells, but others have {size}")
+            held.append((cells, number))
             if len(held) > SAMPLE:
-                first = held.popleft()
-                yield first.number, tuple(first.cells)
-        for row in without_totals(list(held))[0]:
+                cells, number = held.popleft()
+                yield number, tuple(cells)
+        for row in without_totals(list(starmap(Row, held)))[0]:
             yield row.number, tuple(row.cells)
 
-    def _raw(self, report: Report) -> Iterator[Row]:
-        """The rows that are not blank."""
+    def _raw(self, report: Report) -> Iterator[tuple[list[str], int]]:
+        """The cells and the number of each row that is not blank."""
         lines = islice(lines_of(self.text.blocks(report)), self.first, None)
         delimiter = self.beginning.delimiter
         if delimiter == "\t" and not self.is_quoted:
@@ -83,7 +84,7 @@ class LargeTable:
             if cells is None:
                 return
             if any(map(str.strip, cells)):
-                yield Row(cells, number)
+                yield cells, number
 
     def _json_rows(self, report: Report) -> Iterator[tuple[int, tuple[str, ...]]]:
         lines, above = _json_lines(self.text, report), 0

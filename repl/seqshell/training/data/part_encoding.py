@@ -82,13 +82,13 @@ class WordEncoder:
     def __call__(self, text: str) -> bytes:
         first, space, rest = text.partition(" ")
         start = self._encoded(first) if first else b""
-        return start + self.words(rest)[0].tobytes() if space else start
+        return start + self.words_of(rest.encode("utf-8", "surrogatepass"))[0].tobytes() if space else start
 
-    def words(self, text: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
-        """The ids of a text with a space before it, and how many of them each word has."""
+    def words_of(self, content: bytes) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """The ids of a text in UTF-8 with a space before it, and how many of them each word has."""
         if max(self._numbers.size, len(self._ids) // IDS_OF_WORD) > word_numbers.MOST_REMEMBERED:
             self._forget()
-        numbers, new = self._numbers(text.encode("utf-8", "surrogatepass"))
+        numbers, new = self._numbers(content)
         for word in new:
             self._ids.frombytes(self._encoded(f" {word.decode('utf-8', 'surrogatepass')}"))
             self._ends.append(len(self._ids))

@@ -52,13 +52,17 @@ class Rows(Sequence[Item]):
         return self._item(self._content[self._ends[row] : self._ends[row + 1]])
 
     def __iter__(self) -> Iterator[Item]:
+        return map(self._item, self._parts())
+
+    def _parts(self) -> Iterator[Any]:
+        """The part of the content of each row."""
         ends, content, read = np.asarray(self._ends), self._content, 0
         for start in range(0, len(self), TOGETHER):
             rows = np.arange(start, min(start + TOGETHER, len(self)))
             rows = rows if self._rows is None else self._rows[rows]
             firsts, lasts = ends[rows].tolist(), ends[rows + 1].tolist()
             for first, last in zip(firsts, lasts, strict=True):
-                yield self._item(content[first:last])
+                yield content[first:last]
             read += lasts[-1] - firsts[0]
             if abs(read) > FORGOTTEN:
                 forget(content)
@@ -103,6 +107,10 @@ class TextRows(Rows[str]):
     def _item(self, part: Any) -> str:
         return bytes(part).decode("utf-8", "surrogatepass")
 
+    def contents(self) -> Iterator[bytes]:
+        """The texts as they are kept."""
+        return map(bytes, self._parts())
+
 
 class NewRows:
     """Rows that are collected one by one: in memory or, with `spools`, in files."""
@@ -125,6 +133,14 @@ class NewRows:
             self._content.extend(row)
         self._size += len(self._content) - before
         self._ends.append(self._size)
+        if self._spools and len(self._content) > BUFFER:
+            self._spill()
+
+    def extend(self, values: NDArray[Any], sizes: NDArray[Any]) -> None:
+        """Add rows. values: of all of them, one after the other. sizes: [R], of each."""
+        self._content.frombytes(values.astype(self._content.typecode, copy=False).tobytes())
+        self._ends.frombytes((np.cumsum(sizes, dtype=np.int64) + self._size).tobytes())
+        self._size += len(values)
         if self._spools and len(self._content) > BUFFER:
             self._spill()
 

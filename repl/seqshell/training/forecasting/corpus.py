@@ -307,14 +307,16 @@ def _add(
         raise RecipeError(f"{table.where(found.rows.footer[0], (found.time or table.columns)[0])}: the time is missing")
     columns = {name: numbers_of_column(table, name, len(found.rows.footer), decimals[name]) for name in found.values}
     numbers = np.array([column.values for column in columns.values()], np.float64).T
-    keys = found.rows.times.keys if found.rows.times is not None else None
+    keys = None if found.rows.times is None else np.array(found.rows.times.keys)
+    row_numbers = np.array(table.numbers, np.int64)
     for series in found.rows.series:
-        code = rows.names.setdefault(series.name, len(rows.names))
-        rows.codes.extend([code] * len(series.rows))
-        first = len(rows.keys)
-        rows.keys.extend(range(first, first + len(series.rows)) if keys is None else (keys[row] for row in series.rows))
-        rows.numbers.extend(table.numbers[row] for row in series.rows)
-        values.add(np.ascontiguousarray(numbers[list(series.rows)]).tobytes())
-        for text in series.times:
-            times.append(text.encode())
+        code, of_series = rows.names.setdefault(series.name, len(rows.names)), np.array(series.rows)
+        first, size = len(rows.keys), len(of_series)
+        rows.codes.frombytes(np.full(size, code, np.uint32).tobytes())
+        in_order = np.arange(first, first + size, dtype=np.float64) if keys is None else keys[of_series]
+        rows.keys.frombytes(in_order.tobytes())
+        rows.numbers.frombytes(row_numbers[of_series].tobytes())
+        values.add(numbers[of_series].tobytes())
+        texts = [text.encode() for text in series.times]
+        times.extend(np.frombuffer(b"".join(texts), np.uint8), np.fromiter(map(len, texts), np.int64, len(texts)))
     return tuple(f"column {name}: {note}" for name, column in columns.items() for note in column.notes)

@@ -215,7 +215,9 @@ def numbers_of_column(
         where = table.where(fault.index, name)
         advice = "" if "--set" in fault.message else f"; select columns of numbers with {way_out(columns_key)}"
         raise RecipeError(f"{where}: {fault.message}{advice}") from None
-    for index, value in enumerate(column.values):
+    if all(map(MAX_VALUE.__ge__, map(abs, column.values))):
+        return column
+    for index, value in enumerate(column.values):  # NaN is not greater
         if abs(value) > MAX_VALUE:
             raise RecipeError(f"{table.where(index, name)}: {value:g} is too large; the limit is {MAX_VALUE:g}")
     return column

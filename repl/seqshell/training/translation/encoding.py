@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +11,13 @@ from numpy.typing import NDArray
 
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.training.data.batches import Ids
+from seqshell.training.data.encoding_workers import encoded_rows
 from seqshell.training.data.large_text import Report, unheard
-from seqshell.training.data.row_encoding import encoded_rows
+from seqshell.training.data.small_integers import rows_where
 from seqshell.training.data.token_rows import NewRows, TokenRows
 from seqshell.training.translation.data import Pairs
 
 LONGEST_VALIDATION = 1000  # tokens; longer validation sentences are left out
-REPORTED = 1000  # pairs between two reports
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,14 @@ def encode_into(
     report: Report = unheard,
 ) -> NDArray[Any]:
     """Add the ids of pairs to rows, as `encode_pairs` does; returns the numbers of those that are not left out."""
-    kept = array("Q" if len(pairs) >> 32 else "I")
-    encoded = encoded_rows(source_tokenizer, pairs.sources), encoded_rows(tokenizer, pairs.targets)
-    for number, (ids, target_ids) in enumerate(zip(*encoded, strict=True)):
-        if number % REPORTED == 0:
-            report(number, len(pairs))
-        if ids and target_ids and max(len(ids), len(target_ids)) <= longest:
-            kept.append(number)
-            sources.append(ids)
-            targets.append(target_ids)
-    return np.asarray(kept)
+    kept, first = [rows_where(np.zeros(len(pairs), bool))], 0
+    sides = (source_tokenizer, pairs.sources), (tokenizer, pairs.targets)
+    encoded = (encoded_rows(*side, sides=2) for side in sides)
+    for (ids, sizes), (target_ids, target_sizes) in zip(*encoded, strict=True):
+        report(first, len(pairs))
+        chosen = (np.minimum(sizes, target_sizes) > 0) & (np.maximum(sizes, target_sizes) <= longest)
+        for rows, values, lengths in ((sources, ids, sizes), (targets, target_ids, target_sizes)):
+            rows.extend(values[np.repeat(chosen, lengths)], lengths[chosen])
+        kept.append((first + np.flatnonzero(chosen)).astype(kept[0].dtype))
+        first += len(chosen)
+    return np.concatenate(kept)
