@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from docs.site import checks, generated, pages
 from docs.site.markdown import prose
@@ -9,8 +11,10 @@ from docs.site.markdown import prose
 
 def test_every_page_is_in_the_navigation_and_every_link_leads_to_a_file(tmp_path):
     """A new page needs one line in docs/zensical.toml."""
-    assert pages.copy(tmp_path) == []
-    generated.write(tmp_path)
+    found = generated.pages()
+
+    assert pages.copy(tmp_path, found) == []
+    generated.write(tmp_path, found)
     assert checks.navigation(tmp_path) == []
 
 
@@ -76,3 +80,11 @@ def test_a_docstring_becomes_paragraphs_arguments_and_code():
         "The state \\<unk\\> of \\*all\\* layers (`h`), see <https://example.org/a_b>.\n\n"
         "- **hidden**: \\[B, H\\] in float32\n\n- **cell**: the other\n\nIts equation:\n\n```text\nh = f(x)\n```"
     )
+
+
+def test_the_home_page_has_the_commands_of_the_readme():
+    texts = [(pages.ROOT / name).read_text("utf-8") for name in ("README.md", "docs/index.md")]
+    ours, theirs = (re.findall(r"<!-- run -->\n```sh\n(.*?)```", text, re.DOTALL) for text in texts)
+
+    assert ours == theirs
+    assert len(ours) == 1

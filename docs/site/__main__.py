@@ -21,8 +21,9 @@ BUILD = pages.ROOT / "build" / "site"
 def main() -> int:
     """Build the site; returns the exit code of the program."""
     shutil.rmtree(BUILD, ignore_errors=True)
-    problems = pages.copy(BUILD / "pages")
-    generated.write(BUILD / "pages")
+    found = generated.pages()
+    problems = pages.copy(BUILD / "pages", found)
+    generated.write(BUILD / "pages", found)
     problems += checks.navigation(BUILD / "pages")
     shutil.copy(pages.ROOT / "docs" / "zensical.toml", BUILD)
     if not problems:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from docs.site import gallery
 from docs.site.reference import commands, formats, json_lines, plugins, programs, python
 
 from seqshell.host import Policy
@@ -17,6 +18,7 @@ def pages() -> Mapping[str, Callable[[], str]]:
     """The generated pages by their paths in the site. Only the built-in plugins are described."""
     registry = load_registry(Policy(plugins=()))
     modules = {f"reference/{name.rpartition('.')[2]}.md": partial(python.module, name) for name in python.MODULES}
+    models = {f"gallery/{name}.md": partial(gallery.model, name) for name in gallery.models()}
     return {
         "reference/commands.md": partial(commands.commands, registry),
         "reference/settings.md": partial(commands.settings, registry),
@@ -29,13 +31,16 @@ def pages() -> Mapping[str, Callable[[], str]]:
         "reference/json_lines.md": json_lines.json_lines,
         "reference/python.md": python.api,
         **modules,
+        "gallery/index.md": gallery.index,
+        **models,
     }
 
 
-def write(folder: Path) -> None:
-    """Write them into a folder."""
-    for place, text in pages().items():
+def write(folder: Path, found: Mapping[str, Callable[[], str]]) -> None:
+    """Write these pages and their files into a folder."""
+    for place, text in found.items():
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text(), encoding="utf-8")
+    gallery.write_pictures(folder / "gallery")
     shutil.copy(json_lines.SCHEMA, folder / "reference" / json_lines.NAME)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Iterable
 from os.path import relpath
 from pathlib import Path, PurePosixPath
 
@@ -36,10 +37,14 @@ def written() -> dict[str, str]:
     return {name: re.sub(r"README\.md$", "index.md", place) for name, place in inside.items()} | ELSEWHERE
 
 
-def copy(folder: Path) -> list[str]:
-    """Copy them into a folder, with the links as the site needs them. Returns the problems."""
-    places, problems = written(), []
-    for name, place in places.items():
+def copy(folder: Path, generated: Iterable[str] = ()) -> list[str]:
+    """Copy them into a folder, with the links as the site needs them. Returns the problems.
+
+    generated: the paths in the site of pages that links may lead to as if they were in docs/.
+    """
+    own, problems = written(), list[str]()
+    places = own | {f"docs/{place}": place for place in generated}
+    for name, place in own.items():
         target = folder / place
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.suffix == ".md":

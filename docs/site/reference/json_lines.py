@@ -49,10 +49,10 @@ def _described(name: str, schema: Mapping[str, Any], ops: list[str] | None = Non
         parts.append(f"Of {', '.join(map(code, ops))}.")
     required = schema.get("required", ())
     rows = [
-        (code(field), escaped(_kind(about)), "" if field in required else "optional", escaped(_about(about)))
+        (code(field), escaped(_kind(about)) + ("" if field in required else ", optional"), escaped(_about(about)))
         for field, about in schema.get("properties", {}).items()
     ]
-    return [*filter(None, parts), table(("field", "type", "", "meaning"), rows) if rows else ""]
+    return [*filter(None, parts), table(("field", "type", "meaning"), rows) if rows else ""]
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
