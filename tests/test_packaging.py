@@ -17,6 +17,7 @@ import seqshell
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text("utf-8")
 WHEEL = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
 PLUGINS = sorted(path.parent.name for path in (ROOT / "plugins").glob("*/__init__.py"))
 
@@ -35,6 +36,13 @@ def built(tmp_path_factory):
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
+
+
+@pytest.fixture(scope="module")
+def info(built):
+    """The folder with the metadata in the wheel; commits since the installation have raised its version."""
+    (path,) = built.glob("*.whl")
+    return "-".join(path.name.split("-")[:2]) + ".dist-info"
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +70,23 @@ def test_the_installed_distribution_has_the_same_entry_points():
     assert installed == PROJECT["project"]["entry-points"]["seqshell"], "run `pip install -e .` again"
 
 
-def test_the_version_is_the_same_in_project_package_and_changelog():
-    assert PROJECT["project"]["version"] == seqshell.__version__
-    assert f"## {seqshell.__version__}" in (ROOT / "CHANGELOG.md").read_text("utf-8")
+def test_the_version_comes_from_git_and_the_changelog_names_the_released_ones():
+    assert PROJECT["project"]["dynamic"] == ["version"]
+    assert PROJECT["tool"]["hatch"]["version"]["source"] == "vcs"
+    assert metadata.version("seqshell") == seqshell.__version__, "run `pip install -e .` again"
+    released = re.findall(r"^## \[(.*)\] - \d{4}-\d\d-\d\d$", CHANGELOG, re.MULTILINE)
+    tags = subprocess.run(["git", "tag", "--list", "v*"], cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    assert {tag.removeprefix("v") for tag in tags.split()} <= set(released)
+
+
+def test_the_changelog_has_the_form_of_keep_a_changelog():
+    """https://keepachangelog.com/en/1.1.0: versions with dates, newest first, and the six kinds of changes."""
+    titles = re.findall(r"^## (.*)$", CHANGELOG, re.MULTILINE)
+    assert titles[0] == "[Unreleased]"
+    assert all(re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d\d-\d\d", title) for title in titles[1:])
+    assert titles[1:] == sorted(titles[1:], key=lambda title: title.rpartition(" ")[2], reverse=True)
+    kinds = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert set(re.findall(r"^### (.*)$", CHANGELOG, re.MULTILINE)) <= kinds
 
 
 def test_every_dependency_has_a_tested_version():
@@ -116,9 +138,9 @@ def test_continuous_integration_runs_on_every_version_of_python_that_the_project
     assert "run: .ci/run" in workflow
 
 
-def test_the_wheel_contains_the_packages_and_no_other_top_level_name(wheel):
+def test_the_wheel_contains_the_packages_and_no_other_top_level_name(wheel, info):
     tops = {name.partition("/")[0] for name in wheel}
-    assert tops == {"seqshell", *PLUGINS, f"seqshell-{seqshell.__version__}.dist-info"}
+    assert tops == {"seqshell", *PLUGINS, info}
 
 
 def test_the_wheel_contains_every_module_and_checkpoint_and_no_stray_file(wheel):
@@ -142,8 +164,7 @@ def test_the_wheel_contains_every_module_and_checkpoint_and_no_stray_file(wheel)
     ]
 
 
-def test_license_command_and_type_marker_are_in_the_wheel(wheel, built):
-    info = f"seqshell-{seqshell.__version__}.dist-info"
+def test_license_command_and_type_marker_are_in_the_wheel(wheel, built, info):
     assert "seqshell/py.typed" in wheel
     assert f"{info}/licenses/LICENSE" in wheel
     (path,) = built.glob("*.whl")

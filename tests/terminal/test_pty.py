@@ -10,6 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from seqshell import __version__
 from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
 
 VOCABULARY = "\n !,.:?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -36,7 +37,8 @@ def home(shared_home, tmp_path):
 
 def test_the_first_minute_on_the_screen(window):
     screen = window("--seed", "1").until(">>> ROMEO:")  # the grey example
-    assert screen.lines[0] == "seqshell 0.1 · shakespeare: character RNN 1x16, 2.5k parameters"
+    version = ".".join(__version__.split(".")[:2])
+    assert screen.lines[0] == f"seqshell {version} · shakespeare: character RNN 1x16, 2.5k parameters"
     assert screen.lines[1] == "It continues what you write. Try  ROMEO:  then /regen 3, /top, /undo"
     assert screen.lines[2] == "Enter: continue · Ctrl-C: stop · /set surprisal on: colours · /tour · /help"
 

@@ -1,3 +1,6 @@
-"""The version of seqshell, in one place. It equals the version in pyproject.toml."""
+"""The version of seqshell. The build takes it from the last tag in git, and writes `installed_version`."""
 
-__version__ = "0.1.0"
+try:
+    from seqshell.core.installed_version import __version__ as __version__
+except ImportError:  # the code was never installed
+    __version__ = "0.1.dev0"
