@@ -83,6 +83,14 @@ def test_names_are_found_by_the_cells_below_them(text, columns):
     assert len(table.rows) == text.count("\n") - (columns is not None)
 
 
+def test_names_are_found_in_a_table_that_is_sorted_by_label():
+    """The labels of the first 300 rows are equal; those further down tell that "module" is none of them."""
+    rows = [f"what number {number} does,{label}" for label in ("socket", "email") for number in range(300)]
+
+    assert parse_table("x.csv", "\n".join(["summary,module", *rows])).has_names
+    assert not parse_table("x.csv", "\n".join(["what it does,email", *rows])).has_names
+
+
 def test_names_can_be_told():
     text = lines("one,two", "five,six")
 

@@ -1,5 +1,4 @@
-"""Follow each page of docs/plugins, docs/inspect and docs/training, and pages on their own, in an environment with only
-wheels, in folders of its own.
+"""Follow each page of these folders of docs, and pages on their own, in an environment with only wheels.
 
 The command lines share the imports of one process; that a process imports what it needs, tests/plugins/test_tutorial.py
 shows.
@@ -14,7 +13,8 @@ from tests.plugins.walkthrough import Page
 from seqshell.core import hookspecs
 
 DOCS = Path(__file__).parents[2] / "docs"
-INDEX = {name: (DOCS / name / "README.md").read_text(encoding="utf-8") for name in ("plugins", "inspect", "training")}
+FOLDERS = ("plugins", "inspect", "training", "tutorials")
+INDEX = {name: (DOCS / name / "README.md").read_text(encoding="utf-8") for name in FOLDERS}
 PAGES = {
     f"{folder}/{path.stem}": Page.read(path)
     for folder in INDEX
@@ -39,8 +39,9 @@ def test_every_example_of_a_page_runs_and_prints_what_it_shows(installed, tmp_pa
     page.follow(installed.elsewhere(tmp_path / "page"))
 
     assert page.unmarked == 0
-    expected = {"file", "shell", "prints"} if name.startswith("plugins/") else {"shell", "prints"}
-    assert expected <= {kind for kind, _, _ in page.blocks}
+    found = {kind for kind, _, _ in page.blocks}
+    assert {"shell", "prints"} <= found or "conversation" in found
+    assert "file" in found or not name.startswith("plugins/")
 
 
 @pytest.mark.parametrize("name", ALONE)

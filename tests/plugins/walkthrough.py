@@ -2,7 +2,9 @@
 
 A comment before a code block says what it is. `file NAME` is saved, `shell` is run line by line, `prints` is the
 expected output of the last command before it (... stands for anything), `part of NAME` is an excerpt from a file that
-exists by then, `shipped NAME` is a file of the repository, and `sketch` is Python that is not run alone. A page finds
+exists by then, `shipped NAME` is a file of the repository, and `sketch` is Python that is not run alone. `conversation`
+is a session at the prompt: `$ seqshell` starts it, `>>> ` is before each line that is typed, and what follows must be
+what a script prints; the next block of a conversation continues where the one before it stopped. A page finds
 `input.txt`, a small text, in its folder.
 """
 
@@ -12,6 +14,7 @@ import ast
 import doctest
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(
-    r"^<!-- (file|part of|shipped|sketch|shell|prints)(?: (\S+))? -->\n```\w*\n(.*?)^```$", re.DOTALL | re.MULTILINE
+    r"^<!-- (file|part of|shipped|sketch|shell|prints|conversation)(?: (\S+))? -->\n```\w*\n(.*?)^```$",
+    re.DOTALL | re.MULTILINE,
 )
 TEXT = "The cat sat on the mat. The dog sat on the log.\n"
 
@@ -52,7 +56,7 @@ class Page:
         (env.work / "input.txt").write_text(TEXT * 100, encoding="utf-8")
         outputs: dict[str, str] = {}
         line = ""
-        for kind, path, text in self.blocks:
+        for kind, path, text in self._joined():
             if kind == "file":
                 (env.work / path).write_text(text, encoding="utf-8")
             elif kind == "part of":
@@ -66,7 +70,32 @@ class Page:
                     result = env.run(shutil.which("bash") or "bash", "-c", line)
                     assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
                     outputs[line] = result.stdout
+            elif kind == "conversation":
+                line, _, expected = text.removeprefix("$ ").partition("\n")
+                typed = "".join(f"{each[4:]}\n" for each in expected.splitlines() if each.startswith(">>> "))
+                result = env.run(shutil.which("bash") or "bash", "-c", f"{line} --echo", input=typed)
+                assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
+                check_output(line, expected, result.stdout)
             else:
-                is_equal = doctest.OutputChecker().check_output(text, outputs[line], doctest.ELLIPSIS)
-                assert is_equal, f"{line}\nexpected\n{text}but got\n{outputs[line]}"
+                check_output(line, text, outputs[line])
         return outputs
+
+    def _joined(self) -> Iterator[tuple[str, str, str]]:
+        """The blocks, those of one conversation as one."""
+        waiting = ""
+        for kind, path, text in self.blocks:
+            if waiting and (kind != "conversation" or text.startswith("$ ")):
+                yield "conversation", "", waiting
+                waiting = ""
+            if kind == "conversation":
+                waiting += text
+            else:
+                yield kind, path, text
+        if waiting:
+            yield "conversation", "", waiting
+
+
+def check_output(line: str, expected: str, printed: str) -> None:
+    """Raise AssertionError unless a command printed what is expected, in which ... stands for anything."""
+    is_equal = doctest.OutputChecker().check_output(expected, printed, doctest.ELLIPSIS)
+    assert is_equal, f"{line}\nexpected\n{expected}but got\n{printed}"

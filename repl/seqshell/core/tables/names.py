@@ -64,7 +64,7 @@ LONGEST_LANGUAGE = 2  # words of a column named after a language, such as "Engli
 LEAST_KNOWN = 2  # telling names that are enough, whatever the other cells of the row are
 LONGEST_NAME = 5  # words; a cell with more is no name
 SHORT_VALUE = 3  # words that the cells below a name of one word have, on average
-SAMPLE = 200  # rows below the first that are compared with it
+SAMPLE = 200  # rows, spread over those below the first, that are compared with it
 
 
 def language_of(name: str) -> str:
@@ -90,7 +90,7 @@ def has_names(rows: Sequence[Sequence[str]], wanted: Collection[str] = (), *, ex
 
     wanted: names that decide if all are there. expected: the answer if nothing tells, as with two columns of texts.
     """
-    first, below = [cell.strip() for cell in rows[0]], rows[1 : SAMPLE + 1]
+    first, below = [cell.strip() for cell in rows[0]], rows[1 :: max(1, (len(rows) - 1) // SAMPLE)]
     known = [is_known(cell) for cell in first if cell]
     if (wanted and set(wanted) <= set(first)) or (known and all(known)):
         return True
