@@ -136,13 +136,25 @@ def test_the_small_torch_in_the_readme_is_the_one_that_is_tested():
     assert version in (ROOT / "constraints.txt").read_text("utf-8").splitlines()
 
 
-@pytest.fixture
-def picture():
-    """The module docs/picture.py."""
-    spec = importlib.util.spec_from_file_location("picture", ROOT / "docs" / "picture.py")
+def script(name):
+    """The module docs/NAME.py."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def picture():
+    return script("picture")
+
+
+def test_the_picture_of_a_history_is_drawn_from_a_session():
+    history = script("history")
+    texts, written = history.branches()
+
+    assert list(texts) == ["main", "main.2", "other"]
+    assert history.drawn(texts, written) == history.PICTURE.read_text("utf-8")
 
 
 def test_the_picture_in_the_readme_shows_the_lines_of_its_script(picture):
