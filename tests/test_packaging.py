@@ -1,5 +1,7 @@
 """The distribution: one wheel from two source roots, with every plugin folder as an entry point and nothing else."""
 
+import hashlib
+import json
 import re
 import subprocess
 import sys
@@ -174,6 +176,33 @@ def test_license_command_and_type_marker_are_in_the_wheel(wheel, built, info):
     assert "recurrent = seqshell_recurrent" in points
 
 
+def test_everything_that_ships_has_a_licence_and_stands_in_the_bill_of_materials(wheel, info, tmp_path):
+    assert f"{info}/licenses/checkpoints/LICENSES.md" in wheel
+    out = tmp_path / "sbom.json"
+    subprocess.run([sys.executable, ROOT / ".ci" / "sbom.py", out], check=True)
+    parts = json.loads(out.read_text("utf-8"))["components"]
+    models = {part["name"]: part for part in parts if part["type"] == "machine-learning-model"}
+    versions = {part["name"]: part["version"] for part in parts if part["type"] == "library"}
+
+    assert models.keys() == {Path(name).stem for name in wheel if name.endswith(".safetensors")}
+    assert models["shakespeare"]["licenses"] == [{"license": {"id": "Apache-2.0"}}]
+    assert models["sentiment"]["licenses"] == [{"license": {"name": "research only"}}]
+    content = (ROOT / "checkpoints" / "names.safetensors").read_bytes()
+    assert models["names"]["hashes"] == [{"alg": "SHA-256", "content": hashlib.sha256(content).hexdigest()}]
+    assert versions == {**versions, **{name: version for name, version in constraints().items() if name in versions}}
+    assert {"torch", "numpy", "safetensors"} <= versions.keys()
+
+
+def test_a_release_is_built_from_a_tag_and_published_without_a_stored_password():
+    workflow = (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8")
+    assert "id-token: write" in workflow
+    assert "pypa/gh-action-pypi-publish@" in workflow
+    assert "fetch-depth: 0" in workflow  # the version is that of the tag
+    assert "secrets." not in workflow
+    assert ".ci/sbom.py" in workflow
+    assert "run: .ci/run" in workflow
+
+
 def test_the_sdist_can_be_built_and_tested_from(built):
     (path,) = built.glob("*.tar.gz")
     with tarfile.open(path) as archive:
@@ -190,6 +219,7 @@ def test_the_sdist_can_be_built_and_tested_from(built):
         "docs/reliability.md",
         "docs/architecture.md",
         ".ci/run",
+        ".ci/sbom.py",
         ".github/workflows/ci.yml",
         ".pre-commit-config.yaml",
         ".git-blame-ignore-revs",
