@@ -25,7 +25,14 @@ from seqshell.core.text_output import readable
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
 from seqshell.core.whitespace_tokenizer import WhitespaceTokenizer
 from seqshell.host import Registry
-from seqshell.training.data import large_text, row_encoding, understanding, word_numbers
+from seqshell.training.data import (
+    large_text,
+    row_encoding,
+    understanding,
+    word_counting,
+    word_numbers,
+    worker_processes,
+)
 from seqshell.training.data.array_store import ArrayStore, check_room, locked, remove_stores, write_store
 from seqshell.training.data.encoding_workers import EncodingWorkers, encoded_rows, num_workers
 from seqshell.training.data.file_format import FileFormat
@@ -33,7 +40,7 @@ from seqshell.training.data.large_text import Halves, LargeText, cut_before_spac
 from seqshell.training.data.part_encoding import part_encoder
 from seqshell.training.data.small_integers import integer_type
 from seqshell.training.data.text import Streams
-from seqshell.training.data.token_rows import NewRows, TokenRows, lengths_of
+from seqshell.training.data.token_rows import NewRows, TextRows, TokenRows, lengths_of
 from seqshell.training.language import begun, corpus
 from seqshell.training.language.corpus import beside, large_corpus, read_recipe_text
 from seqshell.training.loop import train
@@ -441,13 +448,13 @@ def test_workers_give_the_same_ids_and_a_part_that_they_lose_is_encoded_here() -
     with EncodingWorkers(tokenizer, TEXT, 2) as workers:
         found = workers.encoded(iter(parts))
         first = [next(found) for _ in range(2)]
-        workers._workers[0].kill()
+        workers.workers.processes[0].kill()
         assert [*first, *found] == expected
     groups = [[b"", b" aa", "\u03a3 b".encode()], [TEXT.encode(), b"zzz"]] * 2
     with EncodingWorkers(tokenizer, None, 2) as workers, EncodingWorkers(tokenizer, None, 0) as none:
         answers = workers.encoded_rows(groups)
         found = [next(answers), next(answers)]
-        workers._workers[0].kill()
+        workers.workers.processes[0].kill()
         for one, other in zip([*found, *answers], none.encoded_rows(groups), strict=True):
             for array, expected in zip(one, other, strict=True):
                 np.testing.assert_array_equal(array, expected)
@@ -476,10 +483,32 @@ def test_words_are_counted_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> Non
         for kind in (WordTokenizer, WhitespaceTokenizer):
             assert kind.train(word_numbers.word_counts(parts)).to_json() == kind.train(["".join(parts)]).to_json()
     assert list(word_numbers.word_counts(["alone"])) == [("alone", 1)]
-    monkeypatch.setattr(word_numbers, "TOGETHER", 3)
+    monkeypatch.setattr(word_counting, "TOGETHER", 3)
     texts = [*TEXT[:600].split("\n"), "\tthe cat", "", " the  cat ", "\u00a0the"]
+    rows = NewRows(np.uint8)
+    for text in texts:
+        rows.append(text.encode())
     for kind in (WordTokenizer, WhitespaceTokenizer):
-        assert kind.train(word_numbers.row_counts(texts)).to_json() == kind.train(texts).to_json()
+        found = kind.train(word_counting.row_counts(TextRows(*map(np.asarray, rows.arrays()))))
+        assert found.to_json() == kind.train(texts).to_json()
+
+
+def test_words_are_counted_in_several_processes_and_a_killed_one_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_processes, "available_cores", lambda: 2)
+    parts = list(cut_before_spaces([TEXT[:900], TEXT[900:1800], TEXT[1800:], "end"]))
+    expected = WordTokenizer.train(parts)
+    found = WordTokenizer.train(word_counting.counted_words(parts, worker_processes.LEAST))
+    assert found.to_json() == expected.to_json()
+
+    class Killed(worker_processes.WorkerProcesses):
+        def __enter__(self) -> worker_processes.WorkerProcesses:
+            super().__enter__()
+            self.processes[-1].kill()
+            return self
+
+    monkeypatch.setattr(word_counting, "WorkerProcesses", Killed)
+    with pytest.raises(RecipeError, match=r"^a process that counted words was killed; train again$"):
+        list(word_counting.counted_words(parts, worker_processes.LEAST))
 
 
 @settings(max_examples=40)

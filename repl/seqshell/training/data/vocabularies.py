@@ -14,7 +14,7 @@ from seqshell.core.word_counts import CountedText
 from seqshell.models.guarded_tokenizer import guarded_tokenizer, tokenizer_guard
 from seqshell.training.data.extension import extended
 from seqshell.training.data.token_rows import TextRows, items_at
-from seqshell.training.data.word_numbers import row_counts
+from seqshell.training.data.word_counting import row_counts
 from seqshell.training.recipes.recipe import Recipe, Table
 
 SAMPLE = 64_000_000  # bytes; subwords, whose training takes longer, are learned from a sample of larger texts

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from itertools import compress, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.word_counts import CountedText
-
 MOST_REMEMBERED = 500_000  # words
-TOGETHER = 1000  # texts whose words are counted together
 WINDOW = 1 << 17  # bytes that are hashed together
 SPACE = ord(" ")
 BASE = 0x9E3779B97F4A7C15  # of the powers by which the bytes of a word are multiplied; odd, so that it has an inverse
@@ -127,22 +123,6 @@ def word_counts(parts: Iterable[str]) -> Iterator[tuple[str, int]]:
             yield from counted()
             numbers, words, counts = WordNumbers(), [], np.zeros(0, np.int64)
     yield from counted()
-
-
-def row_counts(texts: Iterable[str]) -> Iterator[CountedText]:
-    """The words of many texts and how often they occur; a text that begins with a tab or the like is given itself."""
-    others = list[str]()
-
-    def parts() -> Iterator[str]:
-        left = iter(texts)
-        while some := list(islice(left, TOGETHER)):
-            is_other = [text[:1].isspace() and text[0] != " " for text in some]
-            others.extend(compress(some, is_other))
-            usual = (text for text, other in zip(some, is_other, strict=True) if text and not other)
-            yield "".join(text if text[0] == " " else f" {text}" for text in usual)
-
-    yield from word_counts(parts())
-    yield from others
 
 
 def _hashes(window: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Hashes:

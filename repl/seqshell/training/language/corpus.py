@@ -34,7 +34,7 @@ from seqshell.training.data.small_integers import integer_type
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.text import BEGINNING, SplitText, check_length, encode, load_text
 from seqshell.training.data.vocabularies import SAMPLE, train_tokenizer, trains_on_counts
-from seqshell.training.data.word_numbers import word_counts
+from seqshell.training.data.word_counting import counted_words
 from seqshell.training.language.begun import BegunTokens, Scan, scan
 from seqshell.training.parent import open_parent, tokenizer_of
 from seqshell.training.preparation import tokenizer_type
@@ -295,7 +295,7 @@ class LargeCorpus:
             if is_sample:
                 blocks = large_text.sample(blocks, -(-size // SAMPLE))
             parts = self._parts(blocks)
-            tokenizer = self._trained(word_counts(parts) if trains_on_counts(self.kind) else parts)
+            tokenizer = self._trained(counted_words(parts, size) if trains_on_counts(self.kind) else parts)
             if tokenizer.unk is not None:
                 return tokenizer
         others = (self.validation.blocks(),) if self.validation else ()

@@ -1,0 +1,83 @@
+"""Count the words of large data on all cores.
+
+    python -m seqshell.training.data.word_counting
+
+is one of the processes. It counts the words of what it gets until that is empty, then answers.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from itertools import compress, cycle, islice
+
+from seqshell.core.errors import RecipeError
+from seqshell.core.word_counts import CountedText
+from seqshell.training.data.token_rows import TextRows
+from seqshell.training.data.word_numbers import word_counts
+from seqshell.training.data.worker_processes import WorkerProcesses, answer, framed, given, num_workers, read_framed
+
+TOGETHER = 1000  # texts whose words are counted together
+ANSWERED = 100_000  # words in an answer
+
+
+def counted_words(parts: Iterable[str], size: int) -> Iterator[tuple[str, int]]:
+    """The words of a text, as `word_counts` gives them. size: bytes of the text.
+
+    Raises RecipeError if a process that counts is killed.
+    """
+    with WorkerProcesses(__name__, {}, num_workers(size)) as workers:
+        if not len(workers):
+            yield from word_counts(parts)
+            return
+        for number, part in zip(cycle(range(len(workers))), filter(None, parts)):
+            workers.send(number, part.encode("utf-8", "surrogatepass"))
+        for number in range(len(workers)):
+            workers.send(number, b"")
+        for number in range(len(workers)):
+            while found := workers.received(number):
+                yield from map(tuple, json.loads(found))
+            if found is None:
+                raise RecipeError("a process that counted words was killed; train again")
+
+
+def row_counts(texts: TextRows) -> Iterator[CountedText]:
+    """The words of many texts and how often they occur; a text that begins with a tab or the like is given itself."""
+    others = list[str]()
+
+    def parts() -> Iterator[str]:
+        left = iter(texts)
+        while some := list(islice(left, TOGETHER)):
+            is_other = [text[:1].isspace() and text[0] != " " for text in some]
+            others.extend(compress(some, is_other))
+            usual = (text for text, other in zip(some, is_other, strict=True) if text and not other)
+            yield "".join(text if text[0] == " " else f" {text}" for text in usual)
+
+    yield from counted_words(parts(), texts.size)
+    yield from others
+
+
+def _parts() -> Iterator[str]:
+    """What comes until it is empty."""
+    for content in given()[1]:
+        if not content:
+            return
+        yield content.decode("utf-8", "surrogatepass")
+    raise SystemExit  # the caller was killed
+
+
+def _work() -> None:
+    """Count what comes; when all of it is there, answer with the words, then with nothing."""
+    found = word_counts(_parts())
+    with tempfile.TemporaryFile() as kept:  # the caller reads nothing before it has sent all
+        while some := list(islice(found, ANSWERED)):
+            kept.write(framed(json.dumps(some).encode()))
+        kept.seek(0)
+        while content := read_framed(kept):
+            answer(content)
+    answer(b"")
+
+
+if __name__ == "__main__":
+    _work()
