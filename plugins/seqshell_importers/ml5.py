@@ -2,7 +2,8 @@
 
 The user names the folder's manifest.json: an object of variable -> {"filename", "shape"}. Each file beside it has the
 float32 numbers of a variable: the embedding [V, E], a kernel [E + H, 4 H] and bias [4 H] for each LSTM cell, whose
-gates are input, candidate, forget and output, and softmax_w [H, V] and softmax_b [V]. vocab.json has the characters.
+gates are input, candidate, forget and output, and softmax_w [H, V] and softmax_b [V]. A single number, the learning
+rate, is no part of the model. vocab.json has the characters.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def read_ml5(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
         return None
     if not all(isinstance(entry, Mapping) and {"filename", "shape"} <= entry.keys() for entry in manifest.values()):
         return None
-    arrays = {str(name): _array(path, str(name), entry) for name, entry in manifest.items()}
+    arrays = {str(name): _array(path, str(name), entry) for name, entry in manifest.items() if entry["shape"] != []}
     cells: dict[int, dict[str, NDArray[Any]]] = {}
     for name, array in arrays.items():
         if match := CELL.fullmatch(name):

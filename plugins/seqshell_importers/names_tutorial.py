@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell import CheckpointError, ForeignModel, SeqshellError, Task, read_torch, recognise_file
+from seqshell import CheckpointError, ForeignModel, Record, SeqshellError, Task, read_torch, recognise_file
 from seqshell_importers.class_tokens import labels_of, with_specials
 from seqshell_importers.weight_sets import chosen_weights, read_safetensors
 
@@ -39,11 +39,17 @@ def read_names_tutorial(path: Path, options: Mapping[str, Any]) -> ForeignModel 
     if kind not in ("torch", "mixed", "object", "safetensors"):
         return None
     try:
-        found = chosen_weights(read_safetensors(path) if kind == "safetensors" else read_torch(path))
+        loaded = read_safetensors(path) if kind == "safetensors" else read_torch(path)
+        found = chosen_weights(loaded)
     except SeqshellError:  # the importer state_dict says what is wrong
         return None
     if found.keys() not in (COMBINED, SEPARATE, LAYER | {"h2o.weight", "h2o.bias"}):
         return None
+    if found.keys() == COMBINED and (form := _activation(loaded)):
+        raise CheckpointError(
+            f"{path.name}: its module has a {form}, and i2o reads the state before it; the nearest architecture, "
+            "classifier, has no such read-out"
+        )
     weights = {name: np.array(each.numpy(), np.float32) for name, each in found.items()}
     try:
         layer, readout, bias = _layer(weights)
@@ -67,6 +73,13 @@ def read_names_tutorial(path: Path, options: Mapping[str, Any]) -> ForeignModel 
         about=f"imported from {path.name}",
         labels=labels_of(options, len(readout)),
     )
+
+
+def _activation(loaded: Any) -> str:
+    """The nonlinearity among the parts of a whole module; "" without one, and for files of weights."""
+    parts = loaded.fields.get("_modules") if isinstance(loaded, Record) else None
+    names = [part.cls.name for part in parts.values() if isinstance(part, Record)] if isinstance(parts, Mapping) else []
+    return next((name for name in names if name in ("Tanh", "ReLU", "Sigmoid")), "")
 
 
 def _language_model(weights: Weights, options: Mapping[str, Any], path: Path) -> ForeignModel:

@@ -3,7 +3,7 @@
 A model reads the last tokens again for each one, and averages its layers by attention. NAME_weights.hdf5 has the layers
 `embedding`, `rnn_1` and so on, `attention` and `output`; NAME_vocab.json beside it, the ids of the tokens, from 1 on;
 NAME_config.json, the number of tokens that are read. The id 0 is that of padding and of unknown tokens. <s> begins and
-ends a text; here, it ends a line, if the vocabulary has no other token for that.
+ends a text, and none before it is read; here, it ends a line, if the vocabulary has no other token for that.
 """
 
 from __future__ import annotations
@@ -45,12 +45,13 @@ def read_textgenrnn(path: Path, options: Mapping[str, Any]) -> ForeignModel | No
     size = config["vocab_size"]
     found = [options["vocabulary"]] if options.get("vocabulary") else []
     found = found or vocabularies_in(json_of(path.with_name(f"{name}_vocab.json")), size)
+    tokens = [str(token) for token in found[0]] if len(found) == 1 and len(found[0]) == size else []
     return ForeignModel(
         Task.GENERATE,
         "window_lstm",
-        {**config, "context_length": length},
+        {**config, "context_length": length, "start_token": tokens.index(META) if META in tokens else -1},
         {key: np.array(array, np.float32) for key, array in weights.items()},
-        _tokenizer([str(token) for token in found[0]]) if len(found) == 1 and len(found[0]) == size else None,
+        _tokenizer(tokens) if tokens else None,
         about=f"imported from {path.name}",
     )
 

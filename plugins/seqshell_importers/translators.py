@@ -119,8 +119,11 @@ class Words:
                 made[place] = matrix[number]
         return made
 
-    def tokenizer(self, unit: str = "words") -> Tokenizer:
-        """The tokenizer of the tokens in our order."""
+    def tokenizer(self, unit: str = "") -> Tokenizer:
+        """The tokenizer of the tokens in our order. unit: what they are; "": characters if all are, else words."""
+        specials = {self.pad, self.bos, self.eos, self.unk}
+        lengths = {len(token) for number, token in enumerate(self.tokens) if number not in specials}
+        unit = unit or ("characters" if lengths == {1} else "words")
         texts = ["" if number is None else self.tokens[number] for number in self.order]
         return ListTokenizer(texts, unit=unit, pad=0, bos=1, eos=2, unk=None if self.unk is None else 3)
 
@@ -157,9 +160,9 @@ def translator(
     options: Mapping[str, Any],
     *,
     attention: bool = True,
-    units: tuple[str, str] = ("words", "words"),
+    units: tuple[str, str] = ("", ""),
 ) -> ForeignModel:
-    """The model. words, units: of source and target. config: without the vocabularies' sizes."""
+    """The model. words, units: of source and target, as for Words.tokenizer. config: without sizes of vocabularies."""
     source, target = words
     tokenizers = [each.tokenizer(unit) for each, unit in zip(words, units, strict=True)]
     if source is target:

@@ -58,6 +58,13 @@ class WindowLSTMConfig:
     hidden_size: int = setting(128, low=1, high=65_536, help="size of each layer's hidden state, in each direction")
     num_layers: int = setting(2, low=1, high=64, help="number of recurrent layers")
     bidirectional: bool = setting(False, neutral=False, help="read the window in both directions")
+    start_token: int = setting(
+        -1,
+        low=-1,
+        high=10_000_000,
+        neutral=-1,
+        help="id of the token that begins a text: none before it is read; -1: none",
+    )
 
     @property
     def seen_size(self) -> int:

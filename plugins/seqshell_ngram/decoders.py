@@ -150,6 +150,7 @@ class WindowLSTMDecoder(ContextDecoder):
 
     def __init__(self, config: WindowLSTMConfig, weights: Weights) -> None:
         super().__init__(config.context_length + 1)
+        self.start_token = config.start_token
         self.embedding = take(weights, "embedding.weight", config.vocab_size + 1, config.embed_size)
         stack = read_encoder(
             "lstm",
@@ -170,6 +171,10 @@ class WindowLSTMDecoder(ContextDecoder):
         return np.concatenate([self._logits(part) for part in parts])
 
     def _logits(self, contexts: NDArray[Any]) -> NDArray[np.float32]:
+        if self.start_token >= 0:
+            starts = contexts == self.start_token
+            later = np.cumsum(starts[:, ::-1], 1)[:, ::-1] - starts  # starts after a token
+            contexts = np.where(later, -1, contexts)
         lengths = np.full(len(contexts), contexts.shape[1])
         seen = [self.embedding[contexts + 1]]  # [B, W, E]
         for layer in self.layers:

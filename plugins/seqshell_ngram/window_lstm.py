@@ -19,10 +19,10 @@ class WindowLSTMLanguageModel(nn.Module):
     a = softmax_t(w x_t). The model of textgenrnn (Woolf 2017, https://github.com/minimaxir/textgenrnn), whose attention
     is that of DeepMoji (Felbo et al. 2017, https://arxiv.org/abs/1708.00524).
 
-    Weights: embedding.weight [V + 1, E], whose first row is for positions before the beginning of the text, which are
-    read as tokens are; recurrent.{layer}.weight_ih_l0 and so on, as nn.LSTM names them; attention.weight (w) [1, M];
-    readout.weight (U) [V, M] and readout.bias (b) [V]. State: one tensor [B, W] int64, the last tokens, with -1 before
-    the beginning.
+    Weights: embedding.weight [V + 1, E], whose first row is for positions before the beginning of the text, or before
+    the last start_token, which are read as tokens are; recurrent.{layer}.weight_ih_l0 and so on, as nn.LSTM names them;
+    attention.weight (w) [1, M]; readout.weight (U) [V, M] and readout.bias (b) [V]. State: one tensor [B, W] int64, the
+    last tokens, with -1 before the beginning.
     """
 
     def __init__(self, config: WindowLSTMConfig) -> None:
@@ -53,6 +53,10 @@ class WindowLSTMLanguageModel(nn.Module):
         """tokens: [B, T] int64; state: [B, W]. Returns the averages over the windows [B, T, M], state [B, W]."""
         contexts, state = windows(tokens, state)
         contexts = contexts.flatten(0, 1)  # [B * T, W]
+        if self.config.start_token >= 0:
+            starts = (contexts == self.config.start_token).long()
+            later = starts.flip(1).cumsum(1).flip(1) - starts  # starts after a token
+            contexts = contexts.masked_fill(later > 0, -1)
         seen = [self.embedding(contexts + 1)]
         for layer in self.recurrent:
             seen.append(layer(seen[-1])[0])

@@ -131,6 +131,8 @@ def test_objects_of_every_protocol_and_opcode_become_records() -> None:
     assert read_torch(as_file(b"NN0(N12\x86.")) == (None, None)  # POP, POP_MARK and DUP
     torch.save([torch.Size([1, 2]), torch.device("cpu")], "t.pt")
     assert read_torch(Path("t.pt")) == [(1, 2), "cpu"]
+    backend = b"ctorch.nn.backends.thnn\n_get_thnn_function_backend\n(tR."  # of modules of torch before 1.4
+    assert read_torch(as_file(backend)) is None
 
 
 @pytest.mark.parametrize("legacy", [False, True])

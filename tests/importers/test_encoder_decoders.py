@@ -85,6 +85,15 @@ def test_notebooks_of_bentrevett(imported: Callable[..., Session], number: int, 
     assert_same(imported("model.pt"), model, "torchtext", ("<sos>", "<eos>"))
 
 
+def test_tokens_of_one_character_each_are_the_letters_of_words(imported: Callable[..., Session]) -> None:
+    torch.save(random(originals.Bentrevett(1, 7, 6)).state_dict(), "model.pt")
+    Path("src_vocab.txt").write_text("<pad>\n<sos>\n<eos>\na\nb\nc\nd\n")
+    Path("trg_vocab.txt").write_text("<pad>\n<sos>\n<eos>\nAE\nB\nK\n")
+    model = imported("model.pt").model
+    assert model.source_tokenizer is not None
+    assert (model.source_tokenizer.encode("bad"), model.tokenizer.encode("K AE B")) == ([4, 3, 6], [5, 3, 4])
+
+
 def test_the_first_notebook_of_bentrevett_with_reversed_sources(imported: Callable[..., Session]) -> None:
     model = random(originals.Bentrevett(1, len(SOURCE) + 4, len(TARGET) + 4))
     torch.save(model.state_dict(), "model.pt")

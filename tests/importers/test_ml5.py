@@ -39,6 +39,8 @@ def save(arrays: dict[str, Any]) -> None:
         filename = name.replace("/", "_")
         manifest[name] = {"filename": filename, "shape": list(array.shape)}
         Path(filename).write_bytes(array.tobytes())
+    Path("Variable").write_bytes(np.float32(0.002).tobytes())  # the learning rate
+    manifest["Variable"] = {"filename": "Variable", "shape": []}
     Path("manifest.json").write_text(json.dumps(manifest))
     Path("vocab.json").write_text(json.dumps({character: number for number, character in enumerate(CHARACTERS)}))
 

@@ -97,6 +97,13 @@ def test_letters_that_nobody_names_and_weights_that_do_not_fit_are_one_line(refu
     )
 
 
+def test_a_whole_module_with_a_nonlinearity_whose_place_the_weights_do_not_show_is_refused(refused, folder):
+    module = Combined(len(LETTERS))
+    module.tanh = nn.Tanh()
+    torch.save(module, folder / "names.pt")
+    assert "names.pt: its module has a Tanh, and i2o reads the state before it; the nearest" in refused("names.pt")
+
+
 @pytest.mark.parametrize("form", [Combined, Separate])
 def test_a_language_model_of_the_same_names_is_one(imported, folder, form):
     torch.manual_seed(2)

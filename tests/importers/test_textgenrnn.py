@@ -16,7 +16,19 @@ from seqshell import Session
 h5py = pytest.importorskip("h5py")
 V, E, H, LENGTH = 6, 3, 4, 5
 VOCABULARY = {"a": 1, "b": 2, "c": 3, " ": 4, "<s>": 5}
-TOKENS = (5, 1, 3, 0, 2, 4, 4, 1)  # longer than the window; 0 is an unknown character
+TOKENS = (
+    5,
+    1,
+    3,
+    0,
+    2,
+    4,
+    4,
+    1,
+    5,
+    2,
+    1,
+)  # two texts, of which one is longer than the window; 0 is an unknown character
 RANDOM = np.random.default_rng(4)
 
 
@@ -81,7 +93,8 @@ def original(found: dict[str, Any]) -> Any:
         scores = np.exp((x @ found["attention"])[:, 0])
         return (x * (scores / scores.sum())[:, None]).sum(0) @ found["output"][0] + found["output"][1]
 
-    return np.array([step(list(TOKENS[max(0, end - LENGTH) : end])) for end in range(1, len(TOKENS) + 1)])
+    texts = [[*TOKENS[: TOKENS.index(5, 1)]], [*TOKENS[TOKENS.index(5, 1) :]]]  # <s> begins a text
+    return np.array([step(text[max(0, end - LENGTH) : end]) for text in texts for end in range(1, len(text) + 1)])
 
 
 def beside(name: str) -> None:

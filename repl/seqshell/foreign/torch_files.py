@@ -273,6 +273,10 @@ def _same(value: Any, *rest: Any) -> Any:
     return value
 
 
+def _nothing(*rest: Any) -> None:
+    return None
+
+
 def _shape(values: Any = ()) -> tuple[Any, ...]:
     return tuple(values)
 
@@ -294,6 +298,7 @@ TORCH_CALLS: Mapping[str, Callable[..., Any]] = {
     "torch.storage._load_from_bytes": _in_bytes,
     "torch.Size": _shape,
     "torch.device": _device,
+    "torch.nn.backends.thnn._get_thnn_function_backend": _nothing,  # a field of the modules of torch before 1.4
     "torch.serialization._get_layout": _same,
     "torch.jit._pickle.restore_type_tag": _same,
     **{f"torch.jit._pickle.build_{kind}list": _same for kind in ("int", "double", "bool", "tensor")},
