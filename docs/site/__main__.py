@@ -1,8 +1,8 @@
 """Builds the documentation site: copies the pages, writes the generated ones, renders all and checks every link.
 
-    python -m docs.site
+    python -m docs.site [FOLDER]
 
-Needs the extra `docs`. The site is in build/site/html; no file of it needs another host.
+Needs the extra `docs`. The site is in build/site/html, or in FOLDER/html; no file of it needs another host.
 """
 
 from __future__ import annotations
@@ -18,26 +18,31 @@ from docs.site import checks, generated, pages
 BUILD = pages.ROOT / "build" / "site"
 
 
+def build(folder: Path) -> list[str]:
+    """Build the site in a folder, which is removed first. Returns the problems."""
+    shutil.rmtree(folder, ignore_errors=True)
+    found = generated.pages()
+    problems = pages.copy(folder / "pages", found)
+    generated.write(folder / "pages", found)
+    problems += checks.navigation(folder / "pages")
+    if problems:
+        return problems
+    shutil.copy(pages.ROOT / "docs" / "zensical.toml", folder)
+    environment = {**os.environ, "PYTHONPATH": str(pages.ROOT)}  # for docs.site.docstrings
+    command = [sys.executable, "-m", "zensical", "build", "--strict"]
+    finished = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    return [finished.stdout + finished.stderr] if finished.returncode else checks.links(folder / "html")
+
+
 def main() -> int:
     """Build the site; returns the exit code of the program."""
-    shutil.rmtree(BUILD, ignore_errors=True)
-    found = generated.pages()
-    problems = pages.copy(BUILD / "pages", found)
-    generated.write(BUILD / "pages", found)
-    problems += checks.navigation(BUILD / "pages")
-    shutil.copy(pages.ROOT / "docs" / "zensical.toml", BUILD)
-    if not problems:
-        zensical = Path(sys.executable).with_name("zensical")
-        environment = {**os.environ, "PYTHONPATH": str(pages.ROOT)}  # for docs.site.docstrings
-        finished = subprocess.run(
-            [zensical, "build", "--strict"], cwd=BUILD, env=environment, capture_output=True, text=True
-        )
-        problems = [finished.stdout + finished.stderr] if finished.returncode else checks.links(BUILD / "html")
+    folder = Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else BUILD
+    problems = build(folder)
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:
-        number = len(list(BUILD.glob("html/**/*.html")))
-        print(f"{BUILD / 'html' / 'index.html'}: {number} pages, every link leads somewhere")
+        number = len(list(folder.glob("html/**/*.html")))
+        print(f"{folder / 'html' / 'index.html'}: {number} pages, every link leads somewhere")
     return bool(problems)
 
 
