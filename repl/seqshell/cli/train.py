@@ -102,6 +102,7 @@ def _train(arguments: Namespace, group: Group | None = None) -> int:
     from seqshell.training.recipes.from_files import load_recipe
     from seqshell.training.recipes.from_parent import with_parent
     from seqshell.training.recipes.listing import defaults_text
+    from seqshell.training.recipes.other_architecture import for_architecture
 
     if arguments.defaults:
         if len(arguments.recipe) > 1:
@@ -127,7 +128,7 @@ def _train(arguments: Namespace, group: Group | None = None) -> int:
     if arguments.tune:
         overrides.append(f"training.tune={arguments.tune}")
     registry = registry_for_command(arguments)
-    recipe = load_recipe(arguments.recipe, overrides, registry.recipe_folders)
+    recipe = for_architecture(load_recipe(arguments.recipe, overrides, registry.recipe_folders), registry)
     if arguments.parent:
         recipe = with_parent(recipe, arguments.parent, registry.checkpoint_folders, overrides)
     if arguments.dry_run:

@@ -113,11 +113,12 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
             )
     from seqshell.training.recipes.from_files import load_recipe
     from seqshell.training.recipes.from_parent import with_parent
+    from seqshell.training.recipes.other_architecture import for_architecture
 
     given = {f"training.{key}": options.get(f"--{key}") for key in ("freeze", "tune")}
     given["training.device"] = shell.device if shell.device != "auto" else None
     overrides = [*(f"{key}={value}" for key, value in given.items() if value), *overrides]
-    recipe = load_recipe([first, *second], overrides, shell.registry.recipe_folders)
+    recipe = for_architecture(load_recipe([first, *second], overrides, shell.registry.recipe_folders), shell.registry)
     if parent := options.get("--from"):
         recipe = with_parent(recipe, str(parent), shell.registry.checkpoint_folders, overrides)
     if options.get("--dry-run"):

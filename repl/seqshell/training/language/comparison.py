@@ -26,6 +26,7 @@ from seqshell.training.language.measuring import measure, text_sizes
 from seqshell.training.loop import train
 from seqshell.training.provenance import provenance
 from seqshell.training.recipes.from_files import load_recipe
+from seqshell.training.recipes.other_architecture import for_architecture
 from seqshell.training.recipes.recipe import Recipe, recipe_from
 
 SHARE = 0.1  # of a text that is held out, where no recipe says
@@ -146,7 +147,7 @@ def _open(name: str, options: ComparisonOptions, registry: Registry) -> Model | 
     if not is_recipe and (name.endswith(paths.ENDING) or name in paths.list_checkpoints(registry.checkpoint_folders)):
         found: Model | Recipe = open_model(name, registry)
     elif is_recipe or name in known:
-        recipe = load_recipe(name, options.overrides, registry.recipe_folders)
+        recipe = for_architecture(load_recipe(name, options.overrides, registry.recipe_folders), registry)
         found = replace(recipe, data=with_plugin_data(recipe.data, registry))
     else:
         raise UsageError(

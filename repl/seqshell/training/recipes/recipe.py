@@ -32,7 +32,8 @@ class Recipe:
 
     name: the stem of its file, and of its checkpoint. folder: where its relative paths start. understood: lines that
     say what was understood of a data file; not part of `tables`. store: the folder for texts that are encoded once;
-    None: the one beside the user's models.
+    None: the one beside the user's models. inherited: the settings of [model] for an architecture that an override
+    replaced, see `for_architecture`; not part of `tables`.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Recipe:
     folder: Path = Path()
     understood: tuple[str, ...] = ()
     store: Path | None = None
+    inherited: frozenset[str] = frozenset()
 
     def tables(self) -> dict[str, Any]:
         """The recipe as TOML tables, with all defaults filled in."""
@@ -96,6 +98,7 @@ def recipe_from(
     tables: Table, *, name: str, folder: Path, overrides: Iterable[str] = (), where: str = "recipe"
 ) -> Recipe:
     """Apply the overrides to the tables of a recipe, check them and fill in the defaults. Raises RecipeError."""
+    overrides, written = list(overrides), tables
     tables = _whole_batch(apply_overrides(tables, overrides), where)
     _known(tables, TOP, where)
     for key in ("task", "architecture", "data"):
@@ -123,8 +126,17 @@ def recipe_from(
         source_tokenizer=source_tokenizer,
         model=tables.get("model", {}),
         folder=folder,
+        inherited=_inherited(written, tables, overrides),
         **parts,
     )
+
+
+def _inherited(written: Table, tables: Table, overrides: Iterable[str]) -> frozenset[str]:
+    """The settings of [model] that no override gives, if the architecture is another one than was written."""
+    if written.get("architecture") in (None, tables["architecture"]):
+        return frozenset()
+    given = apply_overrides({}, [each for each in overrides if each.strip().startswith("model.")])
+    return frozenset(tables.get("model", {})) - frozenset(given.get("model", {}))
 
 
 def _whole_batch(tables: dict[str, Any], where: str) -> dict[str, Any]:
