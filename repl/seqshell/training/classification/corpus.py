@@ -6,10 +6,10 @@ Both give the same texts and tokens. Whether two texts are equal, a hash of them
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ from seqshell.training.data.array_store import ArrayStore, Spools, array_parts, 
 from seqshell.training.data.coded import Labels, Places, label_counts
 from seqshell.training.data.small_integers import integer_type, rows_where
 from seqshell.training.data.store_paths import store_path
-from seqshell.training.data.token_rows import NewRows, TextRows, TokenRows, stored_rows
+from seqshell.training.data.token_rows import TOGETHER, NewRows, TextRows, TokenRows, stored_rows
 from seqshell.training.data.vocabularies import SAMPLE, shown_to_tokenizer, train_tokenizer
 from seqshell.training.parent import open_parent, tokenizer_of
 from seqshell.training.preparation import check_config, tokenizer_type
@@ -142,14 +142,16 @@ class LargeExamples:
         check_room(self.path, 2 * COPIES * source.size)  # in parts, then in the file
         with Spools(self.path.parent) as spools:
             texts, codes, numbers = NewRows(np.uint8, spools), spools.new(np.uint32), spools.new(np.int64)
-            names, left_out = dict[str, int](), [0, 0]
-            for row_text, label, number in source.rows(stages(f"reading the rows of {shown_name(name)}")):
-                if not row_text or not label:
-                    left_out[bool(row_text)] += 1
-                    continue
-                texts.append(row_text.encode("utf-8", "surrogatepass"))
-                codes.add(names.setdefault(label, len(names)).to_bytes(4, sys.byteorder))
-                numbers.add(number.to_bytes(8, sys.byteorder))
+            names, left_out, last = dict[str, int](), [0, 0], 0
+            found = source.rows(stages(f"reading the rows of {shown_name(name)}"))
+            while read := list(islice(found, TOGETHER)):
+                whole = [row for row in read if row[0] and row[1]]
+                blank = sum(not text for text, _, _ in read)
+                left_out = [left_out[0] + blank, left_out[1] + len(read) - len(whole) - blank]
+                texts.extend_texts([text.encode("utf-8", "surrogatepass") for text, _, _ in whole])
+                codes.add(np.array([names.setdefault(label, len(names)) for _, label, _ in whole], np.uint32).tobytes())
+                numbers.add(np.array([number for _, _, number in whole], np.int64).tobytes())
+                last = read[-1][2]
             content, ends = texts.arrays()
             if not names:
                 raise RecipeError(f"{name} has no {'labels' if left_out[1] else 'texts'}")
@@ -174,7 +176,7 @@ class LargeExamples:
             tokenizer = train_tokenizer(
                 self.recipe, self.recipe.tokenizer, self.kind, shown, self.parent, specials=True
             )
-            of_labels, of_rows = integer_type(len(names)), integer_type(number + 1)
+            of_labels, of_rows = integer_type(len(names)), integer_type(last + 1)
             arrays = [
                 *texts.parts("texts"),
                 ("labels", of_labels, codes.parts(of_labels)),

@@ -10,21 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.training.data.small_integers import integer_type
+from seqshell.training.data.token_rows import contents_of
 
 SIZE = 8  # bytes of a hash: among ten million texts, one of 400,000 sets has two with the same
 
 
-def hash_of(text: str) -> bytes:
-    """The hash of a text."""
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=SIZE).digest()
+def hash_of(content: bytes) -> bytes:
+    """The hash of a text in UTF-8."""
+    return blake2b(content, digest_size=SIZE).digest()
 
 
 def numbers_of(texts: Iterable[str]) -> NDArray[Any]:
     """[N]: the number of each text among the different ones, in the order in which they come first; small integers."""
-    hashes = bytearray()
-    for text in texts:
-        hashes += hash_of(text)
-    return numbers_of_hashes(hashes)
+    return numbers_of_hashes(bytearray().join(map(hash_of, contents_of(texts))))
 
 
 def numbers_of_hashes(hashes: bytearray) -> NDArray[Any]:

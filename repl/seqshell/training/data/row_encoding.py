@@ -17,7 +17,7 @@ from seqshell.core.tokenizers import Tokenizer
 from seqshell.core.whitespace_tokenizer import WhitespaceTokenizer
 from seqshell.training.data.part_encoding import WordEncoder
 from seqshell.training.data.small_integers import integer_type
-from seqshell.training.data.token_rows import TextRows
+from seqshell.training.data.token_rows import contents_of
 
 TOGETHER = 4000  # texts
 SIGMA = "\u03a3".encode()  # its lower case may depend on all of a text
@@ -99,9 +99,7 @@ class RowEncoder:
 
 def grouped(texts: Iterable[str]) -> Iterator[list[bytes]]:
     """The texts in UTF-8, TOGETHER at a time."""
-    left = (
-        texts.contents() if isinstance(texts, TextRows) else (text.encode("utf-8", "surrogatepass") for text in texts)
-    )
+    left = contents_of(texts)
     while some := list(islice(left, TOGETHER)):
         yield some
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar, overload
 
 import numpy as np
@@ -19,7 +19,7 @@ from seqshell.training.data.coded import Coded
 from seqshell.training.data.small_integers import integer_type, small
 
 Item = TypeVar("Item")
-TOGETHER = 4096  # rows that are looked up together
+TOGETHER = 4096  # rows that are read or looked up together
 MEASURED = 1 << 20  # rows whose lengths are computed together
 FORGOTTEN = 1 << 24  # numbers of a mapped array that are read before it is left to the system
 BUFFER = 1 << 20  # numbers that are collected before they are written to a file
@@ -144,6 +144,10 @@ class NewRows:
         if self._spools and len(self._content) > BUFFER:
             self._spill()
 
+    def extend_texts(self, texts: Sequence[bytes]) -> None:
+        """Add texts in UTF-8 to rows of bytes."""
+        self.extend(np.frombuffer(b"".join(texts), np.uint8), np.fromiter(map(len, texts), np.int64, len(texts)))
+
     def arrays(self) -> tuple[Any, Any]:
         """The content and the ends, as Rows has them. No row can be added any more."""
         if not self._spools:
@@ -169,6 +173,13 @@ class NewRows:
 def stored_rows(store: ArrayStore, name: str) -> tuple[Any, Any]:
     """The content and the ends of rows in a store."""
     return store.arrays[name], store.arrays[f"{name}, ends"]
+
+
+def contents_of(texts: Iterable[str]) -> Iterator[bytes]:
+    """Texts in UTF-8."""
+    if isinstance(texts, TextRows):
+        return texts.contents()
+    return (text.encode("utf-8", "surrogatepass") for text in texts)
 
 
 def items_at(items: Sequence[Any], rows: NDArray[Any]) -> Sequence[Any]:

@@ -311,12 +311,10 @@ def _add(
     row_numbers = np.array(table.numbers, np.int64)
     for series in found.rows.series:
         code, of_series = rows.names.setdefault(series.name, len(rows.names)), np.array(series.rows)
-        first, size = len(rows.keys), len(of_series)
-        rows.codes.frombytes(np.full(size, code, np.uint32).tobytes())
-        in_order = np.arange(first, first + size, dtype=np.float64) if keys is None else keys[of_series]
-        rows.keys.frombytes(in_order.tobytes())
+        rows.codes.frombytes(np.full(len(of_series), code, np.uint32).tobytes())
+        in_order = len(rows.keys) + np.arange(len(of_series), dtype=np.float64)
+        rows.keys.frombytes((in_order if keys is None else keys[of_series]).tobytes())
         rows.numbers.frombytes(row_numbers[of_series].tobytes())
         values.add(numbers[of_series].tobytes())
-        texts = [text.encode() for text in series.times]
-        times.extend(np.frombuffer(b"".join(texts), np.uint8), np.fromiter(map(len, texts), np.int64, len(texts)))
+        times.extend_texts([text.encode() for text in series.times])
     return tuple(f"column {name}: {note}" for name, column in columns.items() for note in column.notes)

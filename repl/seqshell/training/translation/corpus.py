@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain, zip_longest
+from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from seqshell.training.data.python_data import NOT_FILES
 from seqshell.training.data.small_integers import rows_where, small
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.table_tasks import pair_columns
-from seqshell.training.data.token_rows import NewRows, TextRows, TokenRows, stored_rows
+from seqshell.training.data.token_rows import TOGETHER, NewRows, TextRows, TokenRows, stored_rows
 from seqshell.training.data.vocabularies import SAMPLE, shown_to_tokenizer, train_tokenizer
 from seqshell.training.parent import Parent, open_parent
 from seqshell.training.preparation import tokenizer_type
@@ -275,11 +275,13 @@ class LargePairs:
 
         def add(pairs: Iterable[tuple[str, str]]) -> range:
             first = len(is_written)
-            for source, target in pairs:
-                hashes.extend(hash_of(source))
-                is_written.append(bool(source.strip() and target.strip()))
-                for rows, text in zip(texts, (source, target), strict=True):
-                    rows.append(text.encode("utf-8", "surrogatepass"))
+            left = iter(pairs)
+            while some := list(islice(left, TOGETHER)):
+                is_written.extend([bool(source.strip() and target.strip()) for source, target in some])
+                sides = [[text.encode("utf-8", "surrogatepass") for text in side] for side in zip(*some, strict=True)]
+                hashes.extend(b"".join(map(hash_of, sides[0])))
+                for rows, contents in zip(texts, sides, strict=True):
+                    rows.extend_texts(contents)
             return range(first, len(is_written))
 
         training = add(self.files.pairs(stages(f"reading the pairs of {self.files.texts[0].name}")))
