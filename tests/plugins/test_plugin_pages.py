@@ -13,7 +13,7 @@ from tests.plugins.walkthrough import Page
 from seqshell.core import hookspecs
 
 DOCS = Path(__file__).parents[2] / "docs"
-FOLDERS = ("plugins", "inspect", "training", "tutorials", "explanation")
+FOLDERS = ("plugins", "inspect", "training", "tutorials", "guides", "explanation")
 INDEX = {name: (DOCS / name / "README.md").read_text(encoding="utf-8") for name in FOLDERS}
 PAGES = {
     f"{folder}/{path.stem}": Page.read(path)

@@ -44,8 +44,8 @@ class Page:
 
     @property
     def unmarked(self) -> int:
-        """How many code blocks no comment marks."""
-        return self.text.count("```") // 2 - len(self.blocks)
+        """How many code blocks no comment marks; those of usage are not run."""
+        return self.text.count("```") // 2 - len(self.blocks) - self.text.count("<!-- usage -->\n```")
 
     def file(self, name: str) -> str:
         """The text of a file that the page saves."""
