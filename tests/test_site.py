@@ -57,7 +57,10 @@ def test_links_of_the_site_that_lead_nowhere_and_what_comes_from_other_hosts_are
     )
     (tmp_path / "a" / "b.html").write_text('<a href="../index.html#here"></a><a href="../"></a><img src="c.svg">')
 
+    (tmp_path / "a.css").write_text('a {background: url("b.svg")} @import "https://example.org/a.css";')
+
     assert checks.links(tmp_path) == [
+        "a.css: loads https://example.org/a.css from another host",
         "a/b.html: c.svg leads to a/c.svg, which is not there",
         "index.html: loads https://example.org/a.js from another host",
         "index.html: #gone leads to a place that index.html does not have",
@@ -77,7 +80,7 @@ def test_a_docstring_becomes_paragraphs_arguments_and_code():
     """
 
     assert prose(text) == (
-        "The state \\<unk\\> of \\*all\\* layers (`h`), see <https://example.org/a_b>.\n\n"
+        "The state &lt;unk\\> of \\*all\\* layers (`h`), see <https://example.org/a_b>.\n\n"
         "- **hidden**: \\[B, H\\] in float32\n\n- **cell**: the other\n\nIts equation:\n\n```text\nh = f(x)\n```"
     )
 

@@ -3,6 +3,7 @@ is loaded from other hosts."""
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -12,6 +13,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 CONFIG = Path(__file__).parents[1] / "zensical.toml"
 LOADED = {("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("link", "href"), ("use", "href")}
+LOADED_BY_CSS = re.compile(r"""(?:url\(|@import )["']?(https?:[^"')]+)""")
 
 
 def navigated() -> list[str]:
@@ -64,7 +66,11 @@ class _Document(HTMLParser):
 def links(site: Path) -> list[str]:
     """The links of a built site that lead nowhere, and what it would load from other hosts."""
     documents = {path.relative_to(site).as_posix(): _Document(path.read_text("utf-8")) for path in site.rglob("*.html")}
-    problems = []
+    problems = [
+        f"{path.relative_to(site).as_posix()}: loads {address} from another host"
+        for path in sorted(site.rglob("*.css"))
+        for address in LOADED_BY_CSS.findall(path.read_text("utf-8"))
+    ]
     for name, document in sorted(documents.items()):
         for address in document.loaded:
             if urlsplit(address).netloc:

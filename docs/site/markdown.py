@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 # Characters that Markdown would take for markup outside of code.
-SPECIAL = re.compile(r"[\\*_<>\[\]#~^|]")
+SPECIAL = re.compile(r"[\\*_>\[\]#~^|]")
 CODE = re.compile(r"(`[^`\n]+`)")
 ARGUMENT = re.compile(r"[a-z]\w*(?:, [a-z]\w*)*: ")  # at the beginning of a line: its name, and what it is
 ADDRESS = re.compile(r"https?://[^\s,;)]*[^\s,;).:]")
@@ -17,20 +17,23 @@ ADDRESS = re.compile(r"https?://[^\s,;)]*[^\s,;).:]")
 def escaped(text: str) -> str:
     """A text that Markdown shows as it is, but for `code` and addresses, which become links."""
     parts = CODE.split(text)
-    return "".join(_linked(part) if index % 2 == 0 else part.replace("|", "\\|") for index, part in enumerate(parts))
+    return "".join(part if index % 2 else _linked(part) for index, part in enumerate(parts))
 
 
 def _linked(text: str) -> str:
     found, end = [], 0
     for address in ADDRESS.finditer(text):
-        found += [SPECIAL.sub(r"\\\g<0>", text[end : address.start()]), f"<{address[0]}>"]
+        found += [_plain(text[end : address.start()]), f"<{address[0]}>"]
         end = address.end()
-    return "".join([*found, SPECIAL.sub(r"\\\g<0>", text[end:])])
+    return "".join([*found, _plain(text[end:])])
+
+
+def _plain(text: str) -> str:
+    return SPECIAL.sub(r"\\\g<0>", text.replace("&", "&amp;").replace("<", "&lt;"))
 
 
 def code(text: str) -> str:
     """A short text as code; empty for an empty one."""
-    text = text.replace("|", "\\|")
     return f"`` {text} ``" if "`" in text else f"`{text}`" if text else ""
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from argparse import SUPPRESS, Action, ArgumentParser, _ArgumentGroup
+import textwrap
+from argparse import SUPPRESS, Action, ArgumentParser
+from collections.abc import Collection
 
 from docs.site.markdown import block, code, escaped, page, table
 
@@ -25,7 +27,7 @@ def command_line() -> str:
         block(shell.epilog or ""),
         "## Common options",
         "Every subcommand has them, too.",
-        *(_options(group) for group in common_options()._action_groups),
+        _arguments(common_options()),
     ]
     for name, subcommand in SUBCOMMANDS.items():
         parser = subcommand_parser(name, subcommand.summary)
@@ -35,19 +37,20 @@ def command_line() -> str:
 
 
 def _described(parser: ArgumentParser) -> list[str]:
-    own = [_options(group, leave_out=COMMON) for group in parser._action_groups]
+    """What a program does, its usage, and its own arguments."""
     usage = " ".join(parser.format_usage().removeprefix("usage: ").split())
     common = " ".join(common_options().format_usage().removeprefix("usage: ").split()).partition(" ")[2]
-    return [escaped(parser.description or ""), block(usage.replace(f" {common}", "")), *filter(None, own)]
+    short = textwrap.fill(usage.replace(f" {common}", ""), 80, subsequent_indent="    ", break_on_hyphens=False)
+    return [escaped(parser.description or ""), block(short), _arguments(parser, leave_out=COMMON)]
 
 
-def _options(group: _ArgumentGroup, leave_out: set[str] = frozenset()) -> str:  # type: ignore[assignment]
+def _arguments(parser: ArgumentParser, leave_out: Collection[str] = ()) -> str:
     rows = [
         (", ".join(map(code, _names(action))), escaped(_help(action)))
-        for action in group._group_actions
-        if action.help != SUPPRESS and not leave_out & set(action.option_strings)
+        for action in parser._actions
+        if action.help != SUPPRESS and not set(leave_out) & set(action.option_strings)
     ]
-    return table(("argument", "does"), rows) if rows else ""
+    return table(("argument", "does"), rows)
 
 
 def _names(action: Action) -> list[str]:
