@@ -124,6 +124,7 @@ OPENING = re.compile(
 # Modules that open files which no user names, or write them: our own ones, the system's, and what was checked before.
 OTHERS = {
     "core/atomic_write.py": "writes a temporary file",
+    "cli/completion.py": "reads our templates",
     "cli/plugin_templates.py": "reads our templates",
     "cli/processes.py": "opens /dev/null",
     "cli/program.py": "opens /dev/null",

@@ -4,8 +4,8 @@ A comment before a code block says what it is. `file NAME` is saved, `shell` is 
 expected output of the last command before it (... stands for anything), `part of NAME` is an excerpt from a file that
 exists by then, `shipped NAME` is a file of the repository, and `sketch` is Python that is not run alone. `conversation`
 is a session at the prompt: `$ seqshell` starts it, `>>> ` is before each line that is typed, and what follows must be
-what a script prints; the next block of a conversation continues where the one before it stopped. A page finds
-`input.txt`, a small text, in its folder.
+what a script prints; the next block of a conversation continues where the one before it stopped. `install SHELL` is
+followed in tests/cli/test_completion.py. A page finds `input.txt`, a small text, in its folder.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(
-    r"^<!-- (file|part of|shipped|sketch|shell|prints|conversation)(?: (\S+))? -->\n```\w*\n(.*?)^```$",
+    r"^<!-- (file|part of|shipped|sketch|shell|prints|conversation|install)(?: (\S+))? -->\n```\w*\n(.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 TEXT = "The cat sat on the mat. The dog sat on the log.\n"
@@ -76,7 +76,7 @@ class Page:
                 result = env.run(shutil.which("bash") or "bash", "-c", f"{line} --echo", input=typed)
                 assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
                 check_output(line, expected, result.stdout)
-            else:
+            elif kind == "prints":
                 check_output(line, text, outputs[line])
         return outputs
 

@@ -34,6 +34,7 @@ subcommands (the first argument; each has its own --help):
   plugins [list]           list the plugins with their status
   plugins new NAME         create a plugin
   plugins check NAME|PATH  check a plugin
+  completion SHELL         print the script with which bash, zsh or fish completes all this
   paths                    show where your models, sessions and settings are
 
 exit codes:  """ + ", ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items())
