@@ -5,8 +5,15 @@ from __future__ import annotations
 import re
 
 import pytest
-from docs.site import checks, generated, pages
+from docs.site import checks, gallery, generated, pages
 from docs.site.markdown import prose
+from docs.site.reference import commands, plugins, programs, python
+
+import seqshell
+from seqshell.cli.subcommands import SUBCOMMANDS
+from seqshell.core import hookspecs
+from seqshell.host import Policy
+from seqshell.host.builtin import load_registry
 
 
 def test_every_page_is_in_the_navigation_and_every_link_leads_to_a_file(tmp_path):
@@ -91,3 +98,46 @@ def test_the_home_page_has_the_commands_of_the_readme():
 
     assert ours == theirs
     assert len(ours) == 1
+
+
+def test_the_reference_explains_every_architecture_in_the_section_of_its_module():
+    registry = load_registry(Policy(no_plugins=True))
+    text = plugins.architectures(registry)
+    modules = [str(registry.architectures[name].model).partition(":")[0] for name in registry.architectures]
+
+    assert len(modules) > 15
+    assert [each for each in modules if f"\n### {each.rpartition('.')[2]}\n" not in text] == []
+    assert "c' = f * c + i * g" in text
+    assert "https://arxiv.org/abs/1508.04025" in text
+
+
+def test_the_reference_has_every_command_subcommand_and_hook():
+    registry = load_registry(Policy(no_plugins=True))
+    listed = {f"/{each.name}" for each in dict(registry.commands).values() if not each.hidden}
+    hooks = {name for name in vars(hookspecs) if name.startswith("seqshell_")}
+
+    assert listed <= headings(commands.commands(registry))
+    assert {f"seqshell {name}" for name in SUBCOMMANDS} <= headings(programs.command_line())
+    assert hooks <= headings(plugins.hooks())
+
+
+def test_every_public_name_is_in_the_reference_once():
+    names = [name for group in python.groups().values() for name in group]
+    modules = {name.rpartition(".")[2] for name in python.MODULES}
+
+    assert len(names) == len(set(names))
+    assert set(names) | modules >= set(dir(seqshell)) - {"__version__"}
+
+
+def test_the_gallery_shows_figures_and_limits_of_every_model_that_ships():
+    assert set(gallery.CONVERSATIONS) == set(gallery.models())
+    for name in gallery.models():
+        text = gallery.model(name)
+
+        assert f"| `{name}` |" in text
+        assert "**Limits:**" in text
+        assert text.count(">>> ") == len(gallery.CONVERSATIONS[name])
+
+
+def headings(text):
+    return set(re.findall(r"^#+ (.*)$", text, re.MULTILINE))

@@ -45,7 +45,7 @@ def models() -> list[str]:
 def conversation(name: str) -> tuple[str, str]:
     """A conversation with a model as text, and the picture of its last line as SVG."""
     shell = shell_for(seed=SEED)
-    shell.open(name)
+    shell.open(FOLDER / f"{name}.safetensors")  # whatever models the user has
     lines, picture = [], None
     for line in CONVERSATIONS[name]:
         shown = ResultText()

@@ -29,8 +29,8 @@ NONLINEARITIES: Mapping[str, Callable[[Tensor], Tensor]] = {
 class Elman(nn.Module):
     """The one-layer recurrent network of the tutorials (Elman 1990, https://doi.org/10.1207/s15516709cog1402_1).
 
-    form h2o, newer:  h' = f(i2h(x) + h2h(h))    logits = h2o(h')        the same as nn.RNN with a read-out
-    form i2o, older:  h' = f(i2h([x, h]))        logits = i2o([x, h])    from the hidden state before the token
+        form h2o, newer:  h' = f(i2h(x) + h2h(h))    logits = h2o(h')        the same as nn.RNN with a read-out
+        form i2o, older:  h' = f(i2h([x, h]))        logits = i2o([x, h])    from the hidden state before the token
 
     State: one tensor [B, H]. The tutorials train LogSoftmax with NLLLoss; this model returns logits, to be trained with
     cross-entropy, which is the same.

@@ -21,7 +21,9 @@ from seqshell.core.tasks import task_spec
 from seqshell.host import Registry, resolve
 
 PLUGINS = ROOT / "plugins"
-PAPER = re.compile(r"https://")
+OTHER = re.compile(r"^(numpy_|export|__init__)|(decoders?|importer|config|states)$")  # modules without equations
+# A docstring with a paper, an equation, or what a model's weights and state are.
+EXPLAINS = re.compile(r"https://|et al\. \d|^ {4}\S|\b(Weights|State): ", re.MULTILINE)
 
 
 def hooks() -> str:
@@ -72,22 +74,20 @@ def _link(file: Path) -> str:
 
 
 def _equations(package: str) -> Iterator[str]:
-    """The docstrings of a plugin's modules and classes that name a paper or have equations."""
+    """The docstrings of a plugin's models, and of what they consist of, that explain it."""
     for file in sorted((PLUGINS / package).glob("*.py")):
+        if OTHER.search(file.stem):
+            continue
         tree = ast.parse(file.read_text(encoding="utf-8"))
         classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-        documented = [(node.name, text) for node in classes if _explains(text := ast.get_docstring(node) or "")]
+        documented = [(node.name, text) for node in classes if EXPLAINS.search(text := ast.get_docstring(node) or "")]
         about = ast.get_docstring(tree) or ""
-        if not file.name.startswith(("numpy_", "exporting", "__init__")) and (documented or _explains(about)):
+        if documented or EXPLAINS.search(about):
             yield f"### {file.stem}"
             yield f"{prose(about)}\n\n{_link(file)}"
             for name, text in documented:
                 yield f"#### {name}"
                 yield prose(text)
-
-
-def _explains(text: str) -> bool:
-    return bool(PAPER.search(text) or re.search(r"^ +\S.* = ", text, re.MULTILINE))
 
 
 def _settings(offered: Architecture) -> list[str]:

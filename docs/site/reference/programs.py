@@ -5,8 +5,10 @@ from __future__ import annotations
 import textwrap
 from argparse import SUPPRESS, Action, ArgumentParser
 from collections.abc import Collection
+from pathlib import Path
 
 from docs.site.markdown import block, code, escaped, page, table
+from docs.site.pages import ROOT
 
 from seqshell.cli.options import common_options, shell_parser, subcommand_parser
 from seqshell.cli.subcommands import SUBCOMMANDS
@@ -72,6 +74,7 @@ def recipes(registry: Registry) -> str:
     rows = [
         (code(recipe["name"]), recipe["task"], code(recipe["architecture"]), escaped(recipe["summary"]))
         for recipe in describe_recipes(registry.recipe_folders)
+        if Path(recipe["path"]).is_relative_to(ROOT)  # not the user's own
     ]
     return page(
         "Recipes",
