@@ -10,6 +10,14 @@ from jsonschema.exceptions import best_match
 
 SCHEMA = json.loads(files("seqshell.core.events").joinpath("json_lines.schema.json").read_text("utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)
+RESULT = SCHEMA["$defs"]["result"]
+LISTED = set(RESULT["allOf"][0]["if"]["properties"]["op"]["enum"])
+ANY = {*RESULT["properties"], *SCHEMA["$defs"]["text"]["properties"]}  # what any command may have
+
+
+def undescribed(found):
+    """The fields of a result of a built-in command that the schema should describe, but does not."""
+    return set() if found.get("op") in LISTED else {f"{found.get('op')} {name}" for name in set(found) - ANY}
 
 
 def problem(found):

@@ -16,7 +16,7 @@ from itertools import takewhile
 from pathlib import Path
 
 import pytest
-from tests.json_schema import problem
+from tests.json_schema import problem, undescribed
 
 from seqshell import Task
 from seqshell.cli.json_lines import JsonLines
@@ -93,8 +93,9 @@ def test_the_example_of_every_command_prints_what_it_shows_and_valid_json(name, 
             output.event(event)
         if printed:
             assert shown.text.splitlines() == printed, typed
-        objects = map(json.loads, written.getvalue().splitlines())
+        objects = [json.loads(line) for line in written.getvalue().splitlines()]
         assert list(filter(None, map(problem, objects))) == [], typed
+        assert set().union(*map(undescribed, objects)) == set(), typed
 
 
 def test_the_script_lines_in_the_readme_run(tmp_path):
