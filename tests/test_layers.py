@@ -23,7 +23,7 @@ LAYERS = """
     shell
     training
     inspect
-    session
+    session | downloads
     models
     exporting
     layers | decoding | host | state | pictures
@@ -36,6 +36,9 @@ HOMES = {
     "prompt_toolkit": ("seqshell.terminal",),
     "pluggy": ("seqshell.host", "seqshell.core.hookspecs"),
     "argparse": ("seqshell.cli",),
+    "urllib.request": ("seqshell.downloads",),
+    "http": ("seqshell.downloads",),
+    "socket": (),
     "ray": ("seqshell.bulk.ray_data",),
     "torch.distributed": ("seqshell.training.distributed",),
 }

@@ -25,7 +25,7 @@ SUBCOMMAND_LINES = {
     "create notes.txt": "train notes.txt",
     "copy second third": "cp second third",
     "delete second": "rm second",
-    "download second": "models to list the models; nothing is downloaded, train or import makes others",
+    "download second": "pull second",
     "eval second notes.txt": "evaluate second notes.txt",
     "finetune notes.txt": "train notes.txt",
     "fit notes.txt": "train notes.txt",
@@ -33,7 +33,7 @@ SUBCOMMAND_LINES = {
     "help": "--help",
     "help train": "train --help",
     "info second": "show second",
-    "install second": "models to list the models; nothing is downloaded, train or import makes others",
+    "install second": "pull second",
     "list": "models",
     "load second": "-m second",
     "ls": "models",
@@ -41,7 +41,6 @@ SUBCOMMAND_LINES = {
     "open second": "-m second",
     "prompt abc": "-c abc",
     "ps": "models",
-    "pull second": "models to list the models; nothing is downloaded, train or import makes others",
     "recipe": "recipes",
     "remove second": "rm second",
     "repl second": "-m second",
@@ -136,12 +135,13 @@ def test_an_unknown_option_suggests_one(capsys, line):
 
 NOT_RUN = (
     "import ",
+    "pull ",
     "rm ",
     "SEQSHELL",
     "seqshell ",
     "--prompt - <",
     "-i",
-)  # need other files, a question, a shell or a terminal
+)  # need files or a terminal
 
 
 def command_lines():

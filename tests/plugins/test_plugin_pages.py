@@ -7,10 +7,12 @@ shows.
 from pathlib import Path
 
 import pytest
+from tests.downloads.file_server import serving
 from tests.plugins.served import served
 from tests.plugins.walkthrough import Page
 
 from seqshell.core import hookspecs
+from seqshell.testing import tiny_checkpoint
 
 DOCS = Path(__file__).parents[2] / "docs"
 FOLDERS = ("plugins", "inspect", "training", "tutorials", "guides", "explanation")
@@ -44,8 +46,18 @@ def test_every_example_of_a_page_runs_and_prints_what_it_shows(installed, tmp_pa
     assert "file" in found or not name.startswith("plugins/")
 
 
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A server on this machine in place of Hugging Face, with the repository of docs/models.md."""
+    with serving() as server:
+        data = tiny_checkpoint(tmp_path / "tiny.safetensors", about="Writes letters.").read_bytes()
+        server.add_repository("OWNER/tiny-lm", data)
+        monkeypatch.setenv("HF_ENDPOINT", server.url)
+        yield
+
+
 @pytest.mark.parametrize("name", ALONE)
-def test_every_example_of_a_page_on_its_own_runs(installed, tmp_path, name):
+def test_every_example_of_a_page_on_its_own_runs(installed, hub, tmp_path, name):
     page = Page.read(DOCS / f"{name}.md")
 
     page.follow(installed.elsewhere(tmp_path / "page"))

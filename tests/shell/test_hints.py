@@ -110,6 +110,7 @@ ELSEWHERE = {
     "/edit": "Ctrl-X Ctrl-E at the prompt",
     "/evaluate": "seqshell evaluate outside the shell",
     "/import": "seqshell import outside the shell",
+    "/pull": "seqshell pull outside the shell",
     "/rm": "seqshell rm outside the shell",
     "/set format json": "seqshell --json outside the shell",
     "/stop": "Ctrl-C at the prompt",

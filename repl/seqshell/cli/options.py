@@ -25,6 +25,7 @@ subcommands (the first argument; each has its own --help):
   bulk VERB FILE... -o OUT translate, classify, score, forecast or trace each line, in many processes
   models                   list the models; --check reads all files
   show NAME|FILE           a model's card, figures, origin, size and hash
+  pull URL|hf:OWNER/REPO   download a model, of .safetensors alone
   cp NAME|FILE NEW         copy a model
   rm NAME                  remove a model of yours
   recipes [show NAME]      list the recipes, or print one

@@ -45,6 +45,7 @@ _ALL = (
     Subcommand("bulk", "bulk", "Translate, classify, score, forecast or trace the lines of files in many processes."),
     Subcommand("models", "models", "List or check the models, or remove texts that trainings have encoded."),
     Subcommand("show", "show", "Show a model's card, figures, origin, size and hash."),
+    Subcommand("pull", "pull", "Download a model from a URL or from Hugging Face."),
     Subcommand("cp", "model_files", "Copy a model."),
     Subcommand("rm", "model_files", "Remove a model of yours."),
     Subcommand("recipes", "train", "List the recipes, or print one."),

@@ -7,6 +7,7 @@
         UnwritableError   a checkpoint or saved session whose place cannot be written
       RecipeError         an invalid recipe, or data that cannot be trained on
       PluginError         a plugin that failed; it is left out, and the shell continues
+      DownloadError       a file that could not be downloaded
       ExpectationError    an /expect that failed
 
 A message says what is wrong, where, and what to do; lower case, no full stop.
@@ -117,6 +118,12 @@ class PluginError(SeqshellError):
             hint=self.hint,
             remains=remains,
         )
+
+
+class DownloadError(SeqshellError):
+    """A server that cannot be reached, refuses a file, or breaks off."""
+
+    code = "download"
 
 
 class ExpectationError(SeqshellError):

@@ -145,7 +145,7 @@ def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, NDA
             )
     data = save({name: np.asarray(values, order="C") for name, values in tensors.items()}, {"seqshell": text})
     length = int.from_bytes(data[:8], "little")
-    _parse(data[8 : 8 + length], len(data) - 8 - length, path)
+    parse_header(data[8 : 8 + length], len(data) - 8 - length, path)
     try:
         write_atomically(path, data)
         forget_record(path)
@@ -201,11 +201,14 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[dict[str, Any], list[_Entr
         raise _foreign(path).error(path)
     if length > MAX_HEADER:
         raise CheckpointError(f"{path.name}: the header has {length:,} bytes; at most {MAX_HEADER:,} are allowed")
-    return _parse(file.read(length), size - 8 - length, path)
+    return parse_header(file.read(length), size - 8 - length, path)
 
 
-def _parse(raw: bytes, data_size: int, path: Path) -> tuple[dict[str, Any], list[_Entry]]:
-    """Check everything, and return our header and the tensors in the order of their data."""
+def parse_header(raw: bytes, data_size: int, path: Path) -> tuple[dict[str, Any], list[_Entry]]:
+    """Check everything, and return our header and the tensors in the order of their data.
+
+    raw: the JSON of safetensors. data_size: the bytes after it. path: for messages.
+    """
     if len(raw) > MAX_HEADER:
         raise CheckpointError(f"{path.name}: the header has {len(raw):,} bytes; at most {MAX_HEADER:,} are allowed")
     outer = _object(raw, path)
