@@ -26,7 +26,11 @@ DOCUMENTS = sorted((ROOT / "docs").rglob("*.md"))
 BLOCK = re.compile(r"(?:^<!-- ([a-z ]+?)(?: [\w./]+)? -->\n)?^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 RUN = {"file", "part of", "shipped", "sketch", "shell", "prints", "conversation"}
 HERE = {"usage", "recipe"}
-ELSEWHERE = {"docs/architecture.md": "layers", "docs/index.md": "run"}  # compared by tests of their own
+ELSEWHERE = {
+    "docs/architecture.md": "layers",
+    "docs/completion.md": "install",
+    "docs/index.md": "run",
+}  # compared by tests of their own
 FOLLOWED = {f"docs/{name}.md" for name in (*PAGES, *ALONE)}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
 
