@@ -38,6 +38,61 @@ def test_a_mixture_reads_the_text_again_and_the_models_keep_their_states(shell):
     assert (shell.session.model.name, shell.session.position) == ("tiny", 3)
 
 
+def names(events):
+    return [event.name for event in events if isinstance(event, ModelOpened)]
+
+
+def test_undo_right_after_a_mix_goes_back_to_the_model_before(shell):
+    list(shell.run("/feed abc"))
+    list(shell.run("/mix tiny other"))
+    events = list(shell.run("/undo"))
+
+    assert names(events) == ["tiny"]
+    assert Notice("tiny+other stays open; /load tiny+other continues with it") in events
+    assert (shell.session.model.name, shell.session.text().text) == ("tiny", "abc")
+    list(shell.run("/load tiny+other"))
+    assert shell.session.text().text == "abc"
+    list(shell.run("/undo"))
+    list(shell.run("/undo"))
+    assert (shell.session.model.name, shell.session.position) == ("tiny", 0)
+
+
+def test_undo_of_several_turns_passes_the_mix(shell):
+    list(shell.run("/feed abc"))
+    list(shell.run("/mix tiny other"))
+    list(shell.run("/feed de"))
+    assert names(shell.run("/undo")) == []
+    assert (shell.session.model.name, shell.session.text().text) == ("tiny+other", "abc")
+    list(shell.run("/feed fg"))
+    list(shell.run("/feed h"))
+    assert names(shell.run("/undo 4")) == ["tiny"]
+    assert (shell.session.model.name, shell.session.position) == ("tiny", 0)
+    list(shell.run("/load tiny+other"))
+    assert shell.session.text().text == "abc"
+
+
+def test_undo_of_tokens_or_of_another_text_stays_in_the_mixture(shell):
+    list(shell.run("/feed abc"))
+    list(shell.run("/mix tiny other"))
+    list(shell.run("/undo 1t"))
+    list(shell.run("/undo"))
+    assert (shell.session.model.name, shell.session.text().text) == ("tiny+other", "")
+    list(shell.run("/reseed de"))
+    list(shell.run("/undo"))
+    assert (shell.session.model.name, shell.session.position) == ("tiny+other", 0)
+    assert names(shell.run("/undo")) == ["tiny"]
+
+
+def test_undo_after_a_mix_without_text_or_without_the_model_before(shell):
+    list(shell.run("/mix tiny other"))
+    assert names(shell.run("/undo")) == ["tiny"]
+    list(shell.run("/feed abc"))
+    list(shell.run("/mix tiny other"))
+    list(shell.run("/close tiny"))
+    assert names(shell.run("/undo")) == []
+    assert (shell.workspace.current, shell.session.position) == ("tiny+other-2", 0)
+
+
 def test_weights_are_relative_and_one_unless_they_are_given(shell):
     list(shell.run("/mix tiny other=3"))
     assert shell.session.model.header["about"] == "A mixture of tiny=0.25, other=0.75."

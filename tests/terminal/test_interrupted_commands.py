@@ -36,6 +36,7 @@ LONG = {
     "source": ("shakespeare", [], "/source long.seq"),
     "load": ("shakespeare", [], "/load german-english"),
     "spectrum": ("shakespeare", ["/feed a"], "/spectrum"),
+    "mix": ("shakespeare", ["/feed @part.txt"] * 3, "/mix shakespeare"),
 }
 REGISTRY = load_registry(Policy(no_plugins=True))
 # Without the one that ends the program, and the one that waits for keys.

@@ -28,6 +28,8 @@ class Workspace:
     translated: the name of the model that translated last, or of a translation model that became current since then.
     seed: the seed of new sessions.
     own_files: the session files that were saved or restored in this run.
+    mixed: for each mixture that /mix made, the model that was current before, and the nodes of its session before and
+    after the mixture read the text again.
     notify(hook, **arguments): calls the plugins that implement an event hook.
     """
 
@@ -38,6 +40,7 @@ class Workspace:
         self.answered: str | None = None
         self.translated: str | None = None
         self.own_files: set[Path] = set()
+        self.mixed: dict[str, tuple[str, set[int]]] = {}
         self._registry = registry
         self._settings = settings
         self._notify = notify
@@ -259,6 +262,7 @@ class Workspace:
 
     def _keep(self, name: str, session: Session, *, background: bool = False) -> None:
         self.sessions[name] = session
+        self.mixed.pop(name, None)
         if not background:
             self.use(name)
         self._notify("seqshell_session_started", session=session)

@@ -37,16 +37,26 @@ def undo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> ROMEO:
         >>> /undo
     """
+    from seqshell.shell.commands.mix import turns_since, undone
+
     (word,) = words(arguments, undo, 0, 1) or ("1",)
     workspace = shell.workspace
+    number = (
+        0 if word.endswith("t") and word[:-1].isdigit() else whole_number(word, "the number of turns", 1, MAX_TOKENS)
+    )
+    if number and (since := turns_since(workspace)) is not None and number > since:
+        yield from undone(shell)
+        if number > since + 1:
+            yield moved_to(shell.session, shell.session.undo(number - since - 1))
+        return
     if workspace.answered not in (None, workspace.current):
         yield Notice(f"the last answer came from {workspace.answered}; this undoes a turn of {workspace.current}")
-    if word.endswith("t") and word[:-1].isdigit():
+    if number:
+        yield moved_to(shell.session, shell.session.undo(number))
+    else:
         yield moved_to(
             shell.session, shell.session.undo_tokens(whole_number(word[:-1], "the number of tokens", 1, MAX_TOKENS))
         )
-    else:
-        yield moved_to(shell.session, shell.session.undo(whole_number(word, "the number of turns", 1, MAX_TOKENS)))
 
 
 @command("redo", usage="[N]", purpose="back")

@@ -18,6 +18,7 @@ from seqshell.shell.commands.models import opened
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
+    from seqshell.shell.workspace import Workspace
 
 
 def _mixed_words(shell: Shell, text: str) -> Mapping[str, str]:
@@ -32,7 +33,8 @@ def mix(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     The probability of each token is the weighted mean of those of the models; weights are relative, and 1 unless you
     give them. The mixture is a model of its own beside the others: its state is that of all of them, so /undo, /rewind,
-    branches and search work as for one. It takes as long as all of them together. /load goes back to one of them.
+    branches and search work as for one. It takes as long as all of them together. /undo right after it goes back to the
+    model before, and /load to any.
 
         >>> ROMEO:
         >>> /mix shakespeare=1
@@ -44,12 +46,44 @@ def mix(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     weights = dict(_weight(word) for word in words(arguments, mix, 1))
     if len(weights) < len(arguments.words):
         raise UsageError("a model is named twice; write each with its weight once")
-    workspace, before = shell.workspace, shell.session if shell.workspace.current else None
+    workspace, was = shell.workspace, shell.workspace.current
     model = mixed_model([_model(shell, name) for name in weights], list(weights.values()))
     session = workspace.add(model)
     yield opened(shell)
-    if before is not None and _continues(before.model, model) and (text := before.text().text):
-        yield Notice(f"{counted(session.feed(text))} read again")
+    if was is None:
+        return
+    before = workspace.sessions[was]
+    text = before.text().text if _continues(before.model, model) else ""
+    nodes = {session.here.node}
+    workspace.mixed[str(workspace.current)] = was, nodes
+
+    def done(number: int) -> Iterator[Event]:
+        nodes.add(session.here.node)
+        yield Notice(f"{counted(number)} read again")
+
+    if text:
+        yield from session.behaviour.read_whole(text, "error", done)
+
+
+def turns_since(workspace: Workspace) -> int | None:
+    """How many turns were taken since /mix made the current model; None if it did not, or if its text was left."""
+    was, nodes = workspace.mixed.get(str(workspace.current), ("", set[int]()))
+    if was not in workspace.sessions:
+        return None
+    node, number = workspace.session.here.node, 0
+    while node not in nodes and node >= 0:
+        node, number = workspace.session.behaviour.cursor.timeline.before_turn(node), number + 1
+    return number if node in nodes else None
+
+
+def undone(shell: Shell) -> Iterator[Event]:
+    """Go back to the model that was current before /mix; the mixture stays open as it was after that."""
+    workspace, name = shell.workspace, str(shell.workspace.current)
+    if turns := turns_since(workspace):
+        workspace.session.undo(turns)
+    workspace.use(workspace.mixed[name][0])
+    yield opened(shell)
+    yield Notice(f"{name} stays open; /load {name} continues with it")
 
 
 def _continues(before: Model, model: Model) -> bool:
