@@ -17,7 +17,7 @@ from seqshell.host.builtin import load_registry
 def pages() -> Mapping[str, Callable[[], str]]:
     """The generated pages by their paths in the site. Only the built-in plugins are described."""
     registry = load_registry(Policy(no_plugins=True))
-    modules = {f"reference/{name.rpartition('.')[2]}.md": partial(python.module, name) for name in python.MODULES}
+    modules = {f"reference/{python.place(name)}": partial(python.module, name) for name in python.MODULES}
     models = {f"gallery/{name}.md": partial(gallery.model, name) for name in gallery.models()}
     return {
         "reference/commands.md": partial(commands.commands, registry),

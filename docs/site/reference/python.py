@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from importlib import import_module
 
 from docs.site.markdown import page, prose
+from docs.site.pages import ROOT
 
 import seqshell
 
-# Public modules besides the package itself, with their titles.
-MODULES = {
-    "seqshell.state": "Functions on states",
-    "seqshell.pictures": "Pages of pictures",
-    "seqshell.layers": "Layers",
-    "seqshell.exporting": "Plain models for exporters",
-    "seqshell.testing": "Support for tests",
-}
+# Public modules besides the package itself.
+MODULES = (
+    "seqshell.state",
+    "seqshell.pictures",
+    "seqshell.layers",
+    "seqshell.layers.modules",
+    "seqshell.exporting",
+    "seqshell.testing",
+)
+
+
+def place(name: str) -> str:
+    """The file of a public module's page, beside that of the package."""
+    return f"{name.removeprefix('seqshell.').replace('.', '_')}.md"
 
 
 def groups() -> dict[str, list[str]]:
@@ -36,7 +43,7 @@ def api() -> str:
     parts = []
     for title, names in groups().items():
         parts += [f"## {title}", *map(_entry, names)]
-    more = ", ".join(f"[{name}]({name.rpartition('.')[2]}.md)" for name in MODULES)
+    more = ", ".join(f"[{name}]({place(name)})" for name in MODULES)
     return page("seqshell", f"`import seqshell` gives these names. Further modules: {more}.", *parts)
 
 
@@ -46,6 +53,17 @@ def _entry(name: str) -> str:
 
 
 def module(name: str) -> str:
-    """The page of a public module."""
-    found = import_module(name)
-    return page(name, prose(found.__doc__ or ""), *(f"::: {name}.{each}" for each in found.__all__))
+    """The page of a public module, which is read, not imported: some import torch."""
+    path = ROOT / "repl" / name.replace(".", "/")
+    file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    return page(name, prose(ast.get_docstring(tree) or ""), *(f"::: {name}.{each}" for each in _public(tree)))
+
+
+def _public(tree: ast.Module) -> list[str]:
+    """The names in `__all__`; without it, those of classes and functions."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    found = [node.name for node in tree.body if isinstance(node, ast.ClassDef | ast.FunctionDef)]
+    return [name for name in found if not name.startswith("_")]
