@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 COUNTS: dict[str, int] = {
     "checkpoints": 100,
     "files": 50,
+    "imports": 16,
     "kills": 8,
     "lines": 14,
     "machine": 10,

@@ -31,9 +31,10 @@ def read_g2p_en(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
         return None
     arrays = read_npz(path)
     names = [f"{side}_{part}" for side in SIDES.values() for part in ("emb", *PARTS.values())]
-    if not all(isinstance(arrays.get(name), np.ndarray) for name in (*names, "fc_w", "fc_b")):
+    names += ["fc_w", "fc_b"]
+    if not all(isinstance(array := arrays.get(name), np.ndarray) and array.dtype.kind == "f" for name in names):
         return None
-    found = {name: np.asarray(arrays[name], np.float32) for name in (*names, "fc_w", "fc_b")}
+    found = {name: np.asarray(arrays[name], np.float32) for name in names}
     embed, hidden = (found[name].shape[-1] if found[name].ndim == 2 else 0 for name in ("enc_emb", "enc_w_hh"))
     shapes: dict[str, tuple[int, ...]] = {"enc_emb": (len(LETTERS), embed), "dec_emb": (len(PHONEMES), embed)}
     shapes |= {"fc_w": (len(PHONEMES), hidden), "fc_b": (len(PHONEMES),)}

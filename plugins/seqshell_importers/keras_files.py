@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,10 @@ from seqshell.core.named_files import opened
 
 MAX_CONFIG = 50_000_000  # bytes of the layers as JSON
 MOST_TIMES = 10  # the size of what is unpacked, in that of the file: weights can hardly be compressed
-FAULTS = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, IndexError, EOFError, LookupError)
+FAULTS = (
+    *(OSError, ValueError, TypeError, AttributeError, RuntimeError, LookupError, EOFError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 CONTAINERS = ("layers", "_layer_checkpoint_dependencies")  # of a .keras: today's, and that of the first versions
 WHOLE = ("model_weights",)  # of a .h5 of a whole model
 PARTS = {"Embedding": ("embeddings",), "Dense": ("kernel", "bias")}  # of a .keras, whose weights have numbers

@@ -23,7 +23,7 @@ def read_min_char_rnn(path: Path, options: Mapping[str, Any]) -> ForeignModel | 
     if recognise_file(path).kind != "arrays":
         return None
     arrays = read_npz(path)
-    if not all(isinstance(arrays.get(name), np.ndarray) for name in NAMES):
+    if not all(isinstance(array := arrays.get(name), np.ndarray) and array.dtype.kind == "f" for name in NAMES):
         return None
     wxh, whh, why, bh, by = (np.asarray(arrays[name], np.float32) for name in NAMES)
     units, size = (*wxh.shape, 0, 0)[:2]

@@ -50,13 +50,17 @@ def read_mamba2(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
     """
     if recognise_file(path).kind != "safetensors":
         return None
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
-    with safe_open(path, "pt") as file:  # with torch, because numpy has no bfloat16
-        names = set(file.keys())
-        if MARK not in names or len(file.get_slice(MARK).get_shape()) != 1:  # Mamba-1 has a decay for each number
-            return None
-        weights = {own: _floats(path, name, file.get_tensor(name)) for name, own in _own_names(path, names)}
+    try:
+        with safe_open(path, "pt") as file:  # with torch, because numpy has no bfloat16
+            names = set(file.keys())
+            if MARK not in names or len(file.get_slice(MARK).get_shape()) != 1:  # Mamba-1 has a decay for each number
+                return None
+            weights = {own: _floats(path, name, file.get_tensor(name)) for name, own in _own_names(path, names)}
+    except SafetensorError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(f"{path.name}: not a readable safetensors file: {reason}") from None
     config = _sizes(path, weights) | _other_settings(path, options)
     groups = config["num_groups"]
     config["state_size"] //= 2 * groups

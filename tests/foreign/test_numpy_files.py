@@ -62,11 +62,12 @@ ZEROS = npy(np.zeros(3))
         (ZEROS.replace(b"(3,)", b"(1,-3)"), "its array a is damaged"),
         (ZEROS.replace(b"<f8", b"zzz"), "its array a is damaged"),
         (ZEROS[:6] + b"\x09" + ZEROS[7:], "its array a is damaged"),
+        (ZEROS.replace(b"(3,)", b"(3, "), "its array a is damaged"),
         (b"no array", "its array a is damaged"),
         (npy(np.array(["a", 1], dtype=object)).replace(b"(2,)", b"(3,)"), "another content than its header says"),
         (b"\0" * 2_000_000, "its arrays are much larger than the file"),
     ],
-    ids=["acts", "cut", "larger", "negative", "format", "version", "text", "objects", "zeros"],
+    ids=["acts", "cut", "larger", "negative", "format", "version", "bracket", "text", "objects", "zeros"],
 )
 def test_hostile_archives_are_refused(folder: Path, data: bytes, message: str) -> None:
     with pytest.raises(CheckpointError, match=message):

@@ -273,6 +273,19 @@ def test_a_pickle_that_is_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -
         read_torch(as_file(pickle.dumps([*range(9)])))
 
 
+def test_numbers_are_read_when_they_are_asked_for() -> None:
+    """The file is read again then, so that an optimizer's tensors take no memory."""
+    torch.save({"used": torch.arange(3), "unused": torch.ones(2)}, "t.pt")
+    found = read_torch(Path("t.pt"))
+    data = Path("t.pt").read_bytes()
+    Path("t.pt").write_bytes(data.replace(torch.ones(2).numpy().tobytes(), b"damaged!"))
+    assert found["used"].numpy().tolist() == [0, 1, 2]
+    with pytest.raises(CheckpointError, match=r"^the numbers of a tensor are damaged \(Bad CRC-32"):
+        found["unused"].numpy()
+    inner = read_torch(as_file(pickle.dumps({"w": torch.arange(2)})))["w"]
+    assert inner.numpy().tolist() == [0, 1]
+
+
 def test_what_tensors_of_a_file_cannot_be() -> None:
     torch.save(torch.ones(2).to(torch.float8_e4m3fn), "small.pt")
     with pytest.raises(CheckpointError, match=r"it has numbers of the kind torch\.float8_e4m3fn"):

@@ -112,6 +112,15 @@ def test_no_code_of_a_pickle_runs(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
+def test_a_text_that_claims_to_be_long_takes_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "m.pt").write_bytes(b"\x80\x02X\xff\xff\xff\x6fabc" + bytes(100))
+    tracemalloc.start()
+    kind = recognise_file(tmp_path / "m.pt").kind
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (kind, peak < 2_000_000) == ("other", True)
+
+
 def test_torchscript_is_no_pickle_of_weights(tmp_path: Path) -> None:
     save_script(tmp_path / "script.pt")
 

@@ -394,6 +394,7 @@ def test_a_truncated_empty_or_renamed_file_is_one_line(capsys, folder):
     for name, data, says in (
         ("a.h5", whole[: len(whole) // 2], "a.h5 is not read: "),
         ("a.keras", archive[: len(archive) // 2], "a.keras is truncated or damaged"),
+        ("e.keras", archive.replace(b"HDF", b"HDX"), "e.keras is not read: Bad CRC-32"),
         ("b.h5", b"", "b.h5 is empty"),
         ("c.h5", b"not a model at all", "c.h5 is a text that begins with"),
         ("d.h5", archive, "no vocabulary"),

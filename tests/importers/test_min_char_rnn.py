@@ -83,6 +83,8 @@ def test_other_and_damaged_archives_are_refused_in_one_line(
 ) -> None:
     np.savez("renamed.npz", **{f"{name}_": value for name, value in weights.items()}, chars=CHARS)
     assert "renamed.npz is a set of arrays of numpy that no importer knows" in refused("renamed.npz")
+    np.savez("texts.npz", **weights | {"Whh": np.array([["x"]])}, chars=CHARS)
+    assert "texts.npz is a set of arrays of numpy that no importer knows" in refused("texts.npz")
     np.savez("whole.npz", **weights, chars=CHARS)
     whole = (folder / "whole.npz").read_bytes()
     (folder / "cut.npz").write_bytes(whole[:-40])

@@ -139,6 +139,14 @@ def test_weights_that_do_not_fit_are_refused_in_a_line(folder, file, message):
         read_mamba2(folder / "model.safetensors", {})
 
 
+def test_a_file_whose_tensors_do_not_fill_it_is_refused(folder):
+    save_file(weights(1), folder / "model.safetensors")
+    with (folder / "model.safetensors").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(CheckpointError, match=r"^model.safetensors: not a readable safetensors file: .*incomplete"):
+        read_mamba2(folder / "model.safetensors", {})
+
+
 def test_a_missing_layer_and_sizes_that_do_not_agree_are_refused(folder):
     for file in (
         {name.replace("layers.1", "layers.7"): values for name, values in weights(1).items()},

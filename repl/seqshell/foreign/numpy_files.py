@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
 import zipfile
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +22,11 @@ from seqshell.foreign.torch_files import ARCHIVE_FAULTS
 ENDING = ".npy"
 MOST_TIMES = 64  # the size of all arrays, in that of the file: zeros can be compressed without end
 MOST_MORE = 1 << 20  # bytes of arrays beyond that
+# numpy parses a header as Python, and one that is no literal token by token.
+HEADER_FAULTS = (
+    *(ValueError, KeyError, TypeError, OverflowError, RecursionError, MemoryError),
+    *(SyntaxError, tokenize.TokenError),
+)
 HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
@@ -52,7 +58,7 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Any:
         if kind.hasobject:
             return _objects(data, shape)
         return _numbers(data, shape, is_fortran, kind)
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError, MemoryError) as error:
+    except HEADER_FAULTS as error:
         raise PickleFault(f"its array {name} is damaged ({str(error)[:100]})") from None
 
 

@@ -6,12 +6,13 @@ Imports neither torch nor numpy.
 from __future__ import annotations
 
 import io
+import mmap
 import re
 import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.json_values import parsed
@@ -63,6 +64,11 @@ class ForeignFile:
     what: str
     todo: str
 
+    @property
+    def is_torch(self) -> bool:
+        """Whether `read_torch` reads it: weights, other pickles and TorchScript."""
+        return self.kind in ("torch", "mixed", "object", "torchscript")
+
     def error(self, path: Path) -> CheckpointError:
         """The error that says what the file is and what to do."""
         return CheckpointError(self.message(path))
@@ -106,9 +112,9 @@ def _recognise(file: BinaryIO, path: Path) -> ForeignFile:
     if head.startswith(b"PK"):
         return _archive(file)
     if head.startswith(b"\x80") and 2 <= head[1] <= 5:
-        return _pickle(file)
-    if head[:1] in OLD_STARTS and _is_old_pickle(file, size):
-        return _pickle(file)
+        return _pickle(_mapped(file))
+    if head[:1] in OLD_STARTS and _is_old_pickle(_mapped(file), size):
+        return _pickle(_mapped(file))
     if head[257:262] == b"ustar":
         return ForeignFile("other", "is a tar archive", "unpack it first, with tar -xf")
     if head[8:9] == b"{" or head[8:10] == b" {":
@@ -161,7 +167,7 @@ def _archive_of(archive: zipfile.ZipFile) -> ForeignFile:
         return ForeignFile(
             "torchscript",
             "is a TorchScript program (torch.jit.save), whose code is not run",
-            'if you trust it, in Python: torch.save(torch.jit.load("FILE").state_dict(), "weights.pt")',
+            WITHOUT_CODE,
         )
     for name in names:
         if name.rpartition("/")[2] == "data.pkl":
@@ -180,12 +186,14 @@ def _archive_of(archive: zipfile.ZipFile) -> ForeignFile:
     return ForeignFile("other", f"is a zip archive{shown}", "unpack it first, and use the file of the model")
 
 
+def _mapped(file: BinaryIO) -> BinaryIO:
+    """The file in memory: a text that claims to be long then takes no more than the file has."""
+    return cast(BinaryIO, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
 def _is_old_pickle(file: BinaryIO, size: int) -> bool:
-    """Whether the whole file is one pickle of protocol 0 or 1, which looks like text. Goes back to its beginning."""
-    found = _contents(file)
-    is_whole = found is not None and file.tell() == size
-    file.seek(0)
-    return is_whole
+    """Whether the whole file is one pickle of protocol 0 or 1, which looks like text."""
+    return _contents(file) is not None and file.tell() == size
 
 
 def _pickle(file: BinaryIO) -> ForeignFile:

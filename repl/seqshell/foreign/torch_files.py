@@ -11,6 +11,7 @@ import mmap
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,6 +33,7 @@ MAX_REASON = 200  # characters
 # zipfile raises NotImplementedError for an unknown compression, RuntimeError for an encrypted archive, ValueError for
 # names that are not UTF-8.
 ARCHIVE_FAULTS = (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zlib.error)
+Reopened = Callable[[], AbstractContextManager[BinaryIO]]
 MAGIC = 0x1950A86A20F9469CFC6C  # of the format before torch 1.6
 # numpy's formats by torch's names; bfloat16 is the upper half of a float32.
 NUMBERS = {
@@ -133,7 +135,7 @@ def read_torch(path: Path) -> Any:
 def _read(path: Path) -> Any:
     with opened(path, error=CheckpointError) as file:
         if _is_archive(file):
-            return _from_archive(file)
+            return _from_archive(partial(opened, path, error=CheckpointError))
         size = file.seek(0, io.SEEK_END)
         if not size:
             raise PickleFault("it is empty")
@@ -146,10 +148,11 @@ def _is_archive(file: BinaryIO) -> bool:
     return found
 
 
-def _from_archive(file: BinaryIO) -> Any:
-    size = file.seek(0, io.SEEK_END)
+def _from_archive(reopened: Reopened) -> Any:
+    """reopened: opens the archive again. The numbers of a tensor are read when they are asked for."""
     try:
-        with zipfile.ZipFile(file) as archive:
+        with reopened() as file, zipfile.ZipFile(file) as archive:
+            size = file.seek(0, io.SEEK_END)
             entries = {info.filename: info for info in archive.infolist()}
             main = next((name for name in entries if name == "data.pkl" or name.endswith("/data.pkl")), None)
             if main is None:
@@ -171,8 +174,7 @@ def _from_archive(file: BinaryIO) -> Any:
                     read += wanted
                     if info is None or info.file_size != wanted or read > size:
                         raise PickleFault(f"the numbers {key} are missing or too few")
-                    data = archive.read(info)
-                    storages[key] = Storage(kind, count, lambda: data)
+                    storages[key] = Storage(kind, count, partial(_member, reopened, info.filename))
                 return storages[key]
 
             return read_pickle(io.BytesIO(archive.read(main)), TORCH_CALLS, partial(_stored, storage))
@@ -180,6 +182,14 @@ def _from_archive(file: BinaryIO) -> Any:
         raise
     except ARCHIVE_FAULTS as error:
         raise PickleFault(f"its archive is damaged ({str(error)[:100]})") from None
+
+
+def _member(reopened: Reopened, name: str) -> bytes:
+    try:
+        with reopened() as file, zipfile.ZipFile(file) as archive:
+            return archive.read(name)
+    except (*ARCHIVE_FAULTS, KeyError) as error:
+        raise CheckpointError(f"the numbers of a tensor are damaged ({in_one_line(str(error))[:100]})") from None
 
 
 def _from_pickles(file: Any) -> Any:
@@ -255,8 +265,8 @@ def _in_bytes(data: Any) -> Any:
     """A storage that another pickle contains whole, as a file of torch."""
     if not isinstance(data, bytes) or data.count(b"_load_from_bytes"):
         raise PickleFault("it has numbers of another kind")
-    file = io.BytesIO(data)
-    return _from_archive(file) if _is_archive(file) else _from_pickles(_Bytes(data))
+    is_archive = _is_archive(io.BytesIO(data))
+    return _from_archive(partial(io.BytesIO, data)) if is_archive else _from_pickles(_Bytes(data))
 
 
 class _Bytes(io.BytesIO):
