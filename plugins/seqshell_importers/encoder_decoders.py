@@ -18,7 +18,7 @@ LAYOUTS = (read_opennmt, read_joeynmt, read_bentrevett, read_chatbot, read_tutor
 
 def read_encoder_decoder(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
     """Import a file of torch in one of the layouts; None for other files. CheckpointError if it does not fit."""
-    if recognise_file(path).kind not in ("torch", "mixed", "object"):
+    if not recognise_file(path).is_torch:
         return None
     loaded = read_torch(path)
     try:

@@ -34,7 +34,7 @@ class _Product:
 
 def read_flair(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
     """Import a language model of flair; None for other files."""
-    if recognise_file(path).kind not in ("torch", "mixed", "object"):
+    if not recognise_file(path).is_torch:
         return None
     loaded = read_torch(path)
     if not isinstance(loaded, Mapping) or not loaded.keys() >= KEYS:

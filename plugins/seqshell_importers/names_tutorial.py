@@ -35,11 +35,11 @@ Weights = dict[str, NDArray[Any]]
 
 def read_names_tutorial(path: Path, options: Mapping[str, Any]) -> ForeignModel | None:
     """Import a model of these forms; None for other files."""
-    kind = recognise_file(path).kind
-    if kind not in ("torch", "mixed", "object", "safetensors"):
+    file = recognise_file(path)
+    if not file.is_torch and file.kind != "safetensors":
         return None
     try:
-        loaded = read_safetensors(path) if kind == "safetensors" else read_torch(path)
+        loaded = read_torch(path) if file.is_torch else read_safetensors(path)
         found = chosen_weights(loaded)
     except SeqshellError:  # the importer state_dict says what is wrong
         return None

@@ -42,7 +42,6 @@ from seqshell_importers.weight_matching import WeightMatch, match_weights
 from seqshell_importers.weight_sets import Weight, are_equal, chosen_weights, read_safetensors, records_in
 
 PICKLED = (".pt", ".pth", ".ckpt", ".bin")  # names that promise a file of torch
-READABLE = ("checkpoint", "safetensors", "torch", "mixed", "object")  # kinds of seqshell.ForeignFile
 KEYS: Mapping[str, tuple[type, ...]] = {  # of the table [weights]
     "recurrent": (str, list),
     "embedding": (str, bool),
@@ -60,14 +59,14 @@ def read_state_dict(path: Path, options: Mapping[str, Any]) -> ForeignModel | No
     Returns None for other files. Raises UsageError for an invalid map and CheckpointError for an unreadable file.
     """
     found = recognise_file(path)
-    if found.kind not in READABLE:
+    if not found.is_torch and found.kind not in ("checkpoint", "safetensors"):
         if path.suffix == ".safetensors" or path.suffix in PICKLED or found.kind not in ("other", "arrays"):
             raise found.error(path)
         return None
     names = _weights_table(options)
     if found.kind == "checkpoint":
         raise UsageError(f"{path.name} is already a seqshell checkpoint; open it with seqshell -m {path}")
-    loaded = read_safetensors(path) if found.kind == "safetensors" else read_torch(path)
+    loaded = read_torch(path) if found.is_torch else read_safetensors(path)
     try:
         model = language_model(loaded, chosen_weights(loaded, names.get("inside")), names, options)
     except SeqshellError as error:

@@ -561,13 +561,24 @@ def save_script(path):
         torch.jit.save(torch.jit.script(nn.Linear(2, 2)), path)
 
 
-def test_files_that_are_not_read_say_what_they_are(capsys, tmp_path, recwarn):
+def test_torchscript_is_opened_by_importing_its_weights(capsys, tmp_path, recwarn):
     save_script("script.pt")
+    recwarn.clear()
+    code, _, err = run(capsys, "script.pt")
+    assert (code, err) == (
+        2,
+        "seqshell: script.pt: no nn.RNN, nn.LSTM or nn.GRU found (no weight_ih_l0 and weight_hh_l0); the file has "
+        "weight [2, 2], bias [2]\n",
+    )
+    assert main(["-m", "./script.pt", "-c", "/info"]) == 3
+    assert "script.pt is a TorchScript program (torch.jit.save), whose code is not run; " in capsys.readouterr().err
+    assert not recwarn.list
+
+
+def test_files_that_are_not_read_say_what_they_are(capsys, tmp_path, recwarn):
     (tmp_path / "lfs.pt").write_text("version https://git-lfs.github.com/spec/v1\nsize 9\n")
     (tmp_path / "llama.gguf").write_bytes(b"GGUF\3" + bytes(99))
-    recwarn.clear()
     for name, code, message in (
-        ("script.pt", 3, "script.pt is a TorchScript program"),
         ("lfs.pt", 3, "lfs.pt is a Git LFS pointer"),
         ("llama.gguf", 2, "llama.gguf is a GGUF file"),
     ):

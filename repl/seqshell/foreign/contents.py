@@ -40,7 +40,7 @@ def tree_of(path: Path, found: ForeignFile) -> list[str]:
 
 def _content(path: Path, found: ForeignFile) -> Any:
     """What the file contains; None if that is not read here."""
-    if found.kind in ("torch", "mixed", "object"):
+    if found.is_torch:
         return read_torch(path)
     if found.kind in ("safetensors", "transformer"):
         with opened(path, error=CheckpointError) as file:

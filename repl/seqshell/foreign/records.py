@@ -13,6 +13,7 @@ OLD_LIBRARY = frozenset({"__builtin__", "copy_reg", "cPickle", "commands", "urll
 # Of the standard library: classes of values, which records may stand for.
 PLAIN_MODULES = frozenset({"datetime", "decimal", "fractions", "pathlib", "uuid"})
 PLAIN_CLASSES = frozenset({"argparse.Namespace", "types.SimpleNamespace", "functools.partial", "logging.Logger"})
+SCRIPTED = "__torch__"  # classes of TorchScript, whose objects have weights and parts as fields
 MAX_VISITED = 5_000_000  # values that are walked; shared ones count once
 
 
@@ -93,6 +94,10 @@ def weights_of(module: Record) -> dict[str, Any]:
             if isinstance(own, Mapping):
                 found |= {f"{prefix}{name}": value for name, value in own.items() if value is not None}
         inner = each.fields.get("_modules")
+        if each.cls.module.partition(".")[0] == SCRIPTED:
+            own = {name: value for name, value in each.fields.items() if not isinstance(value, Record)}
+            found |= {f"{prefix}{name}": value for name, value in own.items() if hasattr(value, "numpy")}
+            inner = {name: value for name, value in each.fields.items() if isinstance(value, Record)}
         if isinstance(inner, Mapping):
             below = above | {id(each)}
             stack += [(f"{prefix}{name}.", value, below) for name, value in reversed(list(inner.items()))]
