@@ -42,7 +42,6 @@ def encode_into(
     """Add the ids of texts to rows; returns the numbers of the texts that can be read, in small integers."""
     kept, first = [rows_where(np.zeros(len(texts), bool))], 0
     for whole, sizes in encoded_rows(tokenizer, texts):
-        report(first, len(texts))
         is_kept, ends = np.ones(len(whole), bool), np.cumsum(sizes)
         for row in np.flatnonzero(sizes > (cut.max_length or len(whole))).tolist():
             if (gap := cut.gap(int(sizes[row]))) is not None:
@@ -53,4 +52,5 @@ def encode_into(
         ids.extend(whole[is_kept], sizes[chosen])
         kept.append((first + chosen).astype(kept[0].dtype))
         first += len(sizes)
+        report(first, len(texts))
     return np.concatenate(kept)

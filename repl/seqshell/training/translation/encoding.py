@@ -55,10 +55,10 @@ def encode_into(
     sides = (source_tokenizer, pairs.sources), (tokenizer, pairs.targets)
     encoded = (encoded_rows(*side, sides=2) for side in sides)
     for (ids, sizes), (target_ids, target_sizes) in zip(*encoded, strict=True):
-        report(first, len(pairs))
         chosen = (np.minimum(sizes, target_sizes) > 0) & (np.maximum(sizes, target_sizes) <= longest)
         for rows, values, lengths in ((sources, ids, sizes), (targets, target_ids, target_sizes)):
             rows.extend(values[np.repeat(chosen, lengths)], lengths[chosen])
         kept.append((first + np.flatnonzero(chosen)).astype(kept[0].dtype))
         first += len(chosen)
+        report(first, len(pairs))
     return np.concatenate(kept)
