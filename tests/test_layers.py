@@ -18,6 +18,7 @@ import seqshell
 
 LAYERS = """
     __main__
+    notebook
     cli
     __init__ | terminal | testing | bulk
     shell
@@ -39,6 +40,7 @@ HOMES = {
     "urllib.request": ("seqshell.downloads",),
     "http": ("seqshell.downloads",),
     "socket": (),
+    "IPython": ("seqshell.notebook.magics",),
     "ray": ("seqshell.bulk.ray_data",),
     "torch.distributed": ("seqshell.training.distributed",),
 }

@@ -186,6 +186,7 @@ def test_every_kind_of_the_tables_is_known_to_the_scripts(arguments):
         ("evaluate", "--strategy", ("strategies",)),
         ("evaluate", "--text-column", ()),
         ("plugins", "1", ("plugins", "paths")),
+        ("runs", "*", ("runs", "paths")),
         ("plugins", "--set", ()),
         ("recipes", "*", ("=show", "recipes")),
         ("models", "*", ("folders",)),
@@ -246,6 +247,9 @@ def test_the_names_of_a_kind_are_those_that_are_safe_as_words(home, folder, caps
         found = capsys.readouterr().out.splitlines()
         assert {"mine", *others} <= set(found)
         assert not [name for name in found if not completion.NAME.fullmatch(name)]
+    for name in ("mine", "my model"):
+        (home / "models" / f"{name}.run").mkdir()
+    assert completion.names("runs") == ["mine"]
     assert "recurrent" in completion.names("plugins")
     assert completion.names("nonsense") == []
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from seqshell.core.errors import RecipeError
-from seqshell.core.events import Event, Notice, Progress, Table, Text
+from seqshell.core.events import Event, LossCurves, Notice, Progress, Table, Text
 from seqshell.host import Registry
 from seqshell.models import file
 from seqshell.models.opening import open_model
@@ -98,7 +98,8 @@ def test_a_training_learns_and_writes_a_checkpoint_that_opens(tmp_path: Path, re
     assert texts[-1] == f"seqshell -m {out}"
     assert texts[-2].startswith("sample after training:\nthe ")
     assert texts[-3].startswith("sample before training:\nthe ")
-    assert "training loss" in texts[0]
+    (curves,) = [event for event in events if isinstance(event, LossCurves)]
+    assert events.index(curves) > events.index(table)
 
     model = open_model(out, registry)
     header = model.header

@@ -27,7 +27,7 @@ from seqshell.training.preparation import prepare
 from seqshell.training.recipes.recipe import Recipe, recipe_from
 from seqshell.training.recipes.settings import TrainingSettings
 from seqshell.training.run import Run
-from seqshell.training.run_files import RESUME_FILE
+from seqshell.training.run_folder import RESUME_FILE
 
 TEXT = "the cat sat on the mat and the dog sat on the log " * 16
 PAIRS = ["i see\tje vois", "i love you\tje t' aime", "the cat\tle chat", "the dog sees the cat\tle chien voit le chat"]

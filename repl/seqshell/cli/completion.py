@@ -72,6 +72,10 @@ def _found(kind: str) -> Iterable[str]:
         return paths.list_recipes()
     if kind == "presets":
         return {**paths.own_presets(), **paths.shipped_presets()}
+    if kind == "runs":
+        from seqshell.training.run_reports import run_folders
+
+        return [folder.stem for folder in run_folders()]
     if kind == "plugins":
         from seqshell.host.finding import outside
         from seqshell.host.policy import Policy

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from seqshell.cli.options import common_options, options_of, shell_parser, subcommand_parser
 from seqshell.cli.subcommands import SUBCOMMANDS
 
-LISTED = ("models", "recipes", "sessions", "presets", "plugins")  # when Tab is pressed
+LISTED = ("models", "recipes", "runs", "sessions", "presets", "plugins")  # when Tab is pressed
 WRITTEN = ("settings", "keys", "strategies", "commands")  # in the script
 KINDS = (*LISTED, *WRITTEN, "files", "paths", "folders")  # paths: files, if the word looks like a path
 SHELL = "seqshell"  # the program without a subcommand
@@ -33,6 +33,7 @@ _WORDS = {
 # The metavar NAME, by what argparse calls the argument.
 _NAMES = {
     **dict.fromkeys(("model", "models"), "models"),
+    "names": "runs",
     "restore": "sessions",
     "preset": "presets",
     "words": "recipes",

@@ -28,6 +28,7 @@ subcommands (the first argument; each has its own --help):
   pull URL|hf:OWNER/REPO   download a model, of .safetensors alone
   cp NAME|FILE NEW         copy a model
   rm NAME                  remove a model of yours
+  runs [show|plot|rm NAME] trainings with their figures, one of them, their loss curves
   recipes [show NAME]      list the recipes, or print one
   import FILE              convert weights from another program to a checkpoint
   export MODEL --to FORM   write a model as plain PyTorch or as an ONNX graph

@@ -48,6 +48,7 @@ _ALL = (
     Subcommand("pull", "pull", "Download a model from a URL or from Hugging Face."),
     Subcommand("cp", "model_files", "Copy a model."),
     Subcommand("rm", "model_files", "Remove a model of yours."),
+    Subcommand("runs", "runs", "List trainings with their figures, show one, plot their losses, or remove one."),
     Subcommand("recipes", "train", "List the recipes, or print one."),
     Subcommand("import", "import_weights", "Convert weights from another program to a checkpoint."),
     Subcommand("average", "average", "Average the weights of models of one kind."),

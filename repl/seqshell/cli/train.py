@@ -83,7 +83,16 @@ def add_train_arguments(parser: ArgumentParser) -> None:
         help="print every key of a recipe with its default, and the settings of an architecture: --defaults NAME",
     )
     parser.add_argument(
-        "-o", metavar="FILE.png", dest="picture", help="write the loss curve as a picture (needs matplotlib)"
+        "-o",
+        metavar="FILE",
+        dest="picture",
+        help="write the loss curve as a picture (.html, .svg, .png, .pdf) or as numbers (.csv, .tsv, .json)",
+    )
+    parser.add_argument(
+        "--log",
+        choices=("tensorboard",),
+        default="",
+        help="write losses, learning rate, speed, figures and samples for TensorBoard, into NAME.run/tensorboard",
     )
 
 
@@ -151,6 +160,7 @@ def _train(arguments: Namespace, group: Group | None = None) -> int:
                 arguments.resume,
                 stopped=lambda: signal.number or 0,
                 picture=picture,
+                log=arguments.log,
                 written=written.append,
                 group=group,
             )

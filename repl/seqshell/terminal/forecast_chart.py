@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from seqshell.core.events import Forecast
+from seqshell.core.plane import BRAILLE
 from seqshell.core.row_times import short_times
 from seqshell.terminal.printer import Printer
 
@@ -19,8 +20,6 @@ STEPS = "steps"  # the name of the time axis if the times are unknown
 MARKS = "*o."  # observed, forecast, interval, without colour
 SHADE = 0x82  # the dots of a character inside the interval: evenly spaced, so that lines stand out
 LINES = "━━" + chr(0x2800 + SHADE)  # the same in the legend, with colour
-# The bit of each dot of a braille character, [column][row from the top].
-BRAILLE = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
 OBSERVED, FORECAST, INTERVAL = "", "chain", "bar"  # styles
 STYLES = (FORECAST, OBSERVED, INTERVAL)  # of a character with dots of several, the first
 

@@ -7,9 +7,10 @@ from itertools import groupby
 
 from seqshell.core.events import Gates
 from seqshell.core.events.gates import GateUnits
+from seqshell.core.plane import Plane
 from seqshell.terminal.heat_map import pad
 from seqshell.terminal.printer import Printer
-from seqshell.terminal.scatter import Plane, write_line
+from seqshell.terminal.scatter import write_line
 from seqshell.terminal.table_layout import draw_table
 
 COLUMNS, ROWS = 20, 10  # of a panel, without its frame

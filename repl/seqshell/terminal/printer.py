@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
 
 from prompt_toolkit.utils import get_cwidth
@@ -11,6 +11,7 @@ from prompt_toolkit.utils import get_cwidth
 from seqshell.core.capture import terminal_of
 from seqshell.core.colours import CATEGORIES, CATEGORIES_OF_256, NUM_CATEGORIES, ink, ink_of_256
 from seqshell.core.sanitize import safe
+from seqshell.core.text_output import in_one_line
 from seqshell.terminal.background import UNKNOWN, Ink, Tint, background_of, code
 from seqshell.terminal.wrapping import wrapped
 
@@ -111,6 +112,22 @@ class Printer:
         self.fresh_line()
         self.write("\n".join(part for line in safe(text).split("\n") for part in wrapped(line, self.width - 1)), style)
         self.write("\n")
+
+    def rows(self, rows: Sequence[Sequence[tuple[str, Style]]], *, above: int = 0) -> None:
+        """Draw rows of texts with their styles, in place of the `above` last lines, in one write, so nothing flickers.
+
+        The cursor is at the start of a line, before and after. Only a terminal with escape sequences has lines above.
+        """
+        end = "\x1b[K\n" if above else "\n"
+        text = "".join(
+            "".join(self._dressed(safe(in_one_line(part)), style) for part, style in row) + end for row in rows
+        )
+        if above:
+            # Between the outer two, a terminal that knows them shows nothing yet.
+            text = f"\x1b[?2026h\r\x1b[{above}A{text}\x1b[J\x1b[?2026l"
+        self.stream.write(text)
+        self.stream.flush()
+        self.column = 0
 
     def fresh_line(self) -> None:
         """Go to the start of a new line, unless the line is empty."""

@@ -1,14 +1,21 @@
-"""A progress bar, redrawn in place by rich and then removed. A terminal without escape sequences gets a few lines."""
+"""A progress bar, redrawn in place by rich and then removed; a training has its loss curve instead.
+
+A terminal without escape sequences gets a few lines.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from seqshell.core.events import Progress
+from seqshell.core.events import Progress, TrainingStep
 from seqshell.terminal.printer import Printer
 
+if TYPE_CHECKING:
+    from seqshell.terminal.live_curve import LiveCurve
+
 WITH_BAR = 72  # columns of the window
+MIN_HEIGHT = 16  # lines of a window that has room for a loss curve
 MAX_LINES = 10  # on a terminal without escape sequences
 
 
@@ -49,11 +56,17 @@ class ProgressBar:
         self._progress: Any = None  # rich.progress.Progress; rich is imported with the first bar
         self._task: Any = None
         self._lines = -1
+        self._curve: LiveCurve | None = None
+        self._has_left_curve = False
 
     def show(self, event: Progress) -> None:
         """Update the bar."""
         if self.printer.colours < 0:
             self._print_line(event)
+            return
+        if isinstance(event, TrainingStep) and (self._curve is not None or self.printer.height >= MIN_HEIGHT):
+            self._curve = self._curve or self._new_curve()
+            self._curve.show(event)
             return
         if self._progress is None:
             self._start()
@@ -65,13 +78,36 @@ class ProgressBar:
             note=self.printer.text(event.text).plain,
         )
 
+    def interrupt(self, draw: Callable[[], None]) -> None:
+        """Let a note be drawn: above the loss curve, or instead of the bar."""
+        if self._curve is not None:
+            self._curve.below(draw)
+        else:
+            self.close()
+            draw()
+
     def close(self) -> None:
-        """Remove the bar from the screen, so that only results stay in the scroll-back."""
+        """Remove the bar from the screen, so that only results stay in the scroll-back; the last loss curve stays."""
         self._lines = -1
+        if self._curve is not None:
+            self._curve.end()
+            self._curve, self._has_left_curve = None, True
         if self._progress is not None:
             self._progress.stop()
             self._progress = self._task = None
             self.printer.column = 0
+
+    def take_left_curve(self) -> bool:
+        """Whether the loss curve of the training that ends is on the screen already."""
+        found, self._has_left_curve = self._has_left_curve, False
+        return found
+
+    def _new_curve(self) -> LiveCurve:
+        from seqshell.terminal.live_curve import LiveCurve
+
+        self.close()
+        self._has_left_curve = False
+        return LiveCurve(self.printer)
 
     def _start(self) -> None:
         from rich.progress import Progress as Bar

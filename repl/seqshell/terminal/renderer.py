@@ -20,6 +20,7 @@ from seqshell.core.events import (
     GradientLags,
     HookOutput,
     Label,
+    LossCurves,
     ModelOpened,
     Moved,
     NextWords,
@@ -54,6 +55,7 @@ from seqshell.terminal import (
     gate_plot,
     label_bars,
     lag_bars,
+    loss_curves,
     saliency_bars,
     spectrum_plot,
     tables,
@@ -77,12 +79,16 @@ class Renderer:
 
     def draw(self, event: Event) -> None:
         """Draw one event."""
+        if isinstance(event, Notice):
+            self._bar.interrupt(lambda: self._draw(event))
+            return
         if not isinstance(event, Progress | Data):
             self.end_progress()
-        self._draw(event)
+        if not (isinstance(event, LossCurves) and self._bar.take_left_curve()):
+            self._draw(event)
 
     def end_progress(self) -> None:
-        """Remove the progress bar, if there is one."""
+        """Remove the progress bar, if there is one; the last loss curve of a training stays."""
         self._bar.close()
 
     @singledispatchmethod
@@ -205,6 +211,10 @@ class Renderer:
     @_draw.register
     def _(self, event: Gates) -> None:
         gate_plot.draw(self.printer, event)
+
+    @_draw.register
+    def _(self, event: LossCurves) -> None:
+        loss_curves.draw(self.printer, event)
 
     @_draw.register
     def _(self, event: GradientLags) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from seqshell.core.events import Spectrum, Table
+from seqshell.core.plane import Plane
 from seqshell.terminal.printer import Printer
-from seqshell.terminal.scatter import Plane, write_line
+from seqshell.terminal.scatter import write_line
 from seqshell.terminal.table_layout import draw_table
 
 MOST_ROWS, LEAST_ROWS = 19, 9

@@ -22,6 +22,7 @@ from seqshell.training.language.objective import LanguageObjective
 from seqshell.training.preparation import Prepared
 from seqshell.training.run import Run
 from seqshell.training.run_files import write_folder
+from seqshell.training.run_record import described
 
 
 def new_run(prepared: Prepared, folder: Path, group: Group | None = None) -> Run:
@@ -86,8 +87,8 @@ class CountingRun(Run):
         )
 
     def write(self) -> None:
-        """Write metrics.jsonl."""
-        write_folder(self.folder, self.progress.history)
+        """Write metrics.jsonl and run.json."""
+        write_folder(self.folder, self.progress.history, described(self))
 
     def restore(self) -> None:
         """Always raises RecipeError."""

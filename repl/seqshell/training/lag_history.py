@@ -12,10 +12,9 @@ from seqshell.core.errors import RecipeError
 from seqshell.core.events import LagNorms
 from seqshell.core.named_files import read_bytes
 from seqshell.inspect.half_lives import half_life
+from seqshell.training.run_folder import MAX_METRICS, METRICS_FILE
 
 KEY = "gradient_by_lag"
-METRICS = "metrics.jsonl"
-MAX_METRICS = 256_000_000  # bytes
 
 
 def lags_of(history: Iterable[Mapping[str, Any]], model: str) -> tuple[LagNorms, ...]:
@@ -41,14 +40,14 @@ def sparklines(record: Mapping[str, Any]) -> str:
 
 def metrics_file(checkpoint: Path) -> Path:
     """The file in which the training that writes a checkpoint keeps its metrics."""
-    return checkpoint.with_suffix(".run") / METRICS
+    return checkpoint.with_suffix(".run") / METRICS_FILE
 
 
 def read_lags(checkpoint: Path, model: str) -> tuple[LagNorms, ...]:
     """The gradients by lag of the training that wrote a checkpoint. RecipeError if there are none, or not readable."""
     path = metrics_file(checkpoint)
     if not path.is_file():
-        raise RecipeError(f"{model} has no training beside it: there is no {path.parent.name}/{METRICS}")
+        raise RecipeError(f"{model} has no training beside it: there is no {path.parent.name}/{METRICS_FILE}")
     try:
         lines = read_bytes(path, error=RecipeError, most=MAX_METRICS).decode().splitlines()
         found = lags_of(map(json.loads, lines), model)

@@ -10,12 +10,10 @@ from pathlib import Path
 
 from seqshell.core import paths
 from seqshell.core.errors import PluginError, RecipeError, SeqshellError, reason_of
-from seqshell.core.events import Event, GradientLags, Notice, Progress, Text
-from seqshell.core.plugin_guard import reason_and_place
+from seqshell.core.events import Event, GradientLags, LossCurves, Notice, Progress, Text
 from seqshell.core.signal_handlers import stops_host
-from seqshell.core.tasks import task_spec
+from seqshell.core.view_files import view_place, write_view
 from seqshell.host import Registry
-from seqshell.training import loss_curve
 from seqshell.training.averaging import try_average
 from seqshell.training.counting import is_counted, new_run
 from seqshell.training.data.array_store import FOLDER
@@ -26,14 +24,17 @@ from seqshell.training.freezing import num_frozen
 from seqshell.training.keeping import Keeper
 from seqshell.training.lag_history import lags_of
 from seqshell.training.listeners import followed
+from seqshell.training.loss_curve import loss_curve
 from seqshell.training.memory import check_memory
-from seqshell.training.pictures import check_picture
 from seqshell.training.preparation import encode_ahead, prepare
 from seqshell.training.progress import duration
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.rehearsal import rehearse
 from seqshell.training.run import Run
 from seqshell.training.run_files import locked
+from seqshell.training.run_record import end_recorded
+from seqshell.training.samples import sample
+from seqshell.training.tensorboard_log import Log, check_log, opened_log
 
 NOTHING = "no checkpoint was written"
 
@@ -46,18 +47,20 @@ def train(
     *,
     stopped: Callable[[], int] = lambda: 0,
     picture: Path | None = None,
+    log: str = "",
     written: Callable[[Path], None] = lambda path: None,
     group: Group | None = None,
 ) -> Iterator[Event]:
     """Train a recipe and write the best weights to `out`, by default NAME.safetensors in the user's models folder.
 
-    NAME.run/ beside the checkpoint holds metrics.jsonl and the resume file; `resume` continues from it and gives the
-    same bits as an uninterrupted training. Yields Progress after every batch.
+    NAME.run/ beside the checkpoint holds metrics.jsonl, run.json and the resume file; `resume` continues from it and
+    gives the same bits as an uninterrupted training. Yields Progress after every batch.
 
     stopped: called before every batch; when it returns True, or the number of a signal, training ends and the best
     weights are kept, as when the generator is closed. Before the first validation there are none: then no checkpoint is
     written.
-    picture: PNG file for the loss curve.
+    picture: file for the loss curve: a picture, or its numbers.
+    log: "tensorboard" writes event files into NAME.run/, too.
     written: called with the path of each checkpoint that was written, which is another than `out` if that had become
     impossible to write.
     group: the processes that train together, each of which calls this function; default: this one alone. Only its
@@ -66,8 +69,9 @@ def train(
     infinite; CheckpointError if the checkpoint cannot be written at the end.
     """
     group = group or Group()
+    check_log(log)
     if picture is not None:
-        check_picture(picture)
+        view_place(str(picture))
     out = paths.output_path(recipe.name, "models") if out is None else out
     recipe = replace(recipe, store=out.parent / FOLDER)
     with _remaining(NOTHING):
@@ -91,44 +95,46 @@ def train(
         if resumes:
             run.restore()
         elif group.is_writer:
-            run.progress.first_sample = _sample(run, registry)
+            run.progress.first_sample = sample(run, registry)
             run.progress.earlier = keeper.earlier.validate(run.average) if keeper.earlier is not None else {}
-        try:
-            yield from _trained(run, registry, stopped)
-        except GeneratorExit:
-            if group.size == 1:  # the others do not know of it, and go on
-                list(run.try_write())
-            keeper.keep_best()
-            raise
-        except KeyboardInterrupt:
-            # It may have come in the middle of an update, so the resume file is left as it is.
-            keeper.keep_best()
-            raise
-        except Exception as error:
-            kept = keeper.keep_what_can_be_kept()
-            yield from keeper.take_notes()
-            if isinstance(error, PluginError) and group.is_writer:
-                raise error.with_remains(kept or NOTHING) from error
-            if isinstance(error, RankLost) and run.resume_file.exists():
-                kept = "; ".join(filter(None, (kept, "--resume continues from what was saved last")))
-            if kept and isinstance(error, RecipeError | RankLost):
-                raise type(error)(f"{error.message}; {kept}", hint=error.hint) from None
-            if kept:
-                yield Notice(kept, "warning")
-            raise
-        yield from run.try_write()  # before keep_best, which loads the best weights into run.average
-        unfinished = bool(group.agree(stopped())[0])
-        if not group.is_writer:
-            if run.progress.best and not unfinished:
-                try_average(run)  # its part of the validation
-        elif run.progress.best:
+        with end_recorded(run), opened_log(log, run, resumes=resumes) as writer:
             try:
-                yield from followed(_closing_notes(keeper, picture, unfinished=unfinished), run, registry)
-            except PluginError as error:
-                raise error.with_remains(keeper.keep_what_can_be_kept()) from error
-        else:
-            yield Notice(f"no model written: {_stopped_at(run)}")
-        group.meet()
+                yield from writer.follow(_trained(run, registry, stopped, writer))
+            except GeneratorExit:
+                if group.size == 1:  # the others do not know of it, and go on
+                    list(run.try_write())
+                keeper.keep_best()
+                raise
+            except KeyboardInterrupt:
+                # It may have come in the middle of an update, so the resume file is left as it is.
+                keeper.keep_best()
+                raise
+            except Exception as error:
+                kept = keeper.keep_what_can_be_kept()
+                yield from keeper.take_notes()
+                if isinstance(error, PluginError) and group.is_writer:
+                    raise error.with_remains(kept or NOTHING) from error
+                if isinstance(error, RankLost) and run.resume_file.exists():
+                    kept = "; ".join(filter(None, (kept, "--resume continues from what was saved last")))
+                if kept and isinstance(error, RecipeError | RankLost):
+                    raise type(error)(f"{error.message}; {kept}", hint=error.hint) from None
+                if kept:
+                    yield Notice(kept, "warning")
+                raise
+            yield from run.try_write()  # before keep_best, which loads the best weights into run.average
+            unfinished = bool(group.agree(stopped())[0])
+            if not group.is_writer:
+                if run.progress.best and not unfinished:
+                    try_average(run)  # its part of the validation
+            elif run.progress.best:
+                try:
+                    ending = _closing_notes(keeper, picture, writer, unfinished=unfinished)
+                    yield from writer.follow(followed(ending, run, registry))
+                except PluginError as error:
+                    raise error.with_remains(keeper.keep_what_can_be_kept()) from error
+            else:
+                yield Notice(f"no model written: {_stopped_at(run)}")
+            group.meet()
 
 
 def _encoded_ahead(
@@ -156,8 +162,9 @@ def _run_folder(out: Path, group: Group) -> AbstractContextManager[Path]:
     return locked(folder) if group.is_writer else nullcontext(folder)
 
 
-def _trained(run: Run, registry: Registry, stopped: Callable[[], int]) -> Iterator[Event]:
+def _trained(run: Run, registry: Registry, stopped: Callable[[], int], log: Log) -> Iterator[Event]:
     """The events of the training itself, and for the writer samples and what hooks of plugins show."""
+    log.add_sample(run.progress.first_sample)
     sampled, every = -1, run.settings.sample_every
     trained = _with_errors(itertools.chain(fit_first(run), run.epochs(stopped)), run)
     if not run.group.is_writer:
@@ -168,7 +175,7 @@ def _trained(run: Run, registry: Registry, stopped: Callable[[], int]) -> Iterat
         epoch = run.progress.epoch
         if isinstance(event, Notice) and every and epoch % every == 0 and epoch != sampled:
             sampled = epoch
-            yield Notice(_sample(run, registry))
+            yield Notice(log.add_sample(sample(run, registry)))
 
 
 @contextmanager
@@ -194,15 +201,6 @@ def _with_errors(events: Iterator[Event], run: Run) -> Iterator[Event]:
         if event is None:
             return
         yield event
-
-
-def _sample(run: Run, registry: Registry) -> str:
-    """The model's answer to its first example. What goes wrong there does not end the training."""
-    run.average.eval()
-    try:
-        return run.objective.sample(run.average, registry)
-    except Exception as error:
-        return f"no sample: {reason_and_place(error)}"
 
 
 def _opening_notes(run: Run, resume: bool) -> Iterator[Event]:
@@ -231,7 +229,7 @@ def _stopped_at(run: Run) -> str:
     return f"stopped after {run.progress.step:,} of {run.total_steps:,} steps{advice}"
 
 
-def _closing_notes(keeper: Keeper, picture: Path | None, *, unfinished: bool) -> Iterator[Event]:
+def _closing_notes(keeper: Keeper, picture: Path | None, log: Log, *, unfinished: bool) -> Iterator[Event]:
     """Write the best weights; yield metrics, loss curve, samples, and the command that opens the model."""
     run = keeper.run
     prepared, progress, recipe = run.prepared, run.progress, run.prepared.recipe
@@ -256,20 +254,19 @@ def _closing_notes(keeper: Keeper, picture: Path | None, *, unfinished: bool) ->
         yield prepared.objective.table(metrics)
         yield from keeper.compare_with_parent()
     yield from keeper.take_notes()
-    unit = task_spec(recipe.task).loss_unit
-    drawn = loss_curve.draw(progress.history, unit)
-    if drawn:
-        yield Text(drawn)
+    curves = LossCurves((loss_curve(progress.history, path.stem, run.unit),))
+    if curves.curves[0].training:
+        yield curves
     if lags := lags_of(progress.history, path.stem):
         yield GradientLags(lags)
     if picture is not None:
         try:
-            loss_curve.write_png(progress.history, picture, recipe.name, unit)
+            write_view(str(picture), curves)
             yield Notice(f"wrote the loss curve to {picture}")
         except SeqshellError as error:
             yield Notice(f"no loss curve: {error.message}", "warning")
     yield Text(f"sample before training:\n{progress.first_sample}")
-    yield Text(f"sample after training:\n{_sample(run, keeper.registry)}")
+    yield Text(f"sample after training:\n{log.add_sample(sample(run, keeper.registry))}")
     folder = paths.folder("states" if recipe.training.tune else "models")
     name = path.name.removesuffix(paths.ENDING) if path.parent == folder else str(path)
     best = progress.best or {}

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from seqshell.core.errors import RecipeError
-from seqshell.core.events import Progress
+from seqshell.core.events import TrainingStep
 from seqshell.training.objective import Metrics
 from seqshell.training.recipes.settings import TrainingSettings
 from seqshell.training.stopping import milestone
@@ -108,14 +108,24 @@ class TrainingProgress:
 
 
 def progress_event(
-    progress: TrainingProgress, epochs: int, num_batches: int, losses: Mapping[str, float], speed: float
-) -> Progress:
-    """What is shown after a batch. num_batches: of an epoch, about. speed: tokens per second."""
+    progress: TrainingProgress, epochs: int, num_batches: int, losses: Mapping[str, float], speed: float, unit: str
+) -> TrainingStep:
+    """What is shown after a batch. num_batches: of an epoch, about. speed: tokens per second. unit: of the loss."""
     # Clipped at 0: an epoch may have a few batches more than num_batches.
     left = max(0, num_batches - progress.batch) + num_batches * max(0, epochs - progress.epoch - 1)
     parts = [f"loss {losses[LOSS]:.3f}", losses_text(losses, " · "), f"{speed:,.0f} tokens/s"]
     text = " · ".join(filter(None, (*parts, f"{duration(progress.seconds / progress.done * left)} left")))
-    return Progress(progress.done, progress.done + left, text, f"epoch {min(progress.epoch + 1, epochs)} of {epochs}")
+    return TrainingStep(
+        progress.done,
+        progress.done + left,
+        text,
+        f"epoch {min(progress.epoch + 1, epochs)} of {epochs}",
+        update=progress.step,
+        loss=losses[LOSS],
+        speed=speed,
+        history=progress.history,
+        unit=unit,
+    )
 
 
 def losses_text(losses: Mapping[str, float], between: str = ", ") -> str:

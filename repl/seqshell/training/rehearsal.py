@@ -17,7 +17,8 @@ from seqshell.models.opening import open_model
 from seqshell.training.counting import is_counted
 from seqshell.training.keeping import save_model
 from seqshell.training.preparation import Prepared
-from seqshell.training.run_files import RESUME_FILE, resume_bytes
+from seqshell.training.run_files import resume_bytes
+from seqshell.training.run_folder import RESUME_FILE
 
 NUM_STEPS = 16  # on which decoder and untrained module are compared
 ADVICE = "choose another place with --out"

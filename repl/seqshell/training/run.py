@@ -17,21 +17,19 @@ from torch import Tensor
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Event, Notice
 from seqshell.core.state import State, leaves
+from seqshell.core.tasks import task_spec
 from seqshell.training.carried_state import begun_anew, detached
 from seqshell.training.distributed.group import Group
 from seqshell.training.lag_gradients import LagMeter
 from seqshell.training.objective import Metrics, TrainingBatch
-from seqshell.training.optimizer import (
-    autocast,
-    choose_precision,
-    keep_freed_memory,
-    learning_rate,
-)
+from seqshell.training.optimizer import autocast, choose_precision, keep_freed_memory, learning_rate
 from seqshell.training.parameter_groups import FULL_RATE, parameter_groups
 from seqshell.training.preparation import Prepared
 from seqshell.training.progress import LOSS, TrainingProgress, losses_text, progress_event
 from seqshell.training.resume import Tensors
-from seqshell.training.run_files import RESUME_FILE, RunSnapshot, restore_run, write_run
+from seqshell.training.run_files import RunSnapshot, restore_run, write_run
+from seqshell.training.run_folder import RESUME_FILE
+from seqshell.training.run_record import described
 from seqshell.training.stopping import has_exploded, improves
 from seqshell.training.weight_update import Optimizer, update_average
 
@@ -66,6 +64,7 @@ class Run:
         self.best_weights: Tensors = {}
         self.last_weights: list[Tensors] = []  # of the last epochs, for average_checkpoints
         self.precision = ""
+        self.started = time.time()
         self._tried = time.monotonic()  # to write the files
         self.write_fails = False  # then --resume does not continue from here
 
@@ -78,6 +77,11 @@ class Run:
         """Optimizer steps of the whole training; approximate where the number of batches depends on their order."""
         size = self.settings.accumulate
         return self.settings.epochs * (math.ceil(self.objective.num_batches / size) if size else 1)
+
+    @property
+    def unit(self) -> str:
+        """Of the losses."""
+        return task_spec(self.prepared.recipe.task).loss_unit
 
     @property
     def num_parameters(self) -> int:
@@ -107,7 +111,7 @@ class Run:
                 progress.seconds += taken
                 progress.check_finite(losses)
                 speed, num_batches = self.objective.num_tokens(batch) / max(taken, 1e-9), self.objective.num_batches
-                yield progress_event(progress, self.settings.epochs, num_batches, losses, speed)
+                yield progress_event(progress, self.settings.epochs, num_batches, losses, speed, self.unit)
             if progress.gathered:
                 self._update()
             yield from self._end_epoch()
@@ -142,11 +146,11 @@ class Run:
             self.best_weights = self.weights()
 
     def write(self) -> None:
-        """Write the resume file and metrics.jsonl. Raises RecipeError if that fails."""
+        """Write the resume file, metrics.jsonl and run.json. Raises RecipeError if that fails."""
         state = self.group.whole_state(self.state)
         gradients = self.group.each_gradients(self.module) if self.progress.gathered else []
         if self.group.is_writer:
-            write_run(self.folder, self._snapshot(state), gradients)
+            write_run(self.folder, self._snapshot(state), gradients, described(self))
 
     def try_write(self) -> Iterator[Event]:
         """Write the files if anything was trained: they may belong to an earlier run.

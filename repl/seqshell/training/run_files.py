@@ -1,4 +1,7 @@
-"""The files in NAME.run: metrics.jsonl and the resume file. A resumed training is bit for bit an uninterrupted one."""
+"""The files in NAME.run: metrics.jsonl, run.json and the resume file.
+
+A resumed training is bit for bit an uninterrupted one.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from filelock import FileLock, Timeout
 
 from seqshell.core.atomic_write import write_atomically
 from seqshell.core.errors import RecipeError, UsageError
+from seqshell.core.json_values import one_line
 from seqshell.core.plugin_api import settings_of
 from seqshell.core.state import State, leaves, replace_leaves
 from seqshell.training import resume
@@ -35,9 +39,9 @@ from seqshell.training.resume_checks import (
     check_state,
     check_weights,
 )
+from seqshell.training.run_folder import LOCK, METRICS_FILE, RESUME_FILE, RUN_FILE
 from seqshell.training.weight_update import Optimizer
 
-RESUME_FILE = "resume.safetensors"
 RECORD_BYTES = 100_000  # about the random states and the rest of the record
 
 
@@ -64,10 +68,10 @@ class RunSnapshot:
     last_weights: list[resume.Tensors]
 
 
-def write_run(folder: Path, run: RunSnapshot, gradients: Sequence[resume.Tensors]) -> None:
-    """Write metrics.jsonl and, to the resume file, everything that the rest of the training depends on.
+def write_run(folder: Path, run: RunSnapshot, gradients: Sequence[resume.Tensors], about: Metrics) -> None:
+    """Write metrics.jsonl, run.json and, to the resume file, everything that the rest of the training depends on.
 
-    gradients: of each process, those that wait for the next update.
+    gradients: of each process, those that wait for the next update. about: what run.json says.
     """
     groups, moments = resume.optimizer_parts(run.optimizer)
     drawn, states = resume.randomness(run.device)
@@ -93,13 +97,13 @@ def write_run(folder: Path, run: RunSnapshot, gradients: Sequence[resume.Tensors
     tensors |= {f"state.{number}": leaf for number, leaf in enumerate(leaves(run.state))}
     if run.average is not run.module:
         tensors |= resume.under("average", run.average.state_dict())
-    write_folder(folder, run.progress.history, (record, tensors))
+    write_folder(folder, run.progress.history, about, (record, tensors))
 
 
 def write_folder(
-    folder: Path, history: Sequence[Metrics], resumable: tuple[Metrics, resume.Tensors] | None = None
+    folder: Path, history: Sequence[Metrics], about: Metrics, resumable: tuple[Metrics, resume.Tensors] | None = None
 ) -> None:
-    """Write metrics.jsonl, one line per item of `history`, and the resume file first if there is one.
+    """Write metrics.jsonl, one line per item of `history`, and run.json, and the resume file first if there is one.
 
     Raises RecipeError if that fails.
     """
@@ -108,7 +112,8 @@ def write_folder(
         if resumable is not None:
             resume.write_resume(folder / RESUME_FILE, *resumable)
         lines = "".join(json.dumps(metrics) + "\n" for metrics in history)
-        write_atomically(folder / "metrics.jsonl", lines.encode())
+        write_atomically(folder / METRICS_FILE, lines.encode())
+        write_atomically(folder / RUN_FILE, one_line(about).encode())
     except OSError as error:
         raise RecipeError(f"cannot write to {folder}: {error.strerror or error}") from None
     except UsageError as error:
@@ -133,7 +138,7 @@ def locked(folder: Path) -> Iterator[Path]:
 
     A new folder is removed again if nothing was written to it.
     """
-    lock, is_new = FileLock(folder / "lock", timeout=0), not folder.exists()
+    lock, is_new = FileLock(folder / LOCK, timeout=0), not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
@@ -147,7 +152,7 @@ def locked(folder: Path) -> Iterator[Path]:
     finally:
         lock.release()
         with contextlib.suppress(OSError):
-            if is_new and os.listdir(folder) == ["lock"]:
+            if is_new and os.listdir(folder) == [LOCK]:
                 shutil.rmtree(folder)
 
 

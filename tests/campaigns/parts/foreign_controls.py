@@ -14,6 +14,7 @@ CODES = CODES - {""} | {"0"}
 OWN = re.compile(
     # Of Printer: its styles, and colours of text and of blocks.
     r"\x1b\[(?:" + "|".join(map(re.escape, sorted(CODES))) + r"|(?:1;)?(?:4;)?[34]8;(?:5;\d+|2;\d+;\d+;\d+))m|\r\x1b\[K"
+    r"|\x1b\[\?2026h\r\x1b\[\d+A|\x1b\[K(?=\n)|\x1b\[J\x1b\[\?2026l"  # of its rows that are drawn again
     r"|\x1b\[\?25[hl]\r?|\r?\x1b\[2K|\x1b\[1A|\x1b\[37m|\r(?=[ \x1b])"  # of rich's progress bar
 )
 OF_PROMPT = ("\x1b[31m", "\x1b[2J\x1b[H", "\x1b[?1049h", "\x1b[8m")  # it may draw these itself

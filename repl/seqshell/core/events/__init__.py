@@ -8,7 +8,7 @@ from __future__ import annotations
 _HOMES = {
     "against": "Against",
     "answers": "Answer Candidate Finished Label Token Translation",
-    "base": "Event Notice Progress",
+    "base": "Event Notice Progress TrainingStep",
     "beams": "BeamLine BeamNode Beams",
     "choices": "Alternatives Choice NextWords Pick Picked Word",
     "coloured_text": "ColouredText",
@@ -20,6 +20,7 @@ _HOMES = {
     "interventions": "ActiveInterventions Sweep",
     "lags": "GradientLags LagNorms",
     "line": "ByHand HookOutput LineFinished LineStarted Quit Steps",
+    "loss_curves": "LossCurve LossCurves",
     "probes": "Probes",
     "reach": "Reach",
     "result_text": "ResultText",
@@ -47,6 +48,7 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.events.base import Event as Event
     from seqshell.core.events.base import Notice as Notice
     from seqshell.core.events.base import Progress as Progress
+    from seqshell.core.events.base import TrainingStep as TrainingStep
     from seqshell.core.events.beams import BeamLine as BeamLine
     from seqshell.core.events.beams import BeamNode as BeamNode
     from seqshell.core.events.beams import Beams as Beams
@@ -80,6 +82,8 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.events.line import LineStarted as LineStarted
     from seqshell.core.events.line import Quit as Quit
     from seqshell.core.events.line import Steps as Steps
+    from seqshell.core.events.loss_curves import LossCurve as LossCurve
+    from seqshell.core.events.loss_curves import LossCurves as LossCurves
     from seqshell.core.events.probes import Probes as Probes
     from seqshell.core.events.reach import Reach as Reach
     from seqshell.core.events.result_text import ResultText as ResultText

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -88,3 +89,17 @@ class Progress(Event):
         count = f"{self.done}/{self.total}" if self.total else str(self.done)
         has_count = self.text.startswith(f"{self.done:,} of ")
         return " ".join(filter(None, (self.description, "" if has_count else count, self.text)))
+
+
+@dataclass(frozen=True)
+class TrainingStep(Progress):
+    """The progress of a training after a batch. update: the number of updates so far; loss: of the batch, in `unit`.
+
+    speed: tokens per second. history: the records so far, as in metrics.jsonl; it grows while the training continues.
+    """
+
+    update: int = 0
+    loss: float = math.nan
+    unit: str = "nats"
+    speed: float = 0.0
+    history: Sequence[Mapping[str, Any]] = field(default=(), repr=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from seqshell.core.pictures import paints
-from seqshell.core.pictures.drawing import ASCENT, CHARACTER, LINE, Drawing, Stroke, Track, Words, shown
+from seqshell.core.pictures.drawing import ASCENT, CHARACTER, LINE, Dot, Drawing, Stroke, Track, Words, shown, width_of
 from seqshell.core.pictures.page import Curve, Curves
 
 WIDTH, HEIGHT = 640.0, 220.0  # pixels of the frame
@@ -20,8 +20,8 @@ def draw_curves(drawing: Drawing, block: Curves, left: float) -> None:
         value for curve in block.curves for value in (*curve.values, *curve.low, *curve.high) if math.isfinite(value)
     ] or [0.0]
     low, high = min(values), max(values)
-    first = min((curve.start for curve in block.curves), default=0)
-    last = max((curve.start + len(curve.values) - 1 for curve in block.curves), default=0)
+    steps = [step for curve in block.curves for step in curve.places] or [0]
+    first, last = min(steps), max(steps)
     ends = [f"{low:.4g}", f"{high:.4g}"]
     start = left + (max(map(len, ends)) + 1) * CHARACTER
     top, bottom = drawing.down, drawing.down + HEIGHT
@@ -41,13 +41,16 @@ def draw_curves(drawing: Drawing, block: Curves, left: float) -> None:
     drawing.end_line(1.1)
     x = drawing.write(shown(block.x), start, paints.DIM) + 2 * CHARACTER
     for curve in block.curves:
+        if x > start and x + (width_of(shown(curve.label)) + 3) * CHARACTER > start + WIDTH:
+            drawing.end_line()
+            x = start
         drawing.add(Stroke(x, drawing.down + LINE / 2, x + 2 * CHARACTER, drawing.down + LINE / 2, _paint(curve)))
         x = drawing.write(shown(curve.label), x + 3 * CHARACTER, paints.DIM) + 2 * CHARACTER
     drawing.end_line(1.3)
 
 
 def _draw(drawing: Drawing, curve: Curve, across: _Place, down: _Place) -> None:
-    steps = range(curve.start, curve.start + len(curve.values))
+    steps = curve.places
     if curve.low and curve.high:
         lower = [(across(step), down(value)) for step, value in zip(steps, curve.low, strict=True)]
         upper = [(across(step), down(value)) for step, value in zip(steps, curve.high, strict=True)]
@@ -55,9 +58,15 @@ def _draw(drawing: Drawing, curve: Curve, across: _Place, down: _Place) -> None:
         drawing.add(Track(tuple(around), _paint(curve), filled=True))
     points = [(across(step), down(value)) for step, value in zip(steps, curve.values, strict=True)]
     drawing.add(Track(tuple(point for point in points if math.isfinite(point[1])), _paint(curve)))
+    if curve.has_dots:
+        for step, value, (x, y) in zip(steps, curve.values, points, strict=True):
+            if math.isfinite(y):
+                drawing.add(Dot(x, y, 3.0, _paint(curve), f"{curve.label} · {step:,} · {value:.4g}"))
 
 
 def _paint(curve: Curve) -> str:
+    if curve.category is not None:
+        return paints.category(curve.category)
     return paints.BAR if curve.is_main else paints.DIM
 
 

@@ -1,4 +1,7 @@
-"""The style of HTML pages: for dark and light pages, narrow and wide ones. All of it is inside `.seqshell`."""
+"""The style of HTML pages: for dark and light pages, narrow and wide ones. All of it is inside `.seqshell`.
+
+What is important there is what the styles of notebooks change in tables.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +24,17 @@ margin:0;padding:1rem;overflow-wrap:anywhere}
 .seqshell .text .nl::before{content:"\\21B5"}
 .seqshell .scroll{overflow-x:auto;max-width:100%;overflow-wrap:normal}
 .seqshell pre{margin:.5rem 0}
-.seqshell table{border-collapse:collapse;margin:.5rem 0;color:inherit;background:none}
+.seqshell table{border-collapse:collapse;margin:.5rem 0;color:inherit;background:none;table-layout:auto!important}
+.seqshell tr{background:none!important}
 .seqshell caption{text-align:left;color:var(--dim);padding:.2rem 0;white-space:nowrap}
-.seqshell th,.seqshell td{text-align:left;padding:.15rem .6rem .15rem 0;vertical-align:top;font-weight:normal;
+.seqshell th,.seqshell td{text-align:left!important;padding:.15rem .6rem .15rem 0;vertical-align:top;font-weight:normal;
 white-space:pre;border:0}
 .seqshell thead th{color:var(--dim);border-bottom:1px solid var(--rule)}
-.seqshell td.number{text-align:right}
+.seqshell td.number{text-align:right!important}
 .seqshell .heat th,.seqshell .heat td{padding:.1rem .3rem}
 .seqshell .heat thead th{border:0;vertical-align:bottom}
 .seqshell .heat thead span{writing-mode:vertical-rl}
-.seqshell .heat tbody th{text-align:right}
+.seqshell .heat tbody th{text-align:right!important}
 .seqshell .heat tbody td{min-width:1.2rem;height:1.4rem;border:1px solid var(--rule)}
 .seqshell .bars{width:100%}
 .seqshell .bars td:last-child{width:99%;min-width:8rem;padding-right:0}

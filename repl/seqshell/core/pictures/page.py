@@ -181,7 +181,10 @@ class Scatter:
 
 @dataclass(frozen=True)
 class Curve:
-    """Values at start, start + 1, ... low, high: a band around them, if any. is_main: drawn in the colour of bars."""
+    """Values at start, start + 1, ... or at `steps`. low, high: a band around them, if any.
+
+    is_main: drawn in the colour of bars; with a category, in the colour of this number. has_dots: a dot at each value.
+    """
 
     label: str
     start: int
@@ -189,6 +192,14 @@ class Curve:
     low: tuple[float, ...] = ()
     high: tuple[float, ...] = ()
     is_main: bool = True
+    steps: tuple[int, ...] = ()
+    category: int | None = None
+    has_dots: bool = False
+
+    @property
+    def places(self) -> Sequence[int]:
+        """The step of each value."""
+        return self.steps or range(self.start, self.start + len(self.values))
 
 
 @dataclass(frozen=True)

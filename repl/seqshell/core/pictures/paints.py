@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
+from string import ascii_lowercase
 
-from seqshell.core.colours import DARK, LIGHT, Scheme, hexadecimal, readable_on
+from seqshell.core.colours import CATEGORIES, DARK, LIGHT, NUM_CATEGORIES, Scheme, hexadecimal, readable_on
 from seqshell.core.pictures.page import Scale
 
 STEPS = 20
@@ -32,6 +33,11 @@ def steps(scale: Scale) -> list[str]:
     return [step(scale, low + (high - low) * index / number) for index in range(number + 1)]
 
 
+def category(number: int) -> str:
+    """The name of the colour of a category; from the ninth on, they come again."""
+    return f"category-{ascii_lowercase[number % NUM_CATEGORIES]}"
+
+
 def on(name: str) -> str:
     """The name of the colour of text on a colour."""
     return f"on-{name}" if name else TEXT
@@ -49,6 +55,7 @@ def paints(*, dark: bool = False) -> Mapping[str, str]:
         BAR: scheme.two[-1],
         NEGATIVE_BAR: scheme.two[0],
         MARK: scheme.two[-1],
+        **{category(number): colour for number, colour in enumerate(CATEGORIES["dark" if dark else "light"])},
     }
     for number in range(1, STEPS + 1):
         for letter, colour in _steps(scheme, number / STEPS).items():

@@ -84,6 +84,7 @@ def _architecture(shell: Shell, words: Sequence[str]) -> str:
         Option("--tune", "WHAT", "with --from: train only the state, for /state load", choices=("state",)),
         Option("--resume", help="continue an interrupted training"),
         Option("--set", help="may stand before each KEY=VALUE, as on the command line"),
+        Option("--log", "KIND", "write event files, too: tensorboard", choices=("tensorboard",)),
         Option("--dry-run", help="show the data as the model reads it, sizes, memory and time; train nothing"),
     ),
     complete=recipe_words,
@@ -135,7 +136,9 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
     written: list[Path] = []
     resume = bool(options.get("--resume"))
     try:
-        for event in run(recipe, shell.registry, path, resume, written=written.append):
+        for event in run(
+            recipe, shell.registry, path, resume, log=str(options.get("--log", "")), written=written.append
+        ):
             if isinstance(event, Progress) and shell.line:  # from the first step on, stopping keeps what was trained
                 shell.line.stops_after = "this step"
             yield event

@@ -1,0 +1,1 @@
+"""Cells of notebooks: `%load_ext seqshell`, then `%%seqshell`. Only `magics` imports IPython."""
