@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from seqshell.core.events import Branches, Event, Notice
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.shell.commands.arguments import words
-from seqshell.shell.commands.history import moved_to
+from seqshell.shell.commands.moves import moved_to
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.shell.commands.arguments import whole_number, words
-from seqshell.shell.commands.history import moved_to
+from seqshell.shell.commands.moves import moved_to
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell

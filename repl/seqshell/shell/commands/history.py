@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import UsageError
-from seqshell.core.events import Event, Moved, Notice
+from seqshell.core.events import Event, Notice
 from seqshell.core.limits import MAX_TOKENS
 from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.shell.commands.arguments import values_of, whole_number, words
+from seqshell.shell.commands.mix import turns_since, undone
+from seqshell.shell.commands.moves import moved_to
 from seqshell.shell.commands.stage_words import sampler_fields
 from seqshell.shell.unknown_settings import no_variant
 
 if TYPE_CHECKING:
-    from seqshell.session import Session
     from seqshell.shell.shell import Shell
 
 MAX_CANDIDATES = 100  # of one /regen
-
-
-def moved_to(session: Session, moved: Moved) -> Moved:
-    """The move with the last lines of the text that it led to."""
-    return replace(moved, tail=session.tail)
 
 
 @command("undo", usage="[N|Nt]", purpose="back")
@@ -37,8 +32,6 @@ def undo(shell: Shell, arguments: Arguments) -> Iterator[Event]:
         >>> ROMEO:
         >>> /undo
     """
-    from seqshell.shell.commands.mix import turns_since, undone
-
     (word,) = words(arguments, undo, 0, 1) or ("1",)
     workspace = shell.workspace
     number = (

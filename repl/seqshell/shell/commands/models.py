@@ -14,7 +14,7 @@ from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.text_output import quoted
 from seqshell.models.summary import about, about_file, title
 from seqshell.shell.commands.arguments import words
-from seqshell.shell.commands.history import moved_to
+from seqshell.shell.commands.moves import moved_to
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Event, Notice, Table
 from seqshell.core.names import check_name, unknown_name
 from seqshell.core.plugin_api import Arguments, command
-from seqshell.shell.commands.history import moved_to
+from seqshell.shell.commands.moves import moved_to
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file, written
 from seqshell.shell.commands.state_words import ACTIONS, state_words
 

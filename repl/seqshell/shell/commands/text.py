@@ -11,7 +11,7 @@ from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.view_files import view_place, write_view
 from seqshell.shell.commands.arguments import whole_number, words
-from seqshell.shell.commands.history import moved_to
+from seqshell.shell.commands.moves import moved_to
 from seqshell.shell.commands.output_files import PICTURE_OPTION, origin, written
 from seqshell.shell.commands.unknown import unknown_events
 
