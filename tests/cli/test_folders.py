@@ -38,6 +38,18 @@ def test_json_has_the_paths_and_bytes(capsys, home):
     assert list(found) == list(places())
 
 
+def test_a_file_that_is_removed_meanwhile_does_not_count(capsys, home, monkeypatch):
+    (home / "models").mkdir(parents=True)
+    (home / "models" / "a").write_bytes(b"abc")
+
+    def gone(path):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr("os.lstat", gone)
+    assert main(["paths", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["paths"]["models"]["bytes"] == 0
+
+
 def test_a_home_that_cannot_be_is_one_line(capsys, monkeypatch):
     monkeypatch.setenv("SEQSHELL_HOME", "~nosuchuser/home")
     assert main(["paths"]) == 2

@@ -74,7 +74,7 @@ def test_each_damaged_file_says_what_is_wrong_and_the_exit_code_is_3(capsys, mod
 
     assert (code, found["problems"]) == (3, 8)
     assert problems == {
-        "changed": "it is not what was downloaded: its sha256 is another one; seqshell pull gets it again",
+        "changed": "it is not what was downloaded: its sha256 is another one; remove it and pull it again",
         "cut": problems["cut"],
         "empty": "empty.safetensors is empty; copy or download it again",
         "gone": f"cannot read {models / 'gone.safetensors'}: No such file or directory",

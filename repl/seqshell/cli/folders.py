@@ -7,6 +7,7 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 from seqshell.cli.progress import print_json
 from seqshell.cli.result_output import print_result
@@ -51,19 +52,9 @@ def paths_command(arguments: Namespace) -> int:
 def places() -> dict[str, Path]:
     """The folders and files that seqshell writes for the user, by what they contain; they may not exist."""
     home = paths.home()
-    return {
-        "models": paths.folder("models"),
-        "sessions": paths.folder("sessions"),
-        "states": paths.folder("states"),
-        "recipes": paths.folder("recipes"),
-        "presets": paths.folder("presets"),
-        "plugins": paths.folder("plugins"),
-        "downloads": paths.folder("downloads"),
-        "config": paths.config_file(),
-        "history": home / "history",
-        "log": home / "log",
-        "cache": paths.cache(),
-    }
+    folders = {kind: paths.folder(kind) for kind in get_args(paths.Kind)}
+    files = {"config": paths.config_file(), "history": home / "history", "log": home / "log"}
+    return {**folders, **files, "cache": paths.cache()}
 
 
 def _size(path: Path) -> int | None:

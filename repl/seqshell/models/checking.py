@@ -49,7 +49,7 @@ def check_model(name: str, path: Path, registry: Registry) -> CheckedModel:
         record = read_record(path)
         stored, differs = record is not None, record is not None and record.sha256 != sha256
         if differs:
-            return checked("it is not what was downloaded: its sha256 is another one; seqshell pull gets it again")
+            return checked("it is not what was downloaded: its sha256 is another one; remove it and pull it again")
         open_model(path, registry)
     except SeqshellError as error:
         return checked(error.message)
