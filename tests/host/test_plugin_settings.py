@@ -121,17 +121,17 @@ def test_what_is_wrong_in_the_config_file_is_said_and_left_out(shell):
     )
 
     assert [notice.text for notice in shell.take_notices()] == [
-        "config.toml: log.limit must be 1 to 99, not 'many'",
-        "config.toml: [plugins.log] has no limt; it has limit, style, loud, path",
-        "config.toml: [plugins.samplers]: the plugin samplers has no settings",
-        "config.toml: [plugins] has no 'loud'; it has disable, and a table for each plugin with settings",
+        "config.toml:4: log.limit must be 1 to 99, not 'many'",
+        "config.toml:5: [plugins.log] has no limt; it has limit, style, loud, path",
+        "config.toml:7: [plugins.samplers]: the plugin samplers has no settings",
+        "config.toml:2: [plugins] has no 'loud'; it has disable, and a table for each plugin with settings",
     ]
     assert rows(shell, "limit", "loud") == [(10, "1 to 99", "plugin"), (True, "on or off", "config file")]
 
 
 @pytest.mark.parametrize(
     ("name", "warning"),
-    [("lgo", ["config.toml: [plugins.lgo]: no plugin is called lgo; did you mean log?"]), ("elsewhere", [])],
+    [("lgo", ["config.toml:1: [plugins.lgo]: no plugin is called lgo; did you mean log?"]), ("elsewhere", [])],
 )
 def test_a_table_for_a_plugin_that_is_not_there_is_only_mentioned_if_it_looks_like_a_mistake(shell, name, warning):
     assert [notice.text for notice in shell(f"[plugins.{name}]\na = 1\n").take_notices()] == warning

@@ -36,6 +36,7 @@ subcommands (the first argument; each has its own --help):
   plugins [list]           list the plugins with their status
   plugins new NAME         create a plugin
   plugins check NAME|PATH  check a plugin
+  config [show|path|edit]  show every setting and where its value comes from, or edit the config file
   completion SHELL         print the script with which bash, zsh or fish completes all this
   paths                    show where your models, sessions and settings are
 

@@ -55,6 +55,7 @@ _ALL = (
     Subcommand("export", "export", "Write a model as plain PyTorch or as an ONNX graph."),
     Subcommand("plugins", "plugins", "List, create or check plugins."),
     Subcommand("completion", "completion", "Print the script with which your shell completes seqshell's arguments."),
+    Subcommand("config", "config", "Show every setting and where its value comes from, or edit the config file."),
     Subcommand("paths", "folders", "Show where your models, sessions and settings are."),
 )
 SUBCOMMANDS: Mapping[str, Subcommand] = MappingProxyType({each.name: each for each in _ALL})

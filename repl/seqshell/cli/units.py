@@ -9,6 +9,7 @@ from typing import Any
 
 from seqshell.cli.plain_text import print_diagnostic
 from seqshell.core import paths
+from seqshell.core.config_places import config_place
 from seqshell.core.errors import UsageError
 from seqshell.core.units import UNITS, in_unit
 
@@ -26,7 +27,7 @@ def chosen_unit(unit: str | None) -> str:
     try:
         return unit or str(read_value(setting, settings_of_config(paths.read_config())[0].get("unit", setting.default)))
     except UsageError as error:
-        print_diagnostic(sys.stderr, f"config.toml: {error.message}")
+        print_diagnostic(sys.stderr, f"{config_place('settings', 'unit')}: {error.message}")
         return str(setting.default)
 
 

@@ -203,7 +203,7 @@ def read_config() -> dict[str, Any]:
 
     try:
         return tomllib.loads(data.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # a number may have too many digits, a list too many levels
         raise UsageError(f"{path} is not TOML: {error}") from None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from seqshell.core.config_places import config_place
 from seqshell.core.errors import PluginError, SeqshellError, UsageError
 from seqshell.core.json_values import unquoted
 from seqshell.core.names import nearest
@@ -87,9 +88,10 @@ class PluginSettings(Mapping[str, Setting]):
                 try:
                     self.set(name, value, CONFIG)
                 except SeqshellError as error:
-                    yield f"config.toml: {error.message}"
+                    yield f"{config_place('plugins', name)}: {error.message}"
             else:
-                yield f"config.toml: [plugins.{owner.name}] has no {field}; it has {', '.join(fields) or 'none'}"
+                place = config_place("plugins", name)
+                yield f"{place}: [plugins.{owner.name}] has no {field}; it has {', '.join(fields) or 'none'}"
 
     def remove(self, plugin: str) -> None:
         """Forget the settings of a plugin."""
@@ -103,10 +105,11 @@ class PluginSettings(Mapping[str, Setting]):
         for name in self._config:
             if name in self._declared:
                 continue
+            place = f"{config_place('plugins', name)}: [plugins.{name}]"
             if plugins.get(name):
-                yield f"config.toml: [plugins.{name}]: the plugin {name} has no settings"
+                yield f"{place}: the plugin {name} has no settings"
             elif name not in plugins and (meant := nearest(name, self._declared)):
-                yield f"config.toml: [plugins.{name}]: no plugin is called {name}; did you mean {meant}?"
+                yield f"{place}: no plugin is called {name}; did you mean {meant}?"
 
     def _found(self, name: str) -> tuple[_Declared, str]:
         if name not in self:

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from seqshell.core.config_places import config_place
 from seqshell.core.errors import UsageError
-from seqshell.core.paths import config_file, read_config
+from seqshell.core.paths import read_config
 
 
 @dataclass(frozen=True)
@@ -91,5 +92,5 @@ def _plugins_table() -> tuple[tuple[str, ...], dict[str, Mapping[str, Any]]]:
     section = read_config().get("plugins", {})
     names = section.get("disable", []) if isinstance(section, dict) else None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise UsageError(f"[plugins] disable in {config_file()} must be a list of names")
+        raise UsageError(f"{config_place('plugins', 'disable')}: [plugins] disable must be a list of names")
     return tuple(names), {name: table for name, table in section.items() if isinstance(table, dict)}

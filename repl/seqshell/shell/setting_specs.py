@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from seqshell.core.config_places import config_place
 from seqshell.core.errors import UsageError
 from seqshell.core.json_values import parsed, unquoted
 from seqshell.core.limits import MAX_STEPS, MAX_TOKENS, MAX_TURNS
@@ -193,10 +194,11 @@ def settings_of_config(read: Mapping[str, Any]) -> tuple[dict[str, Any], list[st
     for name, value in read.items():
         if name not in CONFIG_TABLES or not isinstance(value, dict):
             meant = did_you_mean(name, CONFIG_TABLES, "it has [settings] and [plugins]", form="[{}]")
-            problems.append(f"config.toml: unknown {quoted(name)}; {meant}")
+            problems.append(f"{config_place(name)}: unknown {quoted(name)}; {meant}")
     settings, plugins = (table if isinstance(table := read.get(key), dict) else {} for key in CONFIG_TABLES)
     problems += [
-        f"config.toml: [plugins] has no {quoted(name)}; it has disable, and a table for each plugin with settings"
+        f"{config_place('plugins', name)}: [plugins] has no {quoted(name)}; it has disable, and a table for each plugin"
+        " with settings"
         for name, value in plugins.items()
         if name != "disable" and not isinstance(value, dict)
     ]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from seqshell.core.config_places import config_place
 from seqshell.core.errors import SeqshellError, UsageError
 from seqshell.core.setting_origins import BUILT_IN, CHECKPOINT, COMMAND_LINE, CONFIG, SET
 from seqshell.core.tasks import task_spec
@@ -74,7 +75,7 @@ class Settings:
             try:
                 self._own.put(CONFIG, name, value)
             except UsageError as error:
-                self.report(f"config.toml: {error.message}")
+                self.report(f"{config_place('settings', name)}: {error.message}")
 
     # Sessions
 
@@ -290,7 +291,7 @@ class Settings:
             try:
                 chain, strategy = self._changed((chain, strategy), name, value)
             except SeqshellError as error:
-                self.report(f"config.toml: {error.message}")
+                self.report(f"{config_place('settings', name)}: {error.message}")
         return chain, strategy
 
     def report(self, problem: str) -> None:
