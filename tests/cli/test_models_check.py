@@ -117,3 +117,19 @@ def test_check_is_for_the_list(capsys, models):
     message = "seqshell: --check is for the list: seqshell models --check\n"
     assert main(["models", "clean", "--check"]) == 2
     assert capsys.readouterr().err == message
+
+
+def test_an_option_may_be_anywhere_among_the_arguments(folder, home, capsys):
+    for name in ("one", "other"):
+        (folder / name).mkdir()
+    orders = (
+        ["clean", "--json", "one", "other"],
+        ["--json", "clean", "one", "other"],
+        ["clean", "one", "--json", "other"],
+        ["clean", "one", "other", "--json"],
+    )
+    for arguments in orders:
+        assert main(["models", *arguments]) == 0
+        assert capsys.readouterr().out == '{"removed":[],"bytes":0}\n'
+    assert main(["models", "clean", "one", "--jsn", "other"]) == 2
+    assert "unrecognized arguments: --jsn; did you mean --json?" in capsys.readouterr().err

@@ -188,6 +188,18 @@ def test_actions_states_and_units_are_completed(shell):
     assert ("quotes", "saved state of tiny") in complete(shell, "/state load ").items
 
 
+def test_states_of_other_models_and_damaged_files_are_not_offered_to_continue_from(shell):
+    send(shell, "/state save quotes")
+    other = shell_for(replace(tiny_model(seed=1), name="other", fingerprint="0"))
+    send(other, "/feed abc", "/state save others")
+    (paths.folder("states") / "broken.safetensors").write_bytes(b"12345678")
+
+    assert texts(shell, "/state load o") == []
+    assert texts(shell, "/state load q") == ["/state load quotes"]
+    assert texts(other, "/state diff here o") == ["/state diff here others"]
+    assert texts(shell, "/state drop ") == [f"/state drop {name}" for name in ("broken", "others", "quotes")]
+
+
 def test_files_are_offered_only_where_a_file_may_stand(shell):
     Path("file.txt").touch()
     assert texts(shell, "/state -o f") == ["/state -o file.txt"]

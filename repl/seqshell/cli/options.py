@@ -102,11 +102,13 @@ class Parser(ArgumentParser):
 
 
 def parse(parser: ArgumentParser, args: Sequence[str]) -> Namespace:
-    """Parse the arguments. Raises UsageError, in one line, for bad usage."""
+    """Parse the arguments; options may be anywhere among them. Raises UsageError, in one line, for bad usage."""
     cut = args.index("--") if "--" in args else len(args)
     # --json takes no separate value: the next argument is a script.
     given = [*("--json=lines" if arg == "--json" else arg for arg in args[:cut]), *args[cut:]]
     arguments, unknown = parser.parse_known_args(given)
+    if unknown:  # perhaps words after an option that belong to a list before it
+        arguments, unknown = parser.parse_known_intermixed_args(given)
     if unknown:
         from seqshell.cli.suggestions import unknown_option
 

@@ -150,6 +150,14 @@ def saved_names() -> Mapping[str, Path]:
     return paths.list_checkpoints(kind="states")
 
 
+def fingerprint_of(path: Path) -> str:
+    """The fingerprint of the model of a saved state; empty if the file is damaged."""
+    try:
+        return saving.saved_model(path, "state").fingerprint
+    except (SeqshellError, *DAMAGE):
+        return ""
+
+
 def listed() -> list[SavedState]:
     """The saved states in the user's folder; of a damaged file, the name alone."""
     found = []

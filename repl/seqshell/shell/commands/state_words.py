@@ -56,12 +56,17 @@ def state_words(shell: Shell, text: str) -> Mapping[str, str]:
 
 
 def _states(session: Session, *, only_saved: bool) -> Iterator[tuple[str, str]]:
+    """The states that the session can continue from, or all that are saved."""
     from seqshell.inspect import addresses, saved_states
 
-    if not only_saved:
-        yield from addresses.RESERVED.items()
-        yield from ((branch.name, f"branch at {branch.position:,}") for branch in session.branches())
-    yield from ((name, about_file(path)) for name, path in saved_states.saved_names().items())
+    saved = saved_states.saved_names().items()
+    if only_saved:
+        yield from ((name, about_file(path)) for name, path in saved)
+        return
+    yield from addresses.RESERVED.items()
+    yield from ((branch.name, f"branch at {branch.position:,}") for branch in session.branches())
+    fits = session.model.fingerprint
+    yield from ((name, about_file(path)) for name, path in saved if saved_states.fingerprint_of(path) == fits)
 
 
 def unit_words(session: Session, word: str) -> Iterator[tuple[str, str]]:
