@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from seqshell import CheckpointError, ForeignModel, Task, recognise_file
-from seqshell_importers.class_tokens import labels_of, with_specials
+from seqshell import CheckpointError, ForeignModel, recognise_file
+from seqshell_importers.classifiers import classifier
 from seqshell_importers.keras_files import RECURRENT, KerasLayer, read_keras
 from seqshell_importers.keras_gates import keras_gates
 from seqshell_importers.torch_layers import Gates, language_model
@@ -57,37 +57,18 @@ def _model(layers: list[KerasLayer], path: Path, options: Mapping[str, Any]) -> 
     if dense.kind != "Dense" or len(kinds) != 1 or not kinds <= CELLS.keys():
         raise CheckpointError(f"its layers are in another order; {_reads()}")
     is_bidirectional = {layer.kind.startswith("Bidirectional") for layer in layers}
-    cell, about = CELLS[kinds.pop()], f"imported from {path.name}"
+    cell = CELLS[kinds.pop()]
     stack = [_gates(layer, cell, part) for layer in layers for part in _directions(layer)]
     readout, bias = dense.weights["kernel"].T, dense.weights.get("bias", np.zeros(dense.weights["kernel"].shape[1]))
     vocab_size = stack[0].inputs.shape[1] if embedding is None else len(embedding)
     if len(readout) == vocab_size and not poolings and is_bidirectional == {False}:
-        return language_model(cell, embedding, stack, readout, bias, about)
-    if embedding is None or len(is_bidirectional) > 1 or any(gates.reset == "before" for gates in stack):
-        kind = "GRU with reset_after=False" if embedding is not None else "one-hot inputs"
-        raise CheckpointError(f"a classifier with {kind} fits no architecture")
-    if len(readout) == 1:  # one sigmoid: the second of two labels
-        readout, bias = np.concatenate([0 * readout, readout]), np.concatenate([0 * bias, bias])
-    elif dense.config.get("activation") == "sigmoid":
+        return language_model(cell, embedding, stack, readout, bias, f"imported from {path.name}")
+    if len(is_bidirectional) > 1:
+        raise CheckpointError("a classifier with layers in one direction and in both fits no architecture")
+    if dense.config.get("activation") == "sigmoid" and len(readout) > 1:
         raise CheckpointError("it gives several labels at once; seqshell's classifiers give one")
-    tokenizer, vectors = with_specials(options.get("vocabulary", ()), embedding, path.name)
-    config = {"vocab_size": len(vectors), "num_classes": len(readout), "cell": cell, "embed_size": vectors.shape[1]}
-    config |= {"hidden_size": stack[0].size, "num_layers": len(layers), "pooling": (poolings or ["last"])[0]}
-    config |= {"max_length": 0}
-    weights = {"embedding.weight": vectors, "readout.weight": readout, "readout.bias": bias}
-    both = is_bidirectional == {True}
-    for number, gates in enumerate(stack):
-        direction = f"{number // 2}.{('ahead', 'back')[number % 2]}.0" if both else number
-        weights |= gates.torch_weights(f"recurrent.{direction}.")
-    return ForeignModel(
-        Task.CLASSIFY,
-        "bidirectional_classifier" if both else "classifier",
-        config,
-        {name: np.array(array, np.float32) for name, array in weights.items()},
-        tokenizer,
-        about=about,
-        labels=labels_of(options, len(readout)),
-    )
+    both, pooling = is_bidirectional == {True}, (poolings or ["last"])[0]
+    return classifier(cell, embedding, stack, readout, bias, path, options, both=both, pooling=pooling)
 
 
 def _directions(layer: KerasLayer) -> tuple[str, ...]:

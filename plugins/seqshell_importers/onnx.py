@@ -1,7 +1,8 @@
-"""The importer `onnx`: language models as ONNX graphs of the plain form.
+"""The importer `onnx`: language models and classifiers as ONNX graphs of the plain form.
 
 Tokens, an embedding (Gather) or one-hot vectors, layers of the operators LSTM, GRU or RNN, and a read-out (MatMul and
-Add, or Gemm). Operators that only change shapes are passed over; any other is refused.
+Add, or Gemm), which of a classifier reads the last state. Operators that only change shapes are passed over; any other
+is refused.
 """
 
 from __future__ import annotations
@@ -14,12 +15,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell import CheckpointError, ForeignModel, OnnxGraph, OnnxNode, read_onnx, recognise_file
+from seqshell_importers.classifiers import classifier
 from seqshell_importers.torch_layers import Gates, language_model
 
 SHAPES = (
     *("Cast", "Concat", "Constant", "ConstantOfShape", "Dropout", "Expand", "Flatten", "Identity", "LogSoftmax"),
     *("OneHot", "Range", "Reshape", "Shape", "Slice", "Softmax", "Split", "Squeeze", "Transpose", "Unsqueeze"),
 )
+PASSED = (
+    "Cast",
+    "Dropout",
+    "Flatten",
+    "Gather",
+    "Identity",
+    "Reshape",
+    "Squeeze",
+    "Transpose",
+    "Unsqueeze",
+)  # on a state
 CELLS = {"RNN": "rnn", "LSTM": "lstm", "GRU": "gru"}
 GATES = {"RNN": (0,), "LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2)}  # torch's gates in ONNX's order: i o f c, and z r h
 USUAL = {"LSTM": ["sigmoid", "tanh", "tanh"], "GRU": ["sigmoid", "tanh"]}
@@ -32,17 +45,17 @@ def read_onnx_model(path: Path, options: Mapping[str, Any]) -> ForeignModel | No
         return None
     graph = read_onnx(path)
     try:
-        return _model(graph, f"imported from {path.name}")
+        return _model(graph, path, options)
     except (ValueError, IndexError) as error:
         raise CheckpointError(f"{path.name}: its weights do not fit its layers: {str(error)[:100]}") from None
 
 
-def _model(graph: OnnxGraph, about: str) -> ForeignModel:
+def _model(graph: OnnxGraph, path: Path, options: Mapping[str, Any]) -> ForeignModel:
     recurrent = [node for node in graph.nodes if node.op in CELLS]
     if len({node.op for node in recurrent}) != 1:
         found = " and ".join(sorted({node.op for node in recurrent})) or "none"
         raise CheckpointError(f"it needs layers of one of the operators LSTM, GRU and RNN; it has {found}")
-    vectors, matrices, biases = [], [], []
+    vectors, matrices, biases, read = [], [], [], ""
     for node in graph.nodes:
         constants = [graph.arrays[name] for name in node.inputs if name in graph.arrays]
         weights = [array for array in constants if array.dtype.kind == "f" and array.ndim]
@@ -50,6 +63,7 @@ def _model(graph: OnnxGraph, about: str) -> ForeignModel:
             is_transposed = node.op == "Gemm" and bool(node.attributes.get("transB"))
             matrices.append(weights[0] if is_transposed else weights[0].T)  # [V, H]
             biases += weights[1:]
+            read = next((name for name in node.inputs if name not in graph.arrays), "")
         elif node.op == "Gather" and weights:
             vectors += weights
         elif node.op == "Add" and weights and len(biases) < len(matrices):
@@ -64,13 +78,27 @@ def _model(graph: OnnxGraph, about: str) -> ForeignModel:
     layers = [_gates(node, graph) for node in recurrent]
     bias = biases[0] if biases else np.zeros(len(matrices[0]), np.float32)
     inputs = len(vectors[0]) if vectors else layers[0].inputs.shape[1]
-    if inputs != len(matrices[0]):
+    cell, embedding = CELLS[recurrent[0].op], vectors[0] if vectors else None
+    if inputs == len(matrices[0]):
+        about = f"imported from {path.name}"
+        return language_model(cell, embedding, layers, matrices[0], bias.reshape(-1), about)
+    if not _is_last_state(read, recurrent[-1], graph):
         raise CheckpointError(
-            f"it reads {inputs} tokens and gives {len(matrices[0])} numbers, so it is no language model"
+            f"it reads {inputs} tokens and gives {len(matrices[0])} numbers, so it is no language model; as a "
+            "classifier, its read-out must read the last state"
         )
-    return language_model(
-        CELLS[recurrent[0].op], vectors[0] if vectors else None, layers, matrices[0], bias.reshape(-1), about
-    )
+    return classifier(cell, embedding, layers, matrices[0], bias.reshape(-1), path, options)
+
+
+def _is_last_state(name: str, layer: OnnxNode, graph: OnnxGraph) -> bool:
+    """Whether a value is the last hidden state of a layer: its output Y_h, or the last step of Y."""
+    makers = {output: node for node in graph.nodes for output in node.outputs}
+    is_last = False
+    while (node := makers.get(name)) is not None and node.op in PASSED:
+        index = graph.arrays.get(node.inputs[1]) if node.op == "Gather" else None
+        is_last |= index is not None and index.tolist() in (-1, [-1])
+        name = node.inputs[0]
+    return name in layer.outputs[1:2] or (is_last and name in layer.outputs[:1])
 
 
 def _is_number(node: OnnxNode, graph: OnnxGraph) -> bool:

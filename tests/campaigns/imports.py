@@ -150,7 +150,7 @@ def damage_member(draws: random.Random, data: bytes) -> tuple[bytes, str]:
                 elif kind == "rename":
                     name = str(draws.choice(NAMES)).replace("\0", "") or "x"
                 elif kind == "twice":
-                    archive.writestr(name + "2", member)
+                    archive.writestr(name + "~", member)
                 elif kind == "nested":
                     member = draws.choice(
                         (b"\x80\x02" + b"(" * NESTED, b"\x80\x02)" + b"\x85" * NESTED + b".", b"[" * NESTED)

@@ -227,9 +227,12 @@ def test_layers_for_cudnn_are_turned_into_others(capsys, folder, layer):
 
 
 GLOBAL_MAX = ("GlobalMaxPooling1D", "pool", {}, [])
+RELU = recurrent("SimpleRNN", "rnn", E, activation="relu")
+RELU[3][1] *= 0.1  # so that the state stays small in long texts
 CLASSIFIERS = [
     [embedding(), recurrent("LSTM", "lstm", E), dense(H, 1, "sigmoid")],
     [embedding(), recurrent("GRU", "gru", E, reset_after=True), GLOBAL_MAX, dense(H, 3)],
+    [embedding(), RELU, dense(H, 3)],
     [embedding(), both("b", recurrent("LSTM", "lstm", E)), dense(2 * H, 3)],
     [
         embedding(),
@@ -297,6 +300,9 @@ STACKS = {  # layers that no architecture has: what the line says
     "a classifier with one-hot inputs fits no architecture": [recurrent("LSTM", "lstm", V), dense(H, 2)],
     "a classifier with GRU with reset_after=False fits no architecture": [
         *(embedding(), recurrent("GRU", "gru", E, reset_after=False), dense(H, 2))
+    ],
+    "a classifier with layers in one direction and in both fits no": [
+        *(embedding(), both("b", recurrent("LSTM", "lstm", E)), recurrent("LSTM", "l", 2 * H), dense(H, 3))
     ],
     "it gives several labels at once": [embedding(), LSTM, dense(H, 3, "sigmoid")],
     "its weights do not fit its layers: 'recurrent_kernel'": [

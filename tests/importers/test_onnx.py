@@ -105,6 +105,36 @@ def test_weights_without_biases_and_in_fields_of_floats_are_read(capsys, folder)
     np.testing.assert_array_equal(found[0], found[1])
 
 
+@pytest.mark.parametrize("last", ["Y_h", "Y"])
+def test_a_classifier_of_the_last_state_is_imported_with_the_same_logits(capsys, folder, last):
+    """As torch exports an embedding, an nn.LSTM and an nn.Linear over hidden[-1] or output[-1]."""
+    torch.manual_seed(3)
+    embedding, layer, readout = nn.Embedding(V, 4), nn.LSTM(4, H), nn.Linear(H, 3)
+    order = [0, 3, 1, 2]  # i o f c, among i f c o of torch
+    w, r, b, c = (
+        np.concatenate(np.split(each.detach().numpy(), 4))[
+            np.concatenate([np.arange(part * H, part * H + H) for part in order])
+        ]
+        for each in (layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0)
+    )
+    g = Graph("test", "")
+    x = g.add("Gather", g.constant(embedding.weight.detach().numpy()), g.input("x", "int64", "time", "batch"))
+    given = [g.constant(each[None]) for each in (w, r, np.concatenate([b, c]))]
+    y, hidden, _ = g.add_many("LSTM", 3, x, *given, hidden_size=H)
+    state = g.add("Squeeze", hidden, g.integers(0))
+    if last == "Y":
+        state = g.add("Gather", g.add("Squeeze", y, g.integers(1)), g.integers(-1), axis=0)
+    weights = g.constant(readout.weight.detach().numpy()), g.constant(readout.bias.detach().numpy())
+    g.output(g.add("Gemm", state, *weights, transB=1), "logits", "float32", "batch", 3)
+    (folder / "m.onnx").write_bytes(g.to_bytes())
+    assert run_import(capsys)[::2] == (0, "")
+    model = seqshell.open("./made.safetensors", registry=REGISTRY).model
+    logits, _ = model.decoder.feed(np.array([model.tokenizer.encode("dbfac")]), model.decoder.initial_state(1))
+    with torch.inference_mode():
+        expected = readout(layer(embedding(torch.tensor(TOKENS)))[0][-1]).numpy()
+    np.testing.assert_allclose(logits[0], expected, rtol=0, atol=2e-6)
+
+
 def external(data):
     """The same graph with a tensor whose numbers are in another file."""
     inner = read_message(read_message(memoryview(data))[7][0])
@@ -133,7 +163,7 @@ REFUSED = {
     "it needs layers of one of the operators LSTM, GRU and RNN; it has none": claims(dims=1, kind=8),
     "it has the operator Tanh, which": graph(more=("Tanh",)),
     "it has the operator Mul, which": graph(more=("Mul",)),
-    "it reads 6 tokens and gives 3 numbers, so it is no language model": graph(outputs=3),
+    "it reads 6 tokens and gives 3 numbers, so it is no language model; as a classifier, its": graph(outputs=3),
     "a layer LSTM has activations or limits that fit no": graph(activations=["Tanh", "Tanh", "Tanh"]),
     "a layer RNN has activations or limits that fit no": graph("RNN", 1, activations=["Affine"]),
     "a layer GRU has activations or limits that fit no": graph("GRU", 3, clip=1.0),
