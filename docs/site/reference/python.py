@@ -48,8 +48,10 @@ def api() -> str:
 
 
 def _entry(name: str) -> str:
-    value = getattr(seqshell, name)
-    return f"### {name}\n\n`seqshell.{name} = {value}`" if isinstance(value, int) else f"::: seqshell.{name}"
+    """mkdocstrings reads the source; it does not find constants that one line defines together."""
+    if name.isupper() and isinstance(value := getattr(seqshell, name), int):
+        return f"### {name}\n\n`seqshell.{name} = {value}`"
+    return f"::: seqshell.{name}"
 
 
 def module(name: str) -> str:
