@@ -100,7 +100,7 @@ def test_several_curves_have_their_names_and_colours():
         ("b, training", 1),
     ]
     assert block.curves[2].values == (3.0,)
-    assert picture.count("<circle") == 2
+    assert picture.count("<circle") == 3  # two validations, and the legend
     assert 'class="track category-a"' in picture
     assert both.as_page().title == "a, b"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from itertools import islice
 
@@ -251,6 +252,14 @@ def test_at_a_terminal_it_asks_before_it_removes(models, monkeypatch, answer, is
     assert shown.getvalue().startswith(f"remove {models / 'a.run'} (")
     assert f"and the model {models / 'a.safetensors'}? --resume cannot continue it then [y/N] " in shown.getvalue()
     assert (models / "a.run").exists() is not is_removed
+
+
+def test_at_a_terminal_the_curve_is_drawn_for_its_window(models, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr("sys.stdout", shown := Terminal())
+    assert main(["runs", "show", "a", "--color", "always"]) == 0
+
+    assert re.search("\x1b\\[38;5;\\d+m●\x1b\\[0m validation ", shown.getvalue())
 
 
 def test_a_run_that_cannot_be_removed_is_one_error(models, monkeypatch, capsys):

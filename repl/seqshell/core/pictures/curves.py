@@ -9,6 +9,7 @@ from seqshell.core.pictures.drawing import ASCENT, CHARACTER, LINE, Dot, Drawing
 from seqshell.core.pictures.page import Curve, Curves
 
 WIDTH, HEIGHT = 640.0, 220.0  # pixels of the frame
+DOT = 3.0  # pixels of the radius of a dot
 
 
 def draw_curves(drawing: Drawing, block: Curves, left: float) -> None:
@@ -45,6 +46,8 @@ def draw_curves(drawing: Drawing, block: Curves, left: float) -> None:
             drawing.end_line()
             x = start
         drawing.add(Stroke(x, drawing.down + LINE / 2, x + 2 * CHARACTER, drawing.down + LINE / 2, _paint(curve)))
+        if curve.has_dots:
+            drawing.add(Dot(x + CHARACTER, drawing.down + LINE / 2, DOT, _paint(curve)))
         x = drawing.write(shown(curve.label), x + 3 * CHARACTER, paints.DIM) + 2 * CHARACTER
     drawing.end_line(1.3)
 
@@ -61,7 +64,7 @@ def _draw(drawing: Drawing, curve: Curve, across: _Place, down: _Place) -> None:
     if curve.has_dots:
         for step, value, (x, y) in zip(steps, curve.values, points, strict=True):
             if math.isfinite(y):
-                drawing.add(Dot(x, y, 3.0, _paint(curve), f"{curve.label} · {step:,} · {value:.4g}"))
+                drawing.add(Dot(x, y, DOT, _paint(curve), f"{curve.label} · {step:,} · {value:.4g}"))
 
 
 def _paint(curve: Curve) -> str:
