@@ -302,7 +302,7 @@ def test_a_folder_that_is_deleted_is_made_again(tmp_path, registry):
     events = interfere(events, lambda: shutil.rmtree(tmp_path / "place"))
     assert warnings_of(events) == []
     assert written == [out, out]
-    assert sorted(os.listdir(tmp_path / "place" / "x.run")) == ["metrics.jsonl", "resume.safetensors"]
+    assert sorted(os.listdir(tmp_path / "place" / "x.run")) == ["metrics.jsonl", "resume.safetensors", "run.json"]
 
 
 def test_without_a_users_folder_the_model_is_kept_among_the_temporary_files(tmp_path, registry, monkeypatch):
