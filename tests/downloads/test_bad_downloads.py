@@ -351,3 +351,15 @@ def test_a_model_that_came_meanwhile_is_not_replaced(server, model, pull, changi
     code, _, err = pull(f"{server.url}/tiny.safetensors")
     assert (code, err.splitlines()[-1]) == (2, f"seqshell: {target} exists by now; --out NAME chooses another name")
     assert target.read_text() == "mine"
+
+
+def test_what_a_server_says_does_not_control_the_terminal(server, model, refused, pull):
+    server.redirect("/tiny.safetensors", "ftp://\x9b2J/\x9b31m")
+    assert refused()[1].isprintable()
+    server.answers["/tiny.safetensors"] = lambda request: request.wfile.write(b"HTTP/1.0 503 \x9b2J\x1b[31m\r\n\r\n")
+    assert refused()[1].isprintable()
+    del server.answers["/tiny.safetensors"]
+    server.fields["X-Repo-Commit"] = "\x9b2J"
+    code, _, err = pull(f"{server.url}/tiny.safetensors")
+    assert (code, all(line.isprintable() for line in err.splitlines())) == (0, True)
+    assert "revision  '\\x9b2J'\n" in err
