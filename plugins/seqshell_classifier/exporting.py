@@ -50,22 +50,10 @@ def export_classifier(config: ClassifierConfig, weights: Weights) -> PlainModel:
 
 def export_bidirectional(config: ClassifierConfig, weights: Weights) -> PlainModel:
     """bidirectional_classifier: layers in both directions."""
-    cell, hidden_size = config.kind, config.hidden_size
-    ahead, back = (
-        [
-            layer
-            for index in range(config.num_layers)
-            for layer in RecurrentLayers.read(
-                cell,
-                weights,
-                [f"recurrent.{index}.{direction}.0."],
-                input_size=2 * hidden_size if index else config.embed_size,
-                hidden_size=hidden_size,
-            ).layers
-        ]
-        for direction in ("ahead", "back")
-    )
-    return _Exported(config, weights, RecurrentLayers(cell, ahead, back)).model()
+    prefixes = [f"recurrent.{index}." for index in range(config.num_layers)]
+    sizes = {"input_size": config.embed_size, "hidden_size": config.hidden_size}
+    layers = RecurrentLayers.read_bidirectional(config.kind, weights, prefixes, **sizes)
+    return _Exported(config, weights, layers).model()
 
 
 class _Exported:

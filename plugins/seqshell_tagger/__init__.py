@@ -16,6 +16,7 @@ def seqshell_architectures() -> Iterator[seqshell.Architecture]:
         config="seqshell_tagger.config:TaggerConfig",
         model="seqshell_tagger.taggers:Tagger",
         decoder="seqshell_tagger.decoders:TaggerDecoder",
+        export="seqshell_tagger.exporting:export_tagger",
         summary="recurrent layers; the tag of a token depends on it and the tokens before it",
     )
     yield seqshell.Architecture(
@@ -24,6 +25,7 @@ def seqshell_architectures() -> Iterator[seqshell.Architecture]:
         config="seqshell_tagger.config:TaggerConfig",
         model="seqshell_tagger.taggers:BidirectionalTagger",
         decoder="seqshell_tagger.decoders:BidirectionalTaggerDecoder",
+        export="seqshell_tagger.exporting:export_bidirectional",
         summary="recurrent layers in both directions (Graves & Schmidhuber 2005)",
         causal=False,
     )

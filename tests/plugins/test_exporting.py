@@ -136,6 +136,20 @@ def test_a_classifier_computes_the_same_logits(name, settings):
     np.testing.assert_allclose(run_graph(model, tokens=tokens)["logits"], outputs, **CLOSE)
 
 
+@pytest.mark.parametrize("name", ["tagger", "bidirectional_tagger"])
+@pytest.mark.parametrize(("cell", "num_layers"), [("lstm", 2), ("gru", 1), ("rnn", 2)])
+def test_a_tagger_computes_the_same_logits(name, cell, num_layers):
+    tokens = torch.tensor([[5, 8, 5, 8, 6], [4, 9, 7, 5, 8]])
+    sizes = {"vocab_size": 10, "num_classes": 3, "embed_size": 4, "hidden_size": 6}
+    module, model = made(name, cell=cell, num_layers=num_layers, **sizes)
+    with torch.inference_mode():
+        outputs = module(tokens, module.initial_state(2))[0]
+        logits = plain(model)(tokens)
+
+    np.testing.assert_allclose(logits, outputs, **CLOSE)
+    np.testing.assert_allclose(run_graph(model, tokens=tokens)["logits"], outputs, **CLOSE)
+
+
 FORECASTERS = [
     {},
     {"cell": "lstm", "num_layers": 2, "quantiles": 3, "subtract_last": False},

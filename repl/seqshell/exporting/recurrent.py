@@ -105,6 +105,27 @@ class RecurrentLayers:
                 layers[-1] = {**layers[-1], **norms}
         return cls(cell, layers, residual=residual)
 
+    @classmethod
+    def read_bidirectional(
+        cls, cell: str, weights: Layer, prefixes: Sequence[str], *, input_size: int, hidden_size: int
+    ) -> RecurrentLayers:
+        """Those of a `seqshell.layers.modules.BidirectionalLayer` for each prefix. Errors as `read`."""
+        ahead, back = (
+            [
+                read_layer(
+                    cell,
+                    weights,
+                    f"{prefix}{direction}.0.",
+                    "_l0",
+                    2 * hidden_size if index else input_size,
+                    hidden_size,
+                )
+                for index, prefix in enumerate(prefixes)
+            ]
+            for direction in ("ahead", "back")
+        )
+        return cls(cell, ahead, back)
+
     @property
     def input_size(self) -> int:
         """The number of inputs of the first layer."""
