@@ -47,18 +47,17 @@ def _vocab(folder: Path) -> None:
     Path("vocab.txt").write_text("\n".join(WORDS) + "\n")
 
 
-@pytest.mark.parametrize("form", [torch.jit.script, lambda model: torch.jit.trace(model, torch.zeros(2, 1).long())])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
-def test_the_weights_of_torchscript_are_read(imported: Callable[..., Session], form: Any) -> None:
+def test_the_weights_of_torchscript_are_read(imported: Callable[..., Session]) -> None:
     model = Plain().eval()
-    torch.jit.save(form(model), "model.pt")  # type: ignore[no-untyped-call]
+    torch.jit.save(torch.jit.trace(model, torch.zeros(1, 1).long(), check_trace=False), "model.pt")  # type: ignore[no-untyped-call]
     with torch.no_grad():
         expected = model(torch.tensor(TOKENS)[:, None])[:, 0].numpy()
     np.testing.assert_allclose(logits(imported("model.pt", "--vocab", "vocab.txt"), TOKENS), expected, atol=1e-5)
 
 
 class Plain(nn.Module):
-    """A module that can be scripted."""
+    """A module that can be traced."""
 
     def __init__(self) -> None:
         super().__init__()
