@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sys
 
 import pytest
@@ -167,13 +166,6 @@ def test_of_a_link_only_the_link_is_removed_and_it_says_so(capsys, folder, model
     shown = f"the link {models / 'link.safetensors'}, not the file that it leads to, {target}"
     assert run(capsys, "rm", "link", "--yes") == (0, f"removed {shown}\n", "")
     assert target.exists()
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may remove any file")
-def test_a_folder_that_cannot_be_changed_is_one_line_here(capsys, models):
-    models.chmod(0o500)
-    assert run(capsys, "rm", "mine", "--yes")[0] == 2
-    models.chmod(0o700)
 
 
 def test_a_file_that_the_system_does_not_remove_is_one_line(capsys, models, monkeypatch):

@@ -25,8 +25,9 @@ examples:
   seqshell rm mine
   seqshell rm mine --yes
 
-Only models in your models folder are removed: those that ship with seqshell or belong to a plugin stay. Where nobody
-can answer, such as in a pipe, --yes is needed. A symbolic link is removed, and the file that it leads to stays."""
+Only models in your models folder are removed: those that ship with seqshell or belong to a
+plugin stay. Where nobody can answer, such as in a pipe, --yes is needed. A symbolic link is
+removed, and the file that it leads to stays."""
 
 
 def add_cp_arguments(parser: ArgumentParser) -> None:

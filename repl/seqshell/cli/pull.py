@@ -28,10 +28,11 @@ examples:
   seqshell pull hf:OWNER/REPO@v2/small.safetensors --out small
   seqshell pull https://example.org/tiny.safetensors --sha256 HASH
 
-Only .safetensors, and only over https. Size and hash are shown before the download starts, and at a terminal it asks. A
-download that broke off continues when the same command is given again. Hugging Face says the hash of a file; of other
-servers you can give it with --sha256. Without one, the hash of what arrived is stored, and seqshell models --check
-compares with it. HF_TOKEN is the token for private repositories, and HF_ENDPOINT another server of this kind."""
+Only .safetensors, and only over https. Size and hash are shown before the download starts, and
+at a terminal it asks. A download that broke off continues when the same command is given
+again. Hugging Face says the hash of a file; of other servers you can give it with --sha256.
+Without one, the hash of what arrived is stored, and seqshell models --check compares with it.
+HF_TOKEN is the token for private repositories, and HF_ENDPOINT another server of this kind."""
 FOREIGN = "it was not written by seqshell"
 
 
