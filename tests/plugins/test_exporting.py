@@ -102,6 +102,24 @@ def test_a_language_model_computes_the_same_logits_and_states(name, settings):
         np.testing.assert_allclose(found[f"new_{part}"], after[index], **CLOSE)
 
 
+@pytest.mark.parametrize("name", ["mingru", "minlstm"])
+@pytest.mark.parametrize("settings", [{}, {"mlp_size": 0, "tied": True, "conv_size": 1}])
+def test_a_model_of_minimal_cells_computes_the_same_logits_and_states(name, settings):
+    """In PyTorch alone. Of two texts, from a state that is not zero."""
+    sizes = {"vocab_size": 7, "embed_size": 4, "hidden_size": 6, "mlp_size": 5, **settings}
+    module, model = made(name, **sizes)
+    tokens = torch.tensor([[1, 5, 0, 6], [2, 2, 4, 3]])
+    copy = plain(model)
+    with torch.inference_mode():
+        outputs, after = module(tokens, module(tokens.flip(1), module.initial_state(2))[1])
+        logits, new = copy(tokens, copy(tokens.flip(1), copy.initial_state(2))[1])
+
+    np.testing.assert_allclose(logits, outputs, **CLOSE)
+    for part, expected in zip(new, after, strict=True):
+        np.testing.assert_allclose(part, expected, **CLOSE)
+    assert model.graphs == {}
+
+
 CLASSIFIERS = [
     {"cell": "gru", "pooling": "last+max+mean+attention"},
     {"cell": "lstm", "num_layers": 2, "pooling": "last"},
