@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import gzip
+import io
 import random
 import threading
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -499,6 +501,20 @@ def test_words_are_counted_in_several_processes_and_a_killed_one_is_noticed(monk
     expected = WordTokenizer.train(parts)
     found = WordTokenizer.train(word_counting.counted_words(parts, worker_processes.LEAST))
     assert found.to_json() == expected.to_json()
+
+    def counted_here(content: bytes) -> bytes:
+        out = io.BytesIO()
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(b"{}\n" + content)))
+        monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=out))
+        word_counting._work()
+        return out.getvalue()
+
+    framed, some = worker_processes.framed, " a é a".encode()
+    assert counted_here(framed(some) + framed(b"")) == framed(b'[[" a", 2], [" \\u00e9", 1]]') + framed(b"")
+    with pytest.raises(SystemExit):  # the caller was killed
+        counted_here(framed(some))
+    monkeypatch.undo()
+    monkeypatch.setattr(worker_processes, "available_cores", lambda: 2)
 
     class Killed(worker_processes.WorkerProcesses):
         def __enter__(self) -> worker_processes.WorkerProcesses:
