@@ -96,7 +96,7 @@ _HOMES = {
     "seqshell.inspect.saved_states": "load_state save_state",
     "seqshell.models.saving": "save_checkpoint",
     "seqshell.shell.opening": "open",
-    "seqshell.notebook.magics": "load_ipython_extension",
+    "seqshell.notebook.extension": "load_ipython_extension",
     "seqshell.core.version": "__version__",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()} | {
@@ -197,7 +197,7 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.inspect.saved_states import load_state as load_state
     from seqshell.inspect.saved_states import save_state as save_state
     from seqshell.models.saving import save_checkpoint as save_checkpoint
-    from seqshell.notebook.magics import load_ipython_extension as load_ipython_extension
+    from seqshell.notebook.extension import load_ipython_extension as load_ipython_extension
     from seqshell.session import Session as Session
     from seqshell.session.given import StateRecord as StateRecord
     from seqshell.shell.opening import open as open

@@ -1,4 +1,4 @@
-"""The magics of IPython: `%%seqshell` for a cell, `%seqshell` for a line. `%load_ext seqshell` registers them."""
+"""The magics of IPython: `%%seqshell` for a cell, `%seqshell` for a line. It imports IPython."""
 
 from __future__ import annotations
 
@@ -53,8 +53,3 @@ class SeqshellMagics(Magics):  # type: ignore[misc]  # IPython may be missing
             return self.cells.run(options, text, Output().show)
         except CellError as error:
             raise UsageError(str(error)) from None  # which IPython shows in one line
-
-
-def load_ipython_extension(ipython: InteractiveShell) -> None:
-    """Register the magics: `%load_ext seqshell` calls this."""
-    ipython.register_magics(SeqshellMagics)
