@@ -54,7 +54,7 @@ def seqshell(words, stdin=""):
 
 
 def seqshell_alone(words):
-    """stdout of a subcommand."""
+    """stdout of a subcommand, or with other models than `tiny`."""
     with redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()):
         assert main(shlex.split(words)) == 0
     return out.getvalue()
@@ -209,7 +209,7 @@ def test_messages_give_one_output_line_for_each_input_line():
 def test_control_characters_are_made_visible_on_a_terminal_and_kept_in_a_pipe(tmp_path):
     tiny_checkpoint(tmp_path / "wild.safetensors", "a\x1b\x9b\r\t\n\u202e", defaults={"max_tokens": 60})
     words = ["-m", "./wild.safetensors", "-c", "a", "-c", "/text"]
-    raw = seqshell("-m ./wild.safetensors -c a --json")[1]
+    raw = seqshell_alone("-m ./wild.safetensors -c a --json")
     answer = json.loads(raw.splitlines()[1])["text"]
     assert set("\x1b\x9b\r\t\u202e") <= set(answer)
     assert not set(raw) & set("\x1b\x9b\r\u202e")
@@ -377,7 +377,9 @@ def test_text_and_json_are_two_renderings_of_the_same_answers():
 
 def test_output_is_utf8_whatever_the_locale(tmp_path):
     tiny_checkpoint(tmp_path / "umlaut.safetensors", "aé")
-    ran = subprocess.run([*PROGRAM, "-m", "./umlaut.safetensors", "-c", "/feed é", "-c", "/text"], capture_output=True)
+    ran = subprocess.run(
+        [*PROGRAM[:-2], "-m", "./umlaut.safetensors", "-c", "/feed é", "-c", "/text"], capture_output=True
+    )
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "é\n".encode(), b"")
 
 
