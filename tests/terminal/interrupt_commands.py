@@ -4,9 +4,9 @@
 
 Each line of CASES is a JSON list of cases, {"before": [LINES], "line": LINE, "moment": SECONDS or null, "model": NAME,
 "piped": BOOL, "home": SEQSHELL_HOME}. Prints a JSON list of texts for it: the traceback of a case that failed, or
-{"took": SECONDS, "came": BOOL, "printed": TEXT}. took: the processor time of the process from the
-signal to the end of the line, so that a busy machine makes no difference; without a moment, that of the line, which is
-not interrupted. came: False if the line had ended before the moment.
+{"took": SECONDS, "came": BOOL, "printed": TEXT}. took: from the signal to the end of the line, by the clock or by the
+processor time of the process, whichever is less: a busy machine makes no difference, nor does an import that goes on
+beside the next line. Without a moment, it is the time of the line, which is not interrupted. came: False if the line had ended before the moment.
 """
 
 import io
@@ -34,26 +34,31 @@ from seqshell.terminal.printer import Printer
 from seqshell.terminal.signals import Signals
 
 
+def now():
+    """The processor time of the process, and the clock, in seconds."""
+    return time.process_time(), time.monotonic()
+
+
 class Press:
     """Sends SIGINT after some seconds of processor time, or never."""
 
     def __init__(self, moment):
-        self.moment, self.since, self.is_over = moment, time.process_time(), False
+        self.moment, self.since, self.is_over = moment, now(), False
         self.came = moment is None
         if moment is not None:
             threading.Thread(target=self._wait, daemon=True).start()
 
     def _wait(self):
-        while time.process_time() - self.since < self.moment and not self.is_over:
+        while time.process_time() - self.since[0] < self.moment and not self.is_over:
             time.sleep(0.005)
         if not self.is_over:
-            self.since, self.came = time.process_time(), True
+            self.since, self.came = now(), True
             os.kill(os.getpid(), signal.SIGINT)
 
     def result(self, screen):
         """What is printed of the case, at the end of its line."""
         self.is_over = True
-        took = time.process_time() - self.since if self.came else 0.0
+        took = min(end - begin for end, begin in zip(now(), self.since, strict=True)) if self.came else 0.0
         return {"took": took, "came": self.came, "printed": screen.getvalue()[-300:]}
 
 
