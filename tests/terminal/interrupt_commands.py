@@ -6,7 +6,8 @@ Each line of CASES is a JSON list of cases, {"before": [LINES], "line": LINE, "m
 "piped": BOOL, "home": SEQSHELL_HOME}. Prints a JSON list of texts for it: the traceback of a case that failed, or
 {"took": SECONDS, "came": BOOL, "printed": TEXT}. took: from the signal to the end of the line, by the clock or by the
 processor time of the process, whichever is less: a busy machine makes no difference, nor does an import that goes on
-beside the next line. Without a moment, it is the time of the line, which is not interrupted. came: False if the line had ended before the moment.
+beside the next line. Without a moment, it is the time of the line, which is not interrupted. came: False if the line
+had ended before the moment.
 """
 
 import io
