@@ -21,7 +21,7 @@ order = 2
 
 @pytest.mark.parametrize(
     ("count", "work"),
-    [(12, "/train counted.toml"), (2, "tokenizers"), (2, "matplotlib.figure")],
+    [(8, "/train counted.toml"), (2, "tokenizers"), (2, "matplotlib.figure")],
 )
 def test_an_interrupted_import_does_not_poison_the_process(folder, home, count, work):
     (folder / "words.txt").write_text("the cat sat on the mat. " * 40)
