@@ -14,6 +14,7 @@ from seqshell.cli.options import settings_of_options
 from seqshell.cli.plain_text import print_diagnostic
 from seqshell.cli.progress import print_json
 from seqshell.cli.result_output import print_result
+from seqshell.cli.unknown import add_set_argument
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Notice, Table
@@ -53,14 +54,7 @@ def add_config_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("-m", dest="model", metavar="NAME|PATH", help="show: with this model; default: shakespeare")
     parser.add_argument("--preset", metavar="NAME", help="show: with this preset")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="settings",
-        metavar="NAME=VALUE",
-        help="show: with this setting",
-    )
+    add_set_argument(parser, "show: with this setting")
 
 
 def config_command(arguments: Namespace) -> int:

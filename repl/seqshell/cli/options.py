@@ -7,6 +7,7 @@ from argparse import SUPPRESS, Action, ArgumentParser, ArgumentTypeError, Namesp
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from seqshell.cli.unknown import add_set_argument
 from seqshell.core.errors import UsageError
 from seqshell.core.exit_codes import MEANINGS
 from seqshell.core.model import PRECISIONS
@@ -208,14 +209,7 @@ def shell_parser() -> ArgumentParser:
     parser.add_argument("-i", dest="interactive", action="store_true", help="continue at the prompt after the script")
     parser.add_argument("--messages", action="store_true", help="treat every line as a message: no commands, no blocks")
     parser.add_argument("--echo", action="store_true", help="print each line before its results")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        dest="settings",
-        metavar="NAME=VALUE",
-        help="change a setting, as /set NAME VALUE does",
-    )
+    add_set_argument(parser, "change a setting, as /set NAME VALUE does")
     parser.add_argument("--preset", metavar="NAME", help="choose tokens as this preset does, before --set")
     parser.add_argument("--restore", metavar="NAME|PATH", help="start with a saved session")
     parser.add_argument(

@@ -1,4 +1,4 @@
-"""What subcommands that read a text do with what the vocabulary lacks: --set unknown=skip, as /set in the shell."""
+"""The option --set, and what subcommands that read a text do with what the vocabulary lacks: --set unknown=skip."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from contextlib import contextmanager
 
 from seqshell.core.errors import VocabularyError
 
+UNKNOWN = "a setting, such as unknown=skip, which leaves out what the vocabulary lacks"
 
-def add_set_argument(parser: ArgumentParser) -> None:
-    """Add the option --set."""
+
+def add_set_argument(parser: ArgumentParser, help: str = UNKNOWN) -> None:
+    """Add the option --set, which may be repeated."""
     parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         dest="settings",
-        help="a setting, such as unknown=skip, which leaves out what the vocabulary lacks",
+        help=help,
     )
 
 
