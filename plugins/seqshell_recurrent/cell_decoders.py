@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.state import Arrays, State, by_address
+from seqshell.core.state import Arrays, State
 from seqshell.layers import (
     GRULayer,
     Layer,
@@ -31,6 +31,7 @@ from seqshell.layers import (
 from seqshell.layers.matmul import matmul
 from seqshell.layers.weights import Floats, Weights
 from seqshell_recurrent.config import CellConfig, ElmanConfig, GRUCellConfig, LSTMCellConfig, StackedCellConfig
+from seqshell_recurrent.stacked_decoder import StackedDecoder
 
 ELMAN_LAYERS: Mapping[str, Callable[[Floats, Floats, Floats, Floats], Layer]] = {
     "tanh": TanhLayer,
@@ -112,37 +113,13 @@ class ElmanDecoder:
         return logits
 
 
-class CellDecoder:
-    """Base class for decoders of stacked cells: embedding, layers, read-out. stack_class: what computes the steps."""
-
-    stack_class: ClassVar[type[OutputStack]] = OutputStack
+class CellDecoder(StackedDecoder):
+    """Base class for decoders of stacked cells: embedding, layers, read-out."""
 
     def __init__(self, config: StackedCellConfig, weights: Weights, layers: Sequence[Layer]) -> None:
         vectors = _vectors(config, weights)
         readout = Readout(weights, config.hidden_size, config.vocab_size)
-        self.stack = self.stack_class(RecurrentStack(layers, vectors, one_hot=vectors is None), readout)
-        self.backend, self.num_threads = self.stack.backend, self.stack.num_threads
-
-    def initial_state(self, batch_size: int = 1) -> State:
-        """Zeros [batch_size, L, H]; for the LSTM an LSTMState of two."""
-        return self.stack.initial_state(batch_size)
-
-    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B] int64. Returns logits [B, V], state."""
-        return self.stack.step(inputs, state)
-
-    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T] int64. Returns the logits [B, V] after the last token, state."""
-        return self.stack.feed(inputs, state)
-
-    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays]:
-        """inputs: [B, T] int64. Returns logits [B, T, V], state, and [B, T, L, H] of each leaf and gate."""
-        logits, state, states, named = self.stack.trace(inputs, state)
-        return logits, state, {**by_address(states), **named}
-
-    def state_outputs(self, state: State) -> NDArray[Any] | None:
-        """The logits [B, V] of a state."""
-        return self.stack.last_outputs(state)
+        super().__init__(RecurrentStack(layers, vectors, one_hot=vectors is None), readout)
 
 
 class LSTMCellDecoder(CellDecoder):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from numpy.typing import NDArray
 
-from seqshell.core.state import Arrays, State, by_address
+from seqshell.core.state import State
 from seqshell.layers import (
-    OutputStack,
     Readout,
     RecurrentStack,
     ResidualStack,
@@ -19,15 +18,11 @@ from seqshell.layers import (
 )
 from seqshell.layers.weights import Weights
 from seqshell_recurrent.config import GRUConfig, LSTMConfig, RecurrentConfig, RNNConfig
+from seqshell_recurrent.stacked_decoder import StackedDecoder
 
 
-class RecurrentDecoder:
-    """Base class of the decoders. The weights are named as in `language_models.RecurrentLanguageModel`.
-
-    stack_class: what computes the steps.
-    """
-
-    stack_class: ClassVar[type[OutputStack]] = OutputStack
+class RecurrentDecoder(StackedDecoder):
+    """Base class of the decoders. The weights are named as in `language_models.RecurrentLanguageModel`."""
 
     def __init__(self, config: RecurrentConfig, weights: Weights, cell: str) -> None:
         vocab_size, embed_size, hidden_size = config.vocab_size, config.embed_size, config.hidden_size
@@ -52,34 +47,12 @@ class RecurrentDecoder:
             stack = RecurrentStack(layers, embedding, one_hot=one_hot)
         readout = Readout(weights, config.top_size, vocab_size, embedding=embedding if config.tied else None)
         self.top_size = config.top_size
-        self.stack = self.stack_class(stack, readout)
-        self.backend, self.num_threads = self.stack.backend, self.stack.num_threads
-
-    def initial_state(self, batch_size: int = 1) -> State:
-        """Zeros [batch_size, L, H]; for the LSTM an LSTMState of two."""
-        return self.stack.initial_state(batch_size)
-
-    def step(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B] int64. Returns logits [B, V], state."""
-        return self.stack.step(inputs, state)
+        super().__init__(stack, readout)
 
     def features(self, state: State) -> NDArray[Any]:
         """[B, O]: the hidden state of the last layer."""
         hidden: NDArray[Any] = top_hidden(state)[:, : self.top_size]
         return hidden
-
-    def feed(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State]:
-        """inputs: [B, T] int64. Returns the logits [B, V] after the last token, state."""
-        return self.stack.feed(inputs, state)
-
-    def trace(self, inputs: NDArray[Any], state: State) -> tuple[NDArray[Any], State, Arrays]:
-        """inputs: [B, T] int64. Returns logits [B, T, V], state, and [B, T, L, H] of each leaf and gate."""
-        logits, state, states, named = self.stack.trace(inputs, state)
-        return logits, state, {**by_address(states), **named}
-
-    def state_outputs(self, state: State) -> NDArray[Any] | None:
-        """The logits [B, V] of a state; None with residual connections, by which they depend on the input."""
-        return self.stack.last_outputs(state)
 
 
 class RNNDecoder(RecurrentDecoder):
