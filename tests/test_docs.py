@@ -105,7 +105,7 @@ def test_the_script_lines_in_the_readme_run(tmp_path):
         "SEQSHELL_HOME": str(tmp_path),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    text, whole, objects, french, labels, _ = (
+    text, objects, labels = (
         subprocess.run(
             ["bash", "-c", line], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
         ).stdout
@@ -114,21 +114,8 @@ def test_the_script_lines_in_the_readme_run(tmp_path):
     types = [json.loads(line)["type"] for line in objects.splitlines()]
 
     assert len(text.strip("\n")) >= 30
-    assert 30 <= len(whole.strip("\n")) <= 40
-    assert french.splitlines()[:2] == ["Où est la gare ?", ""]
-    assert len(french.splitlines()) == 3
     assert [line.split("\t")[0] for line in labels.splitlines()] == ["Japanese", "Russian"]
-    assert len(json.loads((tmp_path / "forecast.json").read_text())["values"]) == 24
     assert types == ["session", "result", "result", "end"]
-
-
-def test_the_python_code_in_the_readme_runs():
-    (code,) = re.findall(r"<!-- python -->\n```python\n(.*?)```", README, re.DOTALL)
-    names = {}
-    exec(code, names)
-
-    assert len(names["text"]) == 200
-    assert names["session"].text().text == ""  # the line and its answer are one turn
 
 
 def test_the_small_torch_in_the_readme_is_the_one_that_is_tested():
