@@ -101,6 +101,13 @@ def test_every_dependency_has_a_tested_version():
     assert pinned["torch"] == "2.13.0"
 
 
+def test_no_test_is_skipped_because_a_package_is_missing_that_the_extra_test_installs():
+    """Such a test imports the package, and fails without it. A Ray cluster alone is too large to install."""
+    files = [path.read_text("utf-8") for path in ROOT.glob("tests/**/*.py")]
+    skipping = {name for text in files for name in re.findall(r"importorskip\(\"(\w+)\"", text)}
+    assert skipping == {"ray"}
+
+
 def test_every_dependency_besides_torch_has_hashes_of_the_tested_version():
     """Those of dependencies too, so that nothing is installed unchecked; .ci/run installs from the file."""
     text = (ROOT / "requirements.lock").read_text("utf-8")

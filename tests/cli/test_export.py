@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 
 import numpy as np
+import onnxruntime
 import pytest
 
 import seqshell
@@ -67,7 +68,6 @@ def test_the_python_file_runs_without_seqshell_and_gives_its_logits(capsys, fold
 
 
 def test_the_graph_gives_the_logits_and_the_state_of_a_step(capsys, folder, checkpoint):
-    onnxruntime = pytest.importorskip("onnxruntime")
     code, out, _ = run(capsys, checkpoint, "--to", "onnx", "-o", "graph.onnx", "--json")
     assert (code, json.loads(out)) == (0, {"model": checkpoint, "to": "onnx", "files": ["graph.onnx"]})
 

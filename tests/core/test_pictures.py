@@ -196,7 +196,6 @@ def test_a_tree_of_any_depth_is_drawn_row_by_row():
 
 
 def test_pictures_are_png_and_pdf_and_refuse_what_is_too_large():
-    pytest.importorskip("matplotlib")
     assert raster.picture(every_block("$x_1$ 日"), "png").startswith(b"\x89PNG")
     assert raster.picture(Page((Note("a"),)), "pdf").startswith(b"%PDF")
     with pytest.raises(Exception, match="too large; use"):

@@ -7,6 +7,7 @@ import json
 import sys
 import zipfile
 
+import h5py
 import numpy as np
 import pytest
 from tests.importers.conftest import as_cudnn
@@ -15,7 +16,6 @@ import seqshell
 from seqshell.cli import main
 from seqshell.host.builtin import load_registry
 
-h5py = pytest.importorskip("h5py")
 V, E, H = 6, 4, 5
 TOKENS = [3, 1, 5, 0, 2]
 RANDOM = np.random.default_rng(4)

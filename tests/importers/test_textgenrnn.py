@@ -7,13 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from tests.importers.conftest import as_cudnn, logits
 
 from seqshell import Session
 
-h5py = pytest.importorskip("h5py")
 V, E, H, LENGTH = 6, 3, 4, 5
 VOCABULARY = {"a": 1, "b": 2, "c": 3, " ": 4, "<s>": 5}
 TOKENS = (

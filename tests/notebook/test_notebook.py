@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+import nbclient
+import nbformat
 import pytest
 
 from seqshell.notebook.cells import Cells
@@ -44,8 +46,6 @@ def test_the_cells_of_the_page_show_what_it_says(home):
 
 @pytest.mark.slow
 def test_a_notebook_with_these_cells_runs_and_shows_html(home):
-    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
-    pytest.importorskip("ipykernel")
     new = nbformat.v4
     failing = [("%%seqshell\n/nosuch", None), ("%%seqshell -m nosuch\nab", None)]
     cells = [new.new_code_cell(text) for text, _ in [*examples(), *failing]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 import torch
 from torch import nn
@@ -15,7 +16,6 @@ from seqshell.core.state import leaves
 from seqshell.host import resolve
 from seqshell.host.builtin import load_registry
 
-onnxruntime = pytest.importorskip("onnxruntime")
 ARCHITECTURES = load_registry().architectures
 CLOSE = {"rtol": 0, "atol": 1e-5}
 

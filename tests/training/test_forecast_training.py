@@ -376,7 +376,6 @@ def test_evaluate_prints_a_table_or_an_object(tmp_path, capsys):
 
 
 def test_o_writes_the_errors_by_horizon_as_a_picture_or_as_json(tmp_path, capsys):
-    pytest.importorskip("matplotlib")
     out = trained(tmp_path)
     for name in ("errors.png", "errors.json"):
         assert main(["evaluate", str(out), str(tmp_path / "wave.csv"), "-o", str(tmp_path / name)]) == 0

@@ -12,7 +12,6 @@ from seqshell.training.translation import rouge
 
 def test_rouge_is_the_mean_f1_of_what_is_in_common():
     """Four of six words, one of five pairs; the longest common subsequence is "the cat on mat"."""
-    pytest.importorskip("rouge_score")
     found = rouge.rouge(["The cat sat on the mat.", ""], ["the cat was on a mat", "a summary"])
 
     assert found == pytest.approx({"rouge1": 100 * 4 / 6 / 2, "rouge2": 100 / 5 / 2, "rougeL": 100 * 4 / 6 / 2})

@@ -348,8 +348,7 @@ def test_an_unknown_log_and_a_missing_package_are_refused_first(tmp_path, regist
 
 
 def test_tensorboard_reads_the_losses_the_figures_and_the_samples(tmp_path, registry):
-    pytest.importorskip("tensorboard")
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # half a second
 
     for stops, resume in ([0] * 99, False), ([0] * 6 + [1] * 9, False), ([0] * 99, True):
         out, stopped = tmp_path / "a.safetensors", iter(stops).__next__

@@ -104,7 +104,6 @@ def test_a_short_training_on_numbers_lowers_the_loss_and_can_be_evaluated(tmp_pa
     assert header["provenance"]["data"]["name"] == "generated:numbers"
     assert header["provenance"]["split"] == {"training": 5000, "validation": 20}
     assert 0 <= header["provenance"]["metrics"]["exact"] <= 1
-    pytest.importorskip("sacremoses")
     metrics = evaluate_model(tmp_path / "model.safetensors", str(tmp_path / "some.tsv"), load_registry())
     assert metrics["nats"] == pytest.approx(header["provenance"]["metrics"]["nats"], abs=1e-4)
     assert metrics["exact_match"] == header["provenance"]["metrics"]["exact"]

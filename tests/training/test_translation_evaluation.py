@@ -301,7 +301,6 @@ def test_a_missing_library_is_reported_before_the_work(
 
 @pytest.mark.parametrize("recipe", ["[data]\nrouge = true\n", ""])
 def test_summaries_are_scored_with_rouge(model: Model, module: nn.Module, registry: Registry, recipe: str) -> None:
-    pytest.importorskip("rouge_score")
     asked = replace(model, header={**model.header, "provenance": {"recipe": recipe}})
     values = [*evaluate_pairs(asked, module, PAIRS, registry, TranslationOptions(rouge=not recipe), PAIRS)][-1].values
 
