@@ -177,3 +177,14 @@ def test_several_curves_are_drawn_below_their_names(drawn):
 
     lines = drawn(LossCurves((one, one))).split("\n")
     assert lines[0] == lines[11] == "a"
+
+
+def test_in_a_window_that_became_too_low_only_the_end_of_the_picture_is_drawn_again(window, monkeypatch):
+    shown = window().draw(step(1, 4.0))
+    monkeypatch.setattr(type(shown.printer), "height", property(lambda printer: 5))
+    written = shown.draw(step(2, 3.0)).written.rpartition("\x1b[?2026h")[2]
+    again = shown.draw(step(3, 2.0)).written.rpartition("\x1b[?2026h")[2]
+
+    assert written.startswith("\r\x1b[4A")
+    assert again.count("\n") == written.count("\n") == 4
+    assert "epoch 1 of 2 · 30 % · loss 2.0" in again

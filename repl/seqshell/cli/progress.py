@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any, TextIO, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from seqshell.cli.result_output import print_result
 from seqshell.core.capture import terminal_of
-from seqshell.core.events import Event, HookOutput, Notice, Progress
+from seqshell.core.events import Event, HookOutput, LossCurves, Notice, Progress
 from seqshell.core.json_values import one_line
 from seqshell.core.sanitize import safe
+
+if TYPE_CHECKING:
+    from seqshell.cli.terminal_progress import TerminalProgress
 
 EVERY = 5.0  # percent of progress per line, where stderr is not a terminal
 
@@ -20,23 +23,37 @@ Result = TypeVar("Result")
 
 
 def show(events: Iterable[Event], results: TextIO) -> None:
-    """Print results to `results`, and progress and notes to stderr, with a progress bar if it is a terminal."""
-    for event in results_of(event.event if isinstance(event, HookOutput) else event for event in events):
-        print_result(event, results)
+    """Print results to `results`, and progress and notes to stderr, drawn in place if it is a terminal."""
+    shown = _progress_on(terminal_of(sys.stderr))
+    for event in _results(shown, (event.event if isinstance(event, HookOutput) else event for event in events)):
+        if not (isinstance(event, LossCurves) and terminal_of(results).isatty() and shown.take_left_curve()):
+            print_result(event, results)
 
 
 def results_of(events: Iterable[Result | Progress | Notice]) -> Iterator[Result]:
     """Show progress and notes on stderr and yield everything else.
 
-    The progress bar is removed before the first result.
+    The progress is removed before the first result.
     """
+    return _results(_progress_on(terminal_of(sys.stderr)), events)
+
+
+def _progress_on(stream: TextIO) -> ProgressLines | TerminalProgress:
+    if not stream.isatty():
+        return ProgressLines(stream)
+    from seqshell.cli.terminal_progress import TerminalProgress
+
+    return TerminalProgress(stream)
+
+
+def _results(shown: ProgressLines | TerminalProgress, events: Iterable[Result | Progress | Notice]) -> Iterator[Result]:
     iterator = iter(events)
-    with _progress_shown() as (progress, note):
+    with shown.shown():
         for event in iterator:
             if isinstance(event, Progress):
-                progress(event)
+                shown.progress(event)
             elif isinstance(event, Notice):
-                note(safe(event.text))
+                shown.note(event.text)
             else:
                 break
         else:
@@ -44,49 +61,38 @@ def results_of(events: Iterable[Result | Progress | Notice]) -> Iterator[Result]
     yield event
     for event in iterator:
         if isinstance(event, Notice):
-            print(safe(event.text), file=sys.stderr, flush=True)
+            print_result(event.text, sys.stderr)
         elif not isinstance(event, Progress):
             yield event
 
 
-@contextmanager
-def _progress_shown() -> Iterator[tuple[Callable[[Progress], None], Callable[[str], None]]]:
-    """Provide the functions that show progress and notes on stderr."""
-    terminal = terminal_of(sys.stderr)
-    if not terminal.isatty():
-        printed = [-math.inf]
+class ProgressLines:
+    """Prints some lines of progress, and all notes, where there is no terminal."""
 
-        def show_line(event: Progress) -> None:
-            percent = 100 * event.done / max(1, event.total)
-            if percent < printed[0]:  # other work has begun
-                printed[0] = -math.inf
-            if percent - printed[0] >= EVERY or event.done == event.total:
-                printed[0] = percent
-                print(safe(f"{event.description}: {percent:.0f} %, {event.text}"), file=sys.stderr, flush=True)
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._percent = -math.inf  # that was printed
 
-        yield show_line, lambda text: print(text, file=sys.stderr, flush=True)
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
+    def shown(self) -> AbstractContextManager[None]:
+        """The block in which there is progress."""
+        return nullcontext()
 
-    from seqshell.terminal.printer import printer_on
-    from seqshell.terminal.progress_bar import columns
+    def progress(self, event: Progress) -> None:
+        """Print a line if there is enough progress since the last one."""
+        percent = 100 * event.done / max(1, event.total)
+        if percent < self._percent:  # other work has begun
+            self._percent = -math.inf
+        if percent - self._percent >= EVERY or event.done == event.total:
+            self._percent = percent
+            self.note(f"{event.description}: {percent:.0f} %, {event.text}")
 
-    style = printer_on(terminal).rich_style
-    console = Console(file=terminal, markup=False, highlight=False)
-    with Bar(*columns(style, console.width), console=console, transient=True) as bar:
-        task = bar.add_task("", total=None, note="", visible=False)
-        yield (
-            lambda event: bar.update(
-                task,
-                visible=True,
-                completed=event.done,
-                total=event.total,
-                description=safe(event.description),
-                note=safe(event.text),
-            ),
-            lambda text: bar.console.print(text, markup=False, highlight=False),
-        )
+    def note(self, text: str) -> None:
+        """Print a note."""
+        print(safe(text), file=self._stream, flush=True)
+
+    def take_left_curve(self) -> bool:
+        """There is none."""
+        return False
 
 
 def print_json(values: Mapping[str, Any]) -> None:

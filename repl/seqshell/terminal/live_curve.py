@@ -65,13 +65,18 @@ class LiveCurve:
 
     def erase(self) -> None:
         """Remove the picture from the screen."""
-        self.printer.rows((), above=self._lines)
+        self.printer.rows((), above=min(self._lines, self._room))
         self._lines = 0
 
     def end(self) -> None:
         """Let the last picture stay, without the progress."""
         self._draw(with_progress=False)
         self._lines = 0
+
+    @property
+    def _room(self) -> int:
+        """The rows of the window above the cursor; what has scrolled out of it stays as it is."""
+        return max(1, self.printer.height - 1)
 
     @property
     def curve(self) -> LossCurve:
@@ -87,7 +92,8 @@ class LiveCurve:
             rows.append(self._progress(self._step))
         if not self._lines:
             self.printer.fresh_line()
-        self.printer.rows(rows, above=self._lines)
+        rows = rows[-self._room :]
+        self.printer.rows(rows, above=min(self._lines, self._room))
         self._lines, self._drawn = len(rows), self._clock()
 
     def _progress(self, step: TrainingStep) -> Row:

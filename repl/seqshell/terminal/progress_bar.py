@@ -19,7 +19,7 @@ MIN_HEIGHT = 16  # lines of a window that has room for a loss curve
 MAX_LINES = 10  # on a terminal without escape sequences
 
 
-def columns(style: Callable[[str], Any], width: int) -> tuple[Any, ...]:
+def _columns(style: Callable[[str], Any], width: int) -> tuple[Any, ...]:
     """The columns of a bar for rich, on one line in any window: description, bar, percentage, and the field `note`.
 
     style: the rich style with a name, `dim` or `bar`. width: of the window; a narrow one shows the percentage alone.
@@ -114,7 +114,7 @@ class ProgressBar:
 
         self.printer.fresh_line()
         self._progress = Bar(
-            *columns(self.printer.rich_style, self.printer.width),
+            *_columns(self.printer.rich_style, self.printer.width),
             console=self.printer.console(follow=True),
             refresh_per_second=4,
             transient=True,
