@@ -24,6 +24,7 @@ HEADER = {
     "parameters": 37,
     "provenance": {"data": {"name": "a.txt"}, "metrics": {"nats": 1.0}, "recipe": "task = 'generate'"},
 }
+REGISTRY = load_registry()
 SHAPES = {
     "embedding.weight": (3, 2),
     "recurrent.0.weight_ih_l0": (6, 2),
@@ -58,24 +59,34 @@ def test_the_weights_are_the_means_and_the_provenance_names_the_models(written):
         written("bb"),
         written("ccc", tensors={n: v.astype(np.float16) for n, v in weights(3).items()}),
     ]
-    path = average_models(words, (), "./mean.safetensors")
+    path = average_models(words, REGISTRY, "./mean.safetensors")
     header, found = file.read(path)
 
     for name, values in found.items():
         expected = (weights(1)[name] + weights(2)[name] + weights(3)[name].astype(np.float16)) / 3
         np.testing.assert_allclose(values, expected, atol=1e-6)
         assert values.dtype == np.float32
-    model = open_model(path, load_registry())
+    model = open_model(path, REGISTRY)
     averaged = header["provenance"]["averaged"]
     assert [each["name"] for each in averaged] == ["a", "bb", "ccc"]
-    assert averaged[0]["fingerprint"] == open_model("./a.safetensors", load_registry()).fingerprint != model.fingerprint
+    assert averaged[0]["fingerprint"] == open_model("./a.safetensors", REGISTRY).fingerprint != model.fingerprint
     assert header["provenance"].keys() == {"data", "recipe", "averaged"}
+
+
+def test_a_setting_that_an_older_file_lacks_has_its_default(written):
+    newer = {"config": {**HEADER["config"], "residual": False}}
+    path = average_models([written("a"), written("bb", newer)], REGISTRY, "./mean.safetensors")
+    assert file.read(path)[0]["config"] == HEADER["config"]
+
+    other = written("ccc", {"config": {**HEADER["config"], "dropout": 0.5, "locked": "yes"}})
+    with pytest.raises(CheckpointError, match=re.escape("ccc.safetensors: the setting locked cannot be 'yes'")):
+        average_models(["./a.safetensors", other], REGISTRY, "./mean.safetensors")
 
 
 def test_whole_numbers_that_are_equal_are_kept(written):
     counts = {"counts": np.array([1, 2, 3])}
     words = [written(name, {"provenance": {}}, weights(1) | counts) for name in ("a", "b")]
-    header, found = file.read(average_models(words, (), "./mean.safetensors"))
+    header, found = file.read(average_models(words, REGISTRY, "./mean.safetensors"))
 
     assert found["counts"].tolist() == [1, 2, 3]
     assert header["provenance"].keys() == {"averaged"}
@@ -103,18 +114,18 @@ def test_whole_numbers_that_are_equal_are_kept(written):
 )
 def test_models_that_do_not_fit_together_are_refused(written, header, tensors, message):
     with pytest.raises(CheckpointError, match=re.escape(message)):
-        average_models([written("a"), written("b", header, tensors)], (), "./mean.safetensors")
+        average_models([written("a"), written("b", header, tensors)], REGISTRY, "./mean.safetensors")
 
 
 def test_counts_have_no_average(written):
     words = [written(name, {}, {"counts": np.array([ord(name)])}) for name in "ab"]
     with pytest.raises(CheckpointError, match="differ in counts, whole numbers that have no average"):
-        average_models(words, (), "./mean.safetensors")
+        average_models(words, REGISTRY, "./mean.safetensors")
 
 
 def test_one_model_has_no_average(written):
     with pytest.raises(UsageError, match="average takes two models or more"):
-        average_models([written("a")], (), "./mean.safetensors")
+        average_models([written("a")], REGISTRY, "./mean.safetensors")
 
 
 def test_the_command_line_writes_an_average(written, capsys):

@@ -30,7 +30,7 @@ def average_command(arguments: Namespace) -> int:
     """Write the checkpoint and return 0. Raises SeqshellError if the models have no average."""
     from seqshell.models.averaging import average_models
 
-    path = average_models(arguments.models, registry_for_command(arguments).checkpoint_folders, arguments.output)
+    path = average_models(arguments.models, registry_for_command(arguments), arguments.output)
     if arguments.json:
         print_json({"models": arguments.models, "file": str(path)})
         return 0

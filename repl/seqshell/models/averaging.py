@@ -6,13 +6,16 @@ Weights that were trained from one beginning, such as epochs or children of one 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, UsageError
+from seqshell.host import Registry
 from seqshell.models import file
+from seqshell.models.building import read_config
+from seqshell.models.ownership import find_architecture
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,23 +35,29 @@ SAME: Mapping[str, str] = {
 KEPT = ("data", "split", "recipe")  # of the provenance of the first model
 
 
-def average_models(words: Sequence[str], folders: Iterable[Path], out: str) -> Path:
+def average_models(words: Sequence[str], registry: Registry, out: str) -> Path:
     """Write the mean of the weights of checkpoints, given by name or path; returns the path.
 
-    folders: with the checkpoints of plugins. Raises UsageError for fewer than two, and CheckpointError if they do not
-    fit together, or if the file cannot be written.
+    Raises UsageError for fewer than two, and CheckpointError if they do not fit together, if their architecture is
+    missing, or if the file cannot be written.
     """
     if len(words) < 2:
         raise UsageError("average takes two models or more, as in seqshell average MODEL MODEL -o NAME")
-    found = [paths.find_checkpoint(word, folders) for word in words]
-    first, header, total, prints = found[0], dict[str, Any](), dict[str, Any](), list[dict[str, str]]()
+    found = [paths.find_checkpoint(word, registry.checkpoint_folders) for word in words]
+    first, header, same, total = found[0], dict[str, Any](), dict[str, Any](), dict[str, Any]()
+    prints: list[dict[str, str]] = []
     for path, word in zip(found, words, strict=True):
         own, weights = file.read(path)
         file.require_kind(own, "model", path, word)
+        compared = {**own, "config": _config(own, registry, path)}
         if header:
-            _check(header, total, own, weights, first, path)
+            _check(same, total, compared, weights, first, path)
         else:
-            header, total = own, {name: values.astype(_wide(values)) for name, values in weights.items()}
+            header, same, total = (
+                own,
+                compared,
+                {name: values.astype(_wide(values)) for name, values in weights.items()},
+            )
         if prints:
             for name, values in weights.items():
                 if values.dtype.kind == "f":
@@ -63,6 +72,15 @@ def average_models(words: Sequence[str], folders: Iterable[Path], out: str) -> P
     target = paths.output_path(out, "models")
     file.write(target, {**header, "provenance": {**kept, "averaged": prints}}, means)
     return target
+
+
+def _config(header: Mapping[str, Any], registry: Registry, path: Path) -> Any:
+    """The config with the defaults of the settings that the file lacks, as it was before the architecture had them."""
+    architecture = find_architecture(header, registry, path.name)[1]
+    try:
+        return read_config(architecture, header["config"])
+    except CheckpointError as error:
+        raise CheckpointError(f"{path.name}: {error.message}", hint=error.hint) from None
 
 
 def _wide(values: NDArray[Any]) -> Any:
