@@ -7,8 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from seqshell.exporting import Graph, PlainModel, RecurrentLayers
-from seqshell.exporting.plain_model import indented
+from seqshell.exporting import Graph, PlainModel, RecurrentLayers, indented
 from seqshell.layers import take
 from seqshell_classifier.config import ClassifierConfig
 from seqshell_classifier.exported_ngrams import ExportedLinear, ExportedNgrams

@@ -11,8 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from seqshell.exporting import PlainModel, RecurrentLayers
-from seqshell.exporting.plain_model import indented
+from seqshell.exporting import PlainModel, RecurrentLayers, indented
 from seqshell.layers import take
 from seqshell_forecaster.config import RECENT, VOLATILITY, ForecasterConfig
 from seqshell_forecaster.graphs import ForecasterGraph

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 import seqshell
 from seqshell import Architecture, Lazy, Task
 
-EXPORTED = ("mingru", "minlstm")  # as plain PyTorch
-
 
 @seqshell.hookimpl
 def seqshell_architectures() -> Iterator[Architecture]:
@@ -29,7 +27,7 @@ def seqshell_architectures() -> Iterator[Architecture]:
             model=f"seqshell_modern.{module}:{prefix}LanguageModel",
             decoder=f"seqshell_modern.numpy_{module}:{prefix}Decoder",
             summary=summary,
-            export=f"seqshell_modern.exporting:export_{name}" if name in EXPORTED else None,
+            export=f"seqshell_modern.exporting:export_{name}",
         )
 
 

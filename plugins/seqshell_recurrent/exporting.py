@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.exporting import Graph, PlainModel, RecurrentLayers
-from seqshell.exporting.plain_model import indented
+from seqshell.exporting import Graph, PlainModel, RecurrentLayers, indented
 from seqshell.layers import take
 from seqshell_recurrent.config import CellConfig, ElmanConfig, GRUCellConfig, RecurrentConfig, StackedCellConfig
 

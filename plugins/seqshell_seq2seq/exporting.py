@@ -12,9 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from seqshell import UsageError
-from seqshell.exporting import Graph, PlainModel, RecurrentLayers
-from seqshell.exporting.plain_model import indented
-from seqshell.exporting.recurrent import read_layer
+from seqshell.exporting import Graph, PlainModel, RecurrentLayers, indented, read_layer
 from seqshell.layers import take
 from seqshell_seq2seq.config import AttentionConfig, EncoderDecoderConfig
 

@@ -41,11 +41,16 @@ def plain(model):
     return module.eval()
 
 
-def run_graph(model, name="", **inputs):
-    """The outputs of an exported graph by name, computed by onnxruntime."""
+def session_of(model, name=""):
+    """An exported graph in onnxruntime."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model.graphs[name]().to_bytes(), options)
+    return onnxruntime.InferenceSession(model.graphs[name]().to_bytes(), options)
+
+
+def run_graph(model, name="", **inputs):
+    """The outputs of an exported graph by name, computed by onnxruntime."""
+    session = session_of(model, name)
     given = {name: np.asarray(value) for name, value in inputs.items()}
     return dict(zip((each.name for each in session.get_outputs()), session.run(None, given), strict=True))
 
@@ -102,22 +107,47 @@ def test_a_language_model_computes_the_same_logits_and_states(name, settings):
         np.testing.assert_allclose(found[f"new_{part}"], after[index], **CLOSE)
 
 
-@pytest.mark.parametrize("name", ["mingru", "minlstm"])
-@pytest.mark.parametrize("settings", [{}, {"mlp_size": 0, "tied": True, "conv_size": 1}])
-def test_a_model_of_minimal_cells_computes_the_same_logits_and_states(name, settings):
-    """In PyTorch alone. Of two texts, from a state that is not zero."""
-    sizes = {"vocab_size": 7, "embed_size": 4, "hidden_size": 6, "mlp_size": 5, **settings}
-    module, model = made(name, **sizes)
+HEADS = {"num_heads": 2, "head_size": 3}
+MODERN = {
+    "mingru": {"hidden_size": 6},
+    "minlstm": {"hidden_size": 6},
+    "rg_lru": {"hidden_size": 6},
+    "slstm": HEADS,
+    "mlstm": HEADS,
+    "mamba2": {"num_heads": 4, "head_size": 3, "num_groups": 2, "state_size": 5},
+    "rwkv7": {**HEADS, "rank": 3},
+}
+
+
+@pytest.mark.parametrize("name", MODERN)
+@pytest.mark.parametrize("settings", [{}, {"mlp_size": 0, "tied": True, "conv_size": 2, "num_layers": 1}])
+def test_a_model_of_modern_cells_computes_the_same_logits_and_states(name, settings):
+    """Of two texts, from a state that is not zero. The graph reads one token at a time."""
+    if name == "rwkv7":
+        settings = {key: value for key, value in settings.items() if key in ("tied", "num_layers")}
+    module, model = made(name, **{"vocab_size": 7, "embed_size": 4, "mlp_size": 5, **MODERN[name], **settings})
     tokens = torch.tensor([[1, 5, 0, 6], [2, 2, 4, 3]])
     copy = plain(model)
     with torch.inference_mode():
-        outputs, after = module(tokens, module(tokens.flip(1), module.initial_state(2))[1])
+        before = module(tokens.flip(1), module.initial_state(2))[1]
+        outputs, after = module(tokens, before)
         logits, new = copy(tokens, copy(tokens.flip(1), copy.initial_state(2))[1])
+    session = session_of(model)
+    names = [each.name for each in session.get_inputs()]
+    state = [part.numpy() for part in copy.initial_state(2)]
+    for column in tokens.flip(1).T:
+        state = session.run(None, dict(zip(names, [column[:, None].numpy(), *state], strict=True)))[1:]
+    steps = []
+    for column in tokens.T:
+        found, *state = session.run(None, dict(zip(names, [column[:, None].numpy(), *state], strict=True)))
+        steps.append(found)
 
     np.testing.assert_allclose(logits, outputs, **CLOSE)
-    for part, expected in zip(new, after, strict=True):
-        np.testing.assert_allclose(part, expected, **CLOSE)
-    assert model.graphs == {}
+    np.testing.assert_allclose(np.concatenate(steps, 1), outputs, **CLOSE)
+    for field, part, own, expected in zip(after._fields, new, state, after, strict=True):
+        np.testing.assert_allclose(part, expected, err_msg=field, **CLOSE)
+        np.testing.assert_allclose(own, expected, err_msg=field, **CLOSE)
+    assert names == ["tokens", *after._fields]
 
 
 CLASSIFIERS = [

@@ -2,11 +2,15 @@
 
 PlainModel       what an exporter returns
 RecurrentLayers  stacked recurrent layers, as code of PyTorch and as nodes of ONNX
+read_layer       the weights of one layer of torch, for RecurrentLayers
 Graph            an ONNX graph under construction
+Value            a value of a graph with arithmetic
+indented         lines of code, deeper by a number of levels
 """
 
 from seqshell.exporting.onnx_graph import Graph
-from seqshell.exporting.plain_model import PlainModel
-from seqshell.exporting.recurrent import RecurrentLayers
+from seqshell.exporting.plain_model import PlainModel, indented
+from seqshell.exporting.recurrent import RecurrentLayers, read_layer
+from seqshell.exporting.values import Value
 
-__all__ = ["Graph", "PlainModel", "RecurrentLayers"]
+__all__ = ["Graph", "PlainModel", "RecurrentLayers", "Value", "indented", "read_layer"]
