@@ -275,7 +275,12 @@ def test_a_run_that_cannot_be_removed_is_one_error(models, monkeypatch, capsys):
     ("arguments", "message"),
     [
         (["show"], "runs show takes a name; usage: seqshell runs show NAME"),
-        (["list", "a"], "runs list takes no name; usage: seqshell runs"),
+        (["list", "b"], "there is no folder b"),
+        (["b"], "'b' is neither a folder nor an action of runs; seqshell runs --help"),
+        (["plto", "a", "-o", "x.svg"], "'plto' is neither a folder nor an action of runs; did you mean plot?"),
+        (["shwo"], "'shwo' is neither a folder nor an action of runs; did you mean show?"),
+        (["./b"], "there is no folder ./b"),
+        ([".", "b"], "there is no folder b"),
         (["show", "a", "-o", "x.svg"], "-o belongs to runs plot"),
         (["list", "--yes"], "--model and --yes belong to runs rm"),
         (["show", "b"], "no run 'b'; seqshell runs lists those in your folder"),
@@ -289,6 +294,30 @@ def test_bad_usage_is_one_line(models, monkeypatch, capsys, arguments, message):
     assert main(["runs", *arguments]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+def test_trainings_in_other_folders_are_listed_with_the_paths_that_show_takes(models, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(models / "a.run", tmp_path / "lower" / "b.run")
+
+    assert main(["runs", "lower", "models/a.run", "--json"]) == 0
+    assert [run["name"] for run in json.loads(capsys.readouterr().out)["runs"]] == ["b", "a"]
+    for arguments, path in ((["./lower/"], "./lower/b"), (["list", "lower/b.run"], "lower/b.run")):
+        assert main(["runs", *arguments]) == 0
+        assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["run", path]
+        assert main(["runs", "show", path]) == 0
+        assert capsys.readouterr().out.startswith("b\nstatus        finished\n")
+    assert main(["runs", "."]) == 0
+    assert capsys.readouterr().out == "no trainings in . yet; seqshell train NAME|FILE trains a model\n"
+
+
+def test_a_folder_that_cannot_be_read_is_one_error(models, monkeypatch, capsys):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
+    assert main(["runs", str(models)]) == 2
+    assert capsys.readouterr().err == f"seqshell: cannot read {models}: Permission denied\n"
 
 
 def test_without_trainings_it_says_how_to_start_one(tmp_path, monkeypatch, capsys):

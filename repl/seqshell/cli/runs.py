@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seqshell.cli.progress import print_json
@@ -12,7 +12,9 @@ from seqshell.cli.question import agrees, can_ask
 from seqshell.cli.result_output import print_result
 from seqshell.core.errors import UsageError
 from seqshell.core.events import LossCurves, Table
-from seqshell.core.named_files import shown_name
+from seqshell.core.named_files import named_path, shown_name
+from seqshell.core.names import did_you_mean
+from seqshell.core.paths import is_path
 from seqshell.core.sanitize import safe
 from seqshell.core.text_output import readable
 from seqshell.core.view_files import view_place, write_view
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 EXAMPLES = """\
 examples:
   seqshell runs
+  seqshell runs experiments/
   seqshell runs show phrases
   seqshell runs plot phrases poem -o losses.html
   seqshell runs rm phrases --yes
@@ -30,7 +33,7 @@ examples:
 A run is what a training keeps beside the model that it writes: NAME.run, with its figures and what --resume needs."""
 COLUMNS = ("run", "task", "best", "epochs", "seed", "data", "minutes", "parent", "status")
 USAGE: Mapping[str, tuple[int, int | None, str]] = {  # names: at least and at most, and how it is written
-    "list": (0, 0, "seqshell runs"),
+    "list": (0, None, "seqshell runs [FOLDER ...]"),
     "show": (1, 1, "seqshell runs show NAME"),
     "plot": (1, None, "seqshell runs plot NAME ... -o FILE"),
     "rm": (1, 1, "seqshell runs rm NAME [--model] [--yes]"),
@@ -44,9 +47,9 @@ def add_runs_arguments(parser: ArgumentParser) -> None:
         "action",
         nargs="?",
         default="list",
-        choices=list(USAGE),
-        help="list the trainings (default); show one with its figures, its loss curve and its recipe; plot the loss "
-        "curves of several; rm: remove what one has kept",
+        metavar="list|show|plot|rm|FOLDER",
+        help="list the trainings in your models folder (default), or in folders; show one with its figures, its loss "
+        "curve and its recipe; plot the loss curves of several; rm: remove what one has kept",
     )
     parser.add_argument(
         "names", nargs="*", metavar="NAME|PATH", help="a training: the name of its model, or the path of NAME.run"
@@ -64,39 +67,56 @@ def add_runs_arguments(parser: ArgumentParser) -> None:
 
 def runs_command(arguments: Namespace) -> int:
     """Run the action and return the exit code. Raises SeqshellError."""
-    from seqshell.training.run_reports import find_run, list_runs
+    from seqshell.training.run_reports import find_run
 
-    least, most, usage = USAGE[arguments.action]
-    if not least <= len(arguments.names) <= (most if most is not None else sys.maxsize):
-        raise UsageError(f"runs {arguments.action} takes {'a name' if least else 'no name'}; usage: {usage}")
-    if arguments.output and arguments.action != "plot":
+    action, names = arguments.action, arguments.names
+    if action not in USAGE:
+        if not (is_path(action) or named_path(action).is_dir()):
+            meant = did_you_mean(action, USAGE, "seqshell runs --help lists the actions")
+            raise UsageError(f"{shown_name(action)!r} is neither a folder nor an action of runs; {meant}")
+        action, names = "list", [action, *names]
+    least, most, usage = USAGE[action]
+    if not least <= len(names) <= (most if most is not None else sys.maxsize):
+        raise UsageError(f"runs {action} takes a name; usage: {usage}")
+    if arguments.output and action != "plot":
         raise UsageError(f"-o belongs to runs plot; usage: {usage}")
-    if (arguments.model or arguments.yes) and arguments.action != "rm":
+    if (arguments.model or arguments.yes) and action != "rm":
         raise UsageError(f"--model and --yes belong to runs rm; usage: {usage}")
-    if arguments.action == "list":
-        reports = list_runs()
-        if arguments.json:
-            print_json({"runs": [report.as_json() for report in reports]})
-        elif not reports:
-            print("no trainings yet; seqshell train NAME|FILE trains a model")
-        else:
-            print_result(table(reports), sys.stdout)
-        return 0
-    found = [find_run(name) for name in arguments.names]
-    if arguments.action == "plot":
+    if action == "list":
+        return _list(arguments, names)
+    found = [find_run(name) for name in names]
+    if action == "plot":
         return _plot(arguments, found)
-    return _show(arguments, found[0]) if arguments.action == "show" else _remove(arguments, found[0])
+    return _show(arguments, found[0]) if action == "show" else _remove(arguments, found[0])
 
 
-def table(reports: Sequence[RunReport]) -> Table:
-    """The runs with their best figures. A damaged one has its status alone."""
+def _list(arguments: Namespace, folders: Sequence[str]) -> int:
+    """Print the runs in the folders, or in the user's own if none is given."""
+    from seqshell.training.run_reports import list_runs, runs_in
+
+    if folders:
+        found = [each for folder in folders for each in runs_in(folder)]
+    else:
+        found = [(report.name, report) for report in list_runs()]
+    if arguments.json:
+        print_json({"runs": [report.as_json() for _, report in found]})
+    elif found:
+        print_result(table(found), sys.stdout)
+    else:
+        where = f" in {', '.join(map(shown_name, folders))}" if folders else ""
+        print(f"no trainings{where} yet; seqshell train NAME|FILE trains a model")
+    return 0
+
+
+def table(reports: Iterable[tuple[str, RunReport]]) -> Table:
+    """The runs, with the names that are shown, and with their best figures. A damaged one has its status alone."""
     rows = []
-    for report in reports:
+    for name, report in reports:
         about = report.about
         epochs = f"{about['epoch']} of {about['epochs']}" if about else None
         minutes = round(about["seconds"] / 60, 2) if about else None
         facts = (about.get("task"), report.best or None, epochs, about.get("seed"), report.data_hash or None, minutes)
-        rows.append((report.name, *facts, report.parent or None, report.state))
+        rows.append((name, *facts, report.parent or None, report.state))
     return Table(COLUMNS, tuple(rows), optional=("parent", "data", "seed", "minutes"))
 
 

@@ -6,6 +6,7 @@ Needs no torch. A file in a run folder may be damaged: then a report says so, an
 from __future__ import annotations
 
 import math
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from seqshell.core import paths
 from seqshell.core.errors import UsageError
 from seqshell.core.events import LossCurve
 from seqshell.core.json_values import parsed
-from seqshell.core.named_files import named_path, read_bytes, shown_name
+from seqshell.core.named_files import named_path, read_bytes, reason, shown_name
 from seqshell.core.names import did_you_mean
 from seqshell.core.strict_json import read_object
 from seqshell.models.source_record import forget_record
@@ -112,13 +113,31 @@ class RunReport:
 def run_folders() -> list[Path]:
     """The run folders in the user's folders of models and states, by name."""
     places = [paths.folder("models"), paths.folder("states")]
-    found = [each for place in places if place.is_dir() for each in place.iterdir() if is_run(each)]
+    found = [each for place in places if place.is_dir() for each in _runs_of(place)]
     return sorted(found, key=lambda each: each.name)
 
 
 def list_runs() -> list[RunReport]:
     """The runs in the user's folders, by name."""
     return list(map(read_run, run_folders()))
+
+
+def runs_in(word: str) -> list[tuple[str, RunReport]]:
+    """The runs in another folder, with the paths that `find_run` takes; of a run folder, itself. UsageError if none."""
+    folder = named_path(word)
+    if is_run(folder):
+        return [(word, read_run(folder))]
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {shown_name(word)}")
+    return [(os.path.join(word, each.stem), read_run(each)) for each in _runs_of(folder)]
+
+
+def _runs_of(place: Path) -> list[Path]:
+    """The run folders in a folder, by name. UsageError if it cannot be read."""
+    try:
+        return sorted(each for each in place.iterdir() if is_run(each))
+    except OSError as error:
+        raise UsageError(f"cannot read {shown_name(place)}: {reason(error)}") from None
 
 
 def is_run(path: Path) -> bool:
