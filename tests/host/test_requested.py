@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from seqshell.core.errors import UsageError
+from seqshell.host.command_lines import command_line
 from seqshell.host.finding import outside
 from seqshell.host.policy import Policy
 from seqshell.host.requested import plugins_named
@@ -51,6 +52,16 @@ def test_p_loads_the_entry_points_of_a_distributions_folder(site, project, tmp_p
     assert registry.problems == registry.notices == ()
     assert places(registry) == ([("short", "seqshell-mine", "3.4")], str(project / "mine" / "inside.py"))
     assert registry.owner("sampler", "halve") == "short"
+
+
+def test_a_command_line_to_paste_repeats_each_p(site, project, tmp_path):
+    extra = ("./project", "short", f"{tmp_path}/my plugin.py")
+    (tmp_path / "my plugin.py").write_text(site.sampler("third"))
+
+    assert command_line(site.registry(no_plugins=True), "-m", "x") == "seqshell -m x"
+    assert command_line(site.registry(no_plugins=True, extra=extra), "-m", "a model") == (
+        f"seqshell -p ./project -p short -p '{tmp_path}/my plugin.py' -m 'a model'"
+    )
 
 
 def test_p_loads_a_distribution_whose_modules_are_in_src(site, project):

@@ -12,6 +12,7 @@ from seqshell.cli.registry import registry_for_command
 from seqshell.core import paths
 from seqshell.core.named_files import named_path
 from seqshell.core.sanitize import safe
+from seqshell.host.command_lines import command_line
 
 if TYPE_CHECKING:
     from seqshell.host import Registry
@@ -96,7 +97,7 @@ def import_command(arguments: Namespace) -> int:
     if imported.difference is not None:
         print(f"its outputs are those of the original (largest difference: {imported.difference:.2g})")
     model = arguments.out if arguments.out and paths.is_path(arguments.out) else name
-    print(safe(f"wrote {imported.path}; open it with seqshell -m {model}"))
+    print(safe(f"wrote {imported.path}; open it with {command_line(registry, '-m', model)}"))
     return 0
 
 

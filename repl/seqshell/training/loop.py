@@ -14,6 +14,7 @@ from seqshell.core.events import Event, GradientLags, LossCurves, Notice, Progre
 from seqshell.core.signal_handlers import stops_host
 from seqshell.core.view_files import view_place, write_view
 from seqshell.host import Registry
+from seqshell.host.command_lines import command_line
 from seqshell.training.averaging import try_average
 from seqshell.training.counting import is_counted, new_run
 from seqshell.training.data.array_store import FOLDER
@@ -272,8 +273,8 @@ def _closing_notes(keeper: Keeper, picture: Path | None, log: Log, *, unfinished
     best = progress.best or {}
     if recipe.training.tune and prepared.parent is not None:
         yield Notice(f"wrote {path}: the state of epoch {best['epoch']} of {recipe.training.epochs}")
-        yield Text(f"seqshell -m {recipe.training.parent} -c '/state load {name}'")
+        yield Text(command_line(keeper.registry, "-m", recipe.training.parent, "-c", f"/state load {name}"))
         return
     weights = "fitted weights" if "fitted" in best else f"weights of epoch {best['epoch']} of {recipe.training.epochs}"
     yield Notice(f"wrote {path}: {weights}, {duration(progress.seconds)} of training")
-    yield Text(f"seqshell -m {name}")
+    yield Text(command_line(keeper.registry, "-m", name))
