@@ -5,7 +5,8 @@ expected output of the last command before it (... stands for anything), `part o
 exists by then, `shipped NAME` is a file of the repository, and `sketch` is Python that is not run alone. `conversation`
 is a session at the prompt: `$ seqshell` starts it, `>>> ` is before each line that is typed, and what follows must be
 what a script prints; the next block of a conversation continues where the one before it stopped. `install SHELL` is
-followed in tests/cli/test_completion.py. A page finds `input.txt`, a small text, in its folder.
+followed in tests/cli/test_completion.py, `checkout` and `compiled` in tests/test_page_commands.py, and `message` in
+tests/training/test_ranks.py. A page finds `input.txt`, a small text, in its folder.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(
-    r"^<!-- (file|part of|shipped|sketch|shell|prints|conversation|install)(?: (\S+))? -->\n```\w*\n(.*?)^```$",
+    r"^<!-- (file|part of|shipped|sketch|shell|prints|conversation|install|checkout|compiled|message)(?: (\S+))? -->\n"
+    r"```\w*\n(.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
 TEXT = "The cat sat on the mat. The dog sat on the log.\n"

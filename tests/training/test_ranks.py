@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from tests.training import rank_cases
 
 from seqshell.training.resume import read_resume
 
+PAGE = Path(__file__).parents[2] / "docs" / "distributed.md"
 Results = dict[str, dict[str, torch.Tensor]]
 
 
@@ -100,10 +102,8 @@ def test_a_signal_ends_all_processes_and_a_killed_one_is_named(
     ranks[1].kill()
     ranks[1].wait()
     line = ranks[0].communicate(timeout=30)[1].splitlines()[-1]
-    assert line == (
-        f"seqshell: rank 1 has ended; the best weights so far are in {checkpoint}; "
-        "--resume continues from what was saved last"
-    )
+    (shown,) = re.findall(r"<!-- message -->\n```\n(.*)\n```", PAGE.read_text("utf-8"))
+    assert line == shown.replace("mine.safetensors", str(checkpoint))
     assert ranks[0].returncode == 1
     assert read_resume(resume_file)[0]["place"]["step"] > stopped_at
     assert not list(folder.glob(".seqshell-*"))
