@@ -43,7 +43,8 @@ from seqshell.training.data.part_encoding import part_encoder
 from seqshell.training.data.small_integers import integer_type
 from seqshell.training.data.text import Streams
 from seqshell.training.data.token_rows import NewRows, TextRows, TokenRows, lengths_of
-from seqshell.training.language import begun, corpus
+from seqshell.training.language import begun, cell_corpus, cells
+from seqshell.training.language.cells import CellTokens
 from seqshell.training.language.corpus import beside, large_corpus, read_recipe_text
 from seqshell.training.loop import train
 from seqshell.training.preparation import tokenizer_type
@@ -220,6 +221,13 @@ def test_a_large_text_gives_the_tokens_of_a_small_one(
     for name in ("name", "sha256", "characters", "validation_bytes", "beginning"):
         assert getattr(large[1], name) == getattr(small[1], name) or name == "beginning"
     assert small[1].beginning.startswith(large[1].beginning)
+    training = large[2]
+    if isinstance(training, CellTokens):  # those of each cell, before they are in the file and after
+        for _ in range(2):
+            np.testing.assert_array_equal(
+                np.concatenate([training[number] for number in range(len(training))]), small[2]
+            )
+            large = (*large[:2], training.all(), large[3])
     for mapped, ids in zip(large[2:], small[2:], strict=True):
         assert mapped.dtype == np.uint8
         np.testing.assert_array_equal(mapped[:], ids)
@@ -228,14 +236,16 @@ def test_a_large_text_gives_the_tokens_of_a_small_one(
 def test_subwords_of_a_very_large_text_are_learned_from_a_sample_and_words_from_all(
     tmp_path: Path, registry: Registry, blocks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(corpus, "SAMPLE", 500)
+    monkeypatch.setattr(cell_corpus, "SAMPLE", 300)
+    monkeypatch.setattr(cells, "CELL", 50)
     text = "first " * 20 + "the cat sat " * 80 + "seldom " + "the cat sat " * 120
     characters = set[str]()
     for name in ("word", "bpe"):
         tokenizer, _, training, _ = read_recipe_text(
             recipe(tmp_path, {"name": name}, text=text), registry.tokenizers[name]
         )
-        assert len(training) > 500
+        assert isinstance(training, CellTokens)
+        assert training.number > 500
         characters |= {name + token for token in tokenizer.tokens[1:]}  # type: ignore[attr-defined]
     assert {"word seldom", "word first", "word the"} <= characters
     assert "bpem" not in characters  # it is in `seldom` alone
@@ -479,26 +489,27 @@ def test_words_have_the_numbers_of_the_first_that_are_equal(monkeypatch: pytest.
 
 
 def test_words_are_counted_as_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = list(cut_before_spaces([TEXT[:900], TEXT[900:1800], TEXT[1800:], "end"]))
+    texts = list(cut_before_spaces([TEXT[:900], TEXT[900:1800], TEXT[1800:], "end"]))
+    parts = [text.encode() for text in texts]
     for most in (word_numbers.MOST_REMEMBERED, 3):
         monkeypatch.setattr(word_numbers, "MOST_REMEMBERED", most)
         for kind in (WordTokenizer, WhitespaceTokenizer):
-            assert kind.train(word_numbers.word_counts(parts)).to_json() == kind.train(["".join(parts)]).to_json()
-    assert list(word_numbers.word_counts(["alone"])) == [("alone", 1)]
+            assert kind.train(word_numbers.word_counts(parts)).to_json() == kind.train(["".join(texts)]).to_json()
+    assert list(word_numbers.word_counts([b"alone"])) == [("alone", 1)]
     monkeypatch.setattr(word_counting, "TOGETHER", 3)
-    texts = [*TEXT[:600].split("\n"), "\tthe cat", "", " the  cat ", "\u00a0the"]
+    rows_of_text = [*TEXT[:600].split("\n"), "\tthe cat", "", " the  cat ", "\u00a0the"]
     rows = NewRows(np.uint8)
-    for text in texts:
+    for text in rows_of_text:
         rows.append(text.encode())
     for kind in (WordTokenizer, WhitespaceTokenizer):
         found = kind.train(word_counting.row_counts(TextRows(*map(np.asarray, rows.arrays()))))
-        assert found.to_json() == kind.train(texts).to_json()
+        assert found.to_json() == kind.train(rows_of_text).to_json()
 
 
 def test_words_are_counted_in_several_processes_and_a_killed_one_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker_processes, "available_cores", lambda: 2)
-    parts = list(cut_before_spaces([TEXT[:900], TEXT[900:1800], TEXT[1800:], "end"]))
-    expected = WordTokenizer.train(parts)
+    texts = list(cut_before_spaces([TEXT[:900], TEXT[900:1800], TEXT[1800:], "end"]))
+    expected, parts = WordTokenizer.train(texts), [text.encode() for text in texts]
     found = WordTokenizer.train(word_counting.counted_words(parts, worker_processes.LEAST))
     assert found.to_json() == expected.to_json()
 

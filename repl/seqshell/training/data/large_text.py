@@ -77,6 +77,15 @@ class LargeText:
         """Note what a reading of the file has shown."""
         _KNOWN[self] = self.state(), facts
 
+    def part(self, start: int, end: int, state: tuple[int, ...]) -> bytes:
+        """Some bytes of the file. Raises RecipeError if its state is another one."""
+        with opened(self.path, error=RecipeError) as file:
+            file.seek(start)
+            content: bytes = file.read(end - start)
+        if self.state() != state:
+            raise RecipeError(f"{self.name} was changed while it was read; train again")
+        return content
+
     def facts(self, report: Report = unheard) -> Facts:
         """Read the file once, unless it is as it was at the last call. Errors as for `blocks`."""
         state = self.state()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -71,6 +71,26 @@ class TextData:
     @property
     def beginning(self) -> str:
         return self.training[:BEGINNING]
+
+
+@dataclass(frozen=True)
+class StoredText:
+    """What is known of a text whose tokens are in a file. See SplitText."""
+
+    name: str
+    sha256: str
+    characters: tuple[int, int]
+    validation_bytes: int
+    beginning: str = field(repr=False)
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> StoredText:
+        """From the facts of a file."""
+        return cls(**{**facts, "characters": tuple(facts["characters"])})
+
+    def as_json(self) -> dict[str, Any]:
+        """The facts for a file."""
+        return asdict(self)
 
 
 def load_text(settings: DataSettings, folder: Path, *, whole_lines: bool = False) -> TextData:
@@ -170,6 +190,21 @@ class Streams:
     ids: NDArray[Any]
     batch_size: int
     sequence_length: int
+
+    @property
+    def size(self) -> str:
+        """The number of tokens in words."""
+        return f"{self.ids.size:,}"
+
+    @property
+    def num_orders(self) -> int:
+        """The number of tokens: an epoch may start at any of them."""
+        return int(self.ids.size)
+
+    @property
+    def beginning(self) -> NDArray[Any]:
+        """Tokens [N] that show what the text is like."""
+        return self.ids
 
     @property
     def num_batches(self) -> int:

@@ -17,7 +17,7 @@ from seqshell.training.data.token_rows import TextRows, items_at
 from seqshell.training.data.word_counting import row_counts
 from seqshell.training.recipes.recipe import Recipe, Table
 
-SAMPLE = 64_000_000  # bytes; subwords, whose training takes longer, are learned from a sample of larger texts
+SAMPLE = 32_000_000  # bytes; subwords, whose training takes longer, are learned from a sample of larger texts
 NGRAMS = 20_000_000  # bytes of texts in a file of which n-grams are counted
 
 

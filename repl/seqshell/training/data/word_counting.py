@@ -22,8 +22,8 @@ TOGETHER = 1000  # texts whose words are counted together
 ANSWERED = 100_000  # words in an answer
 
 
-def counted_words(parts: Iterable[str], size: int) -> Iterator[tuple[str, int]]:
-    """The words of a text, as `word_counts` gives them. size: bytes of the text.
+def counted_words(parts: Iterable[bytes], size: int) -> Iterator[tuple[str, int]]:
+    """The words of a text, as `word_counts` gives them for its parts. size: bytes of the text.
 
     Raises RecipeError if a process that counts is killed.
     """
@@ -32,7 +32,7 @@ def counted_words(parts: Iterable[str], size: int) -> Iterator[tuple[str, int]]:
             yield from word_counts(parts)
             return
         for number, part in zip(cycle(range(len(workers))), filter(None, parts)):
-            workers.send(number, part.encode("utf-8", "surrogatepass"))
+            workers.send(number, part)
         for number in range(len(workers)):
             workers.send(number, b"")
         for number in range(len(workers)):
@@ -46,24 +46,24 @@ def row_counts(texts: TextRows) -> Iterator[CountedText]:
     """The words of many texts and how often they occur; a text that begins with a tab or the like is given itself."""
     others = list[str]()
 
-    def parts() -> Iterator[str]:
+    def parts() -> Iterator[bytes]:
         left = iter(texts)
         while some := list(islice(left, TOGETHER)):
             is_other = [text[:1].isspace() and text[0] != " " for text in some]
             others.extend(compress(some, is_other))
             usual = (text for text, other in zip(some, is_other, strict=True) if text and not other)
-            yield "".join(text if text[0] == " " else f" {text}" for text in usual)
+            yield "".join(text if text[0] == " " else f" {text}" for text in usual).encode("utf-8", "surrogatepass")
 
     yield from counted_words(parts(), texts.size)
     yield from others
 
 
-def _parts() -> Iterator[str]:
+def _parts() -> Iterator[bytes]:
     """What comes until it is empty."""
     for content in given()[1]:
         if not content:
             return
-        yield content.decode("utf-8", "surrogatepass")
+        yield content
     raise SystemExit  # the caller was killed
 
 

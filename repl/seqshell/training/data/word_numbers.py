@@ -99,10 +99,10 @@ class WordNumbers:
         self._shift = np.uint64(64 - bits)
 
 
-def word_counts(parts: Iterable[str]) -> Iterator[tuple[str, int]]:
+def word_counts(parts: Iterable[bytes]) -> Iterator[tuple[str, int]]:
     """The words of a text, with the space before them, and how often they occur; of very many, some come again.
 
-    parts: of the text; each but the first begins with a space.
+    parts: of the text in UTF-8; each but the first begins with a space.
     """
     numbers, words, counts = WordNumbers(), list[bytes](), np.zeros(0, np.int64)
 
@@ -111,12 +111,12 @@ def word_counts(parts: Iterable[str]) -> Iterator[tuple[str, int]]:
             yield f" {word.decode('utf-8', 'surrogatepass')}", count
 
     for part in parts:
-        first, space, rest = part.partition(" ")
+        first, space, rest = part.partition(b" ")
         if first:
-            yield first, 1
+            yield first.decode("utf-8", "surrogatepass"), 1
         if not space:
             continue
-        found, new = numbers(rest.encode("utf-8", "surrogatepass"))
+        found, new = numbers(rest)
         words += new
         counts = np.append(counts, np.zeros(len(new), np.int64)) + np.bincount(found, minlength=len(words))
         if len(words) > MOST_REMEMBERED:

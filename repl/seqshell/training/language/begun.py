@@ -45,12 +45,7 @@ class Scan:
 
     def block(self, text: LargeText, number: int) -> str:
         """A block of the text. Raises RecipeError if the file has changed."""
-        with opened(text.path, error=RecipeError) as file:
-            file.seek(int(self.starts[number]))
-            content = file.read(int(self.starts[number + 1] - self.starts[number]))
-        if text.state() != self.state:
-            raise RecipeError(f"{text.name} was changed while it was read; train again")
-        return content.decode()
+        return text.part(int(self.starts[number]), int(self.starts[number + 1]), self.state).decode()
 
 
 def scan(text: LargeText, report: Report) -> Scan | None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,30 +18,28 @@ from numpy.typing import NDArray
 
 from seqshell.core.errors import CheckpointError, RecipeError, VocabularyError
 from seqshell.core.named_files import named_path
-from seqshell.core.subword_tokenizers import Vocabulary
 from seqshell.core.tokenizers import CharTokenizer, Tokenizer
-from seqshell.core.word_counts import CountedText
 from seqshell.host import Registry
 from seqshell.models.guarded_tokenizer import guarded_tokenizer
-from seqshell.training.data import large_text
 from seqshell.training.data.array_store import ArrayStore, check_room, write_store, written_once
 from seqshell.training.data.encoding_workers import EncodingWorkers, num_workers
-from seqshell.training.data.large_text import Facts, Halves, LargeText, cut_before_spaces, is_large, line_start
-from seqshell.training.data.part_encoding import can_be_cut, part_encoder
+from seqshell.training.data.large_text import Facts, Halves, LargeText, is_large, line_start
+from seqshell.training.data.part_encoding import part_encoder
 from seqshell.training.data.plugin_data import PluginData
 from seqshell.training.data.python_data import NOT_FILES
 from seqshell.training.data.small_integers import integer_type
-from seqshell.training.data.store_paths import store_path
-from seqshell.training.data.text import BEGINNING, SplitText, check_length, encode, load_text
-from seqshell.training.data.vocabularies import SAMPLE, train_tokenizer, trains_on_counts
-from seqshell.training.data.word_counting import counted_words
+from seqshell.training.data.text import BEGINNING, SplitText, StoredText, check_length, encode, load_text
+from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.language.begun import BegunTokens, Scan, scan
+from seqshell.training.language.cell_corpus import CellCorpus, has_cells
+from seqshell.training.language.cells import CellTokens
+from seqshell.training.language.text_files import TextFiles
 from seqshell.training.parent import open_parent, tokenizer_of
 from seqshell.training.preparation import tokenizer_type
 from seqshell.training.preparation_progress import Report, Stages, StoppedWork, silent
 from seqshell.training.recipes.recipe import Recipe
 
-RecipeText = tuple[Tokenizer, SplitText, NDArray[Any], NDArray[Any]]
+RecipeText = tuple[Tokenizer, SplitText, NDArray[Any] | CellTokens, NDArray[Any]]
 
 
 def read_recipe_text(recipe: Recipe, kind: Any, parent: Tokenizer | None = None) -> RecipeText:
@@ -99,36 +97,20 @@ def _file(recipe: Recipe, name: Any) -> LargeText | None:
 
 
 @dataclass(frozen=True)
-class StoredText:
-    """What is known of a text whose tokens are in a file. See SplitText."""
-
-    name: str
-    sha256: str
-    characters: tuple[int, int]
-    validation_bytes: int
-    beginning: str = field(repr=False)
-
-
-@dataclass(frozen=True)
-class LargeCorpus:
-    """The text of a recipe in one large file, or two. validation: None if a share of the text is held out.
-
-    parent: the tokenizer of the model that the training starts from.
-    """
-
-    recipe: Recipe
-    kind: Any
-    text: LargeText
-    validation: LargeText | None
-    parent: Tokenizer | None = None
+class LargeCorpus(TextFiles):
+    """The tokens of such files, in a file of their own."""
 
     def begin(self, stages: Stages) -> None:
-        """What a training waits for: characters are read once, and encoded while it runs; all else is encoded."""
-        if self._scan(stages) is None:
+        """What a training waits for: most texts are encoded while it runs; all others are encoded now."""
+        if (cells := self._cells(stages)) is not None:
+            cells.begin(stages)
+        elif self._scan(stages) is None:
             self.encode(stages)
 
     def read(self) -> RecipeText:
         """The tokens in the file, which is written if it is missing. Raises RecipeError as `encode` does."""
+        if (cells := self._cells(silent)) is not None:
+            return cells.read()
         if (found := self._scan(silent)) is not None and ArrayStore.open(self.path) is None:
             return self._begun(found)
         for _ in range(2):
@@ -138,7 +120,7 @@ class LargeCorpus:
                 if store is not None:
                     facts = store.facts
                     tokenizer = guarded_tokenizer(self.kind.from_json(facts["vocabulary"]))
-                    text = StoredText(**{**facts["text"], "characters": tuple(facts["text"]["characters"])})
+                    text = StoredText.of(facts["text"])
                     return tokenizer, text, store.arrays["training"], store.arrays["validation"]
             except (CheckpointError, KeyError, TypeError):
                 self.path.unlink(missing_ok=True)
@@ -150,12 +132,18 @@ class LargeCorpus:
             return None
         return scan(self.text, stages(f"reading {self.text.name}"))
 
+    def _cells(self, stages: Stages) -> CellCorpus | None:
+        """The corpus in cells, if its text can be divided into them; else None."""
+        if not has_cells(self.kind) or (found := scan(self.text, stages(f"reading {self.text.name}"))) is None:
+            return None
+        return CellCorpus(self, found)
+
     def _begun(self, found: Scan) -> RecipeText:
         """The tokens before the file is written."""
         whole = self.text.facts()
-        cut = int((1 - float(self.recipe.data.validation)) * whole.characters)  # type: ignore[arg-type]  # a number without a file
+        cut = self.share_of(whole.characters)
         check_length(self.text.name, cut, whole.characters - cut)
-        tokenizer = self._trained([found.characters])
+        tokenizer = self.trained([found.characters])
         if tokenizer.size < 2:
             raise RecipeError(f"{self.text.name} is too short: a vocabulary of {tokenizer.size}")
         beginning, dtype = found.block(self.text, 0)[: min(cut, BEGINNING)], integer_type(tokenizer.size)
@@ -189,7 +177,7 @@ class LargeCorpus:
         def work() -> None:
             # What goes wrong here shows when the text is read.
             with suppress(RecipeError, StoppedWork):
-                self.encode(stage)
+                (self._cells(silent) or self).encode(stage)
 
         thread = threading.Thread(target=work, name="seqshell-encoding", daemon=True)
         thread.start()
@@ -213,31 +201,15 @@ class LargeCorpus:
         except VocabularyError as error:
             raise RecipeError(f"{self.text.name}: {error.message}") from None
 
-    @property
-    def path(self) -> Path:
-        """The file, named after the text and a hash of all that its content depends on."""
-        data = self.recipe.data
-        return store_path(
-            self.recipe,
-            self.text.path.name,
-            (self.kind,),
-            text=self.text.facts().sha256,
-            encoding=data.encoding,
-            validation=data.validation if self.validation is None else self.validation.facts().sha256,
-            tokenizer=dict(self.recipe.tokenizer),
-            parent=[self.parent.to_json(), self.recipe.training.extend_vocabulary] if self.parent else None,
-            sample=SAMPLE,
-        )
-
     def _write(self, path: Path, stages: Stages) -> None:
         """Train the tokenizer and write the tokens."""
         whole = self.text.facts()
-        cut = whole.characters if self.validation else int((1 - float(self.recipe.data.validation)) * whole.characters)  # type: ignore[arg-type]  # a number without a file
+        cut = self.share_of(whole.characters)
         if not self.validation and getattr(self.kind, "whole_lines", False):
             cut = line_start(self.text.blocks(), cut)
-        held_out = self.validation.facts().characters if self.validation else whole.characters - cut
+        held_out = self.held_out(cut)
         check_length(self.text.name, cut, held_out)
-        tokenizer = self._tokenizer(cut, stages)
+        tokenizer = self.trained_tokenizer(cut, stages)
         if tokenizer.size < 2:
             raise RecipeError(f"{self.text.name} is too short: a vocabulary of {tokenizer.size}")
         beginning = "".join(islice(self.text.blocks(), 1))[: min(cut, BEGINNING)]
@@ -252,16 +224,11 @@ class LargeCorpus:
             for block in validation:
                 num_bytes += len(block.encode("utf-8", "surrogatepass"))
                 yield block
-            facts["text"] = {
-                "name": self.text.path.name,
-                "sha256": whole.sha256,
-                "characters": (cut, held_out),
-                "validation_bytes": num_bytes,
-                "beginning": beginning,
-            }
+            found = StoredText(self.text.path.name, whole.sha256, (cut, held_out), num_bytes, beginning)
+            facts["text"] = found.as_json()
 
         with EncodingWorkers(tokenizer, beginning, num_workers(self.kind, self.text.size)) as workers:
-            first, second = (workers.encoded(self._parts(blocks)) for blocks in (training, held()))
+            first, second = (workers.encoded(self.parts(blocks)) for blocks in (training, held()))
             dtype = integer_type(tokenizer.size)
             write_store(path, (("training", dtype, first), ("validation", dtype, second)), facts)
 
@@ -278,29 +245,3 @@ class LargeCorpus:
         yield from text.blocks(stages(f"encoding {text.name}"), digest)
         if digest.hexdigest() != before.sha256:
             raise RecipeError(f"{text.name} was changed while it was read; train again")
-
-    def _parts(self, blocks: Iterable[str]) -> Iterator[str]:
-        """The parts that are encoded one by one."""
-        return cut_before_spaces(blocks) if can_be_cut(self.kind) else iter(["".join(blocks)])
-
-    def _tokenizer(self, cut: int, stages: Stages) -> Tokenizer:
-        """The tokenizer, trained on the training part; without UNK on all, as for a small text.
-
-        Words are counted in all of it. Subwords, whose training takes longer, are learned from a sample of large texts.
-        """
-        name, size = f"vocabulary of {self.text.name}", self.text.size
-        if self.kind is not CharTokenizer:  # which has no UNK
-            is_sample = size > SAMPLE and issubclass(self.kind, Vocabulary) and not trains_on_counts(self.kind)
-            blocks = Halves(self.text.blocks(stages(f"{name}, from a sample" if is_sample else name)), cut).first()
-            if is_sample:
-                blocks = large_text.sample(blocks, -(-size // SAMPLE))
-            parts = self._parts(blocks)
-            tokenizer = self._trained(counted_words(parts, size) if trains_on_counts(self.kind) else parts)
-            if tokenizer.unk is not None:
-                return tokenizer
-        others = (self.validation.blocks(),) if self.validation else ()
-        texts = (self.text.blocks(stages(name)), *others)
-        return self._trained(part for blocks in texts for part in self._parts(blocks))
-
-    def _trained(self, texts: Iterable[CountedText]) -> Tokenizer:
-        return train_tokenizer(self.recipe, self.recipe.tokenizer, self.kind, texts, self.parent)

@@ -32,6 +32,8 @@ from seqshell.training.data.text import SplitText, Streams, fit_sizes
 from seqshell.training.decoders import make_decoder
 from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.language import evaluation
+from seqshell.training.language.cell_streams import CellStreams
+from seqshell.training.language.cells import CellTokens
 from seqshell.training.language.corpus import beside, read_recipe_text
 from seqshell.training.language.metrics import BLOCK, metrics_table
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
@@ -54,7 +56,7 @@ class LanguageObjective:
     config: Any
     tokenizer: Tokenizer
     text: SplitText
-    streams: Streams
+    streams: Streams | CellStreams
     validation_ids: NDArray[Any]
 
     padded = ()
@@ -69,7 +71,7 @@ class LanguageObjective:
 
     @property
     def description(self) -> str:
-        lines = f"{self.streams.ids.size:,} tokens for training, {self.validation_ids.size:,} for validation"
+        lines = f"{self.streams.size} tokens for training, {self.validation_ids.size:,} for validation"
         fitted, settings = (self.streams.batch_size, self.streams.sequence_length), self.recipe.training
         if fitted != (settings.batch_size, settings.sequence_length):
             lines += f"\nthe text is short: using batches of {fitted[0]} x {fitted[1]} tokens"
@@ -77,8 +79,7 @@ class LanguageObjective:
 
     @property
     def num_orders(self) -> int:
-        """The number of tokens: an epoch may start at any of them."""
-        return int(self.streams.ids.size)
+        return self.streams.num_orders
 
     @property
     def num_batches(self) -> int:
@@ -98,7 +99,7 @@ class LanguageObjective:
         return self.num_tokens(batch)
 
     def inputs(self) -> Inputs:
-        return Inputs.of_stream(self.streams.ids)
+        return Inputs.of_stream(self.streams.beginning)
 
     def num_logits(self, batch: TrainingBatch) -> int:
         return self.num_tokens(batch) * self.tokenizer.size
@@ -163,7 +164,7 @@ class LanguageObjective:
         try:
             ids = tokenizer.encode(self.examples()[0])
         except VocabularyError:
-            ids = [int(self.streams.ids[0])]
+            ids = [int(self.streams.beginning[0])]
         samplers = parse_chain(defaults.sampler, registry.samplers)
         decoder = make_decoder(self.architecture, self.config, module)
         outputs, state = decoder.feed(np.asarray([ids], np.int64), decoder.initial_state(1))
@@ -183,9 +184,12 @@ class LanguageObjective:
         return b"".join(map(tokenizer.piece, ids + drawn)).decode("utf-8", "replace")
 
 
-def make_streams(recipe: Recipe, ids: NDArray[Any]) -> Streams:
+def make_streams(recipe: Recipe, tokens: NDArray[Any] | CellTokens) -> Streams | CellStreams:
     """The streams of the training text, fewer and shorter than the recipe's if the text is short."""
-    return Streams(ids, *fit_sizes(ids.size, recipe.training.batch_size, recipe.training.sequence_length))
+    sizes = recipe.training.batch_size, recipe.training.sequence_length
+    if isinstance(tokens, CellTokens):
+        return CellStreams(tokens, *fit_sizes(tokens.number, *sizes))
+    return Streams(tokens, *fit_sizes(tokens.size, *sizes))
 
 
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
@@ -197,7 +201,7 @@ def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> P
     streams = make_streams(recipe, training_ids)
     objective = LanguageObjective(recipe, architecture, config, tokenizer, text, streams, validation_ids)
     beside_it = partial(beside, recipe, kind, given)
-    notes = describe_growth(parent, (tokenizer, lambda: [training_ids]))
+    notes = describe_growth(parent, (tokenizer, lambda: [streams.ids]))
     return Prepared(
         recipe, architecture, config, tokenizer, None, objective, parent=parent, notes=notes, beside=beside_it
     )
