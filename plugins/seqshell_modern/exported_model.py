@@ -70,9 +70,7 @@ class Members:
 
     def linear(self, inputs: Value, name: str) -> Value:
         """W x + b, or W x."""
-        outputs = inputs @ self[f"{name}.weight"].T
-        bias = f"{name}.bias"
-        return outputs + self[bias] if self._prefix + bias in self._weights else outputs
+        return inputs.linear(self[f"{name}.weight"], self._weights.get(f"{self._prefix}{name}.bias"))
 
     def rms_norm(self, inputs: Value, name: str) -> Value:
         """[B, D] to [B, D]."""
@@ -177,10 +175,8 @@ class ExportedModel:
             outputs, final, passed = self.step(members.below(f"blocks.{index}"), outputs, own, passed)
             finals.append([part.unsqueeze(1) for part in final])
         outputs = (members.layer_norm if self.norm == "LayerNorm" else members.rms_norm)(outputs, "norm")
-        if config.tied:
-            logits = outputs @ self.weights["embedding.weight"].T + self.weights["readout.bias"]
-        else:
-            logits = members.linear(outputs, "readout")
+        readout = self.weights["embedding.weight" if config.tied else "readout.weight"]
+        logits = outputs.linear(readout, self.weights["readout.bias"])
         graph.output(logits.unsqueeze(1).name, "logits", "float32", "batch", 1, config.vocab_size)
         for name, (first, *others) in zip(sizes, zip(*finals, strict=True), strict=True):
             graph.output(first.apply("Concat", *others, axis=1).name, f"new_{name}", "float32", *sizes[name])

@@ -12,15 +12,29 @@ from typing import Any
 from numpy.typing import NDArray
 
 from seqshell import UsageError
-from seqshell.exporting import Graph, PlainModel, RecurrentLayers, indented, read_layer
+from seqshell.exporting import Graph, PlainModel, RecurrentLayers, Value, indented, read_layer
 from seqshell.layers import take
 from seqshell_seq2seq.config import AttentionConfig, EncoderDecoderConfig
+from seqshell_seq2seq.exported_attention import ExportedAttention
 
 Weights = Mapping[str, NDArray[Any]]
-# Settings that must have their usual values; `attention` may also be dot.
+# All other settings must have their usual values.
 SIZES = ("source_vocab_size", "target_vocab_size", "embed_size", "encoder_size", "encoder_layers", "hidden_size")
 FREE = (*SIZES, "num_layers", "cell", "bidirectional", "tied", "shared_embedding", "scaled_embedding")
-TRAINING = ("embed_dropout", "dropout", "locked", "attention_size", "coverage_weight")
+ATTENTION = ("attention", "attention_size", "copy", "coverage_weight")
+TRAINING = ("embed_dropout", "dropout", "locked")
+LINEAR = (
+    "bridge_hidden",
+    "bridge_cell",
+    "keys",
+    "query",
+    "vector",
+    "covered",
+    "attended",
+    "gate",
+    "projection",
+    "readout",
+)
 CODE = '''\
 class Model(nn.Module):
     """A translator: an encoder, and a decoder {about}."""
@@ -34,7 +48,7 @@ class Model(nn.Module):
 {encode}
 
     def forward(self, target, state):
-        """target: [B, T] int64, beginning with BOS. Returns logits [B, T, {vocab_size}] and the state."""
+        """target: [B, T] int64, beginning with BOS. Returns {outputs} [B, T, {vocab_size}] and the state."""
 {forward}
 '''
 EXAMPLE = """\
@@ -53,9 +67,8 @@ def export_translator(config: EncoderDecoderConfig, weights: Weights) -> PlainMo
     """seq2seq and attention_seq2seq. Raises UsageError for settings that are not exported."""
     for field in dataclasses.fields(config):
         value, usual = getattr(config, field.name), field.default
-        if field.name in (*FREE, *TRAINING) or value == usual or (field.name, value) == ("attention", "dot"):
-            continue
-        raise UsageError(f"a translator with {field.name} = {value} cannot be exported")
+        if field.name not in (*FREE, *ATTENTION, *TRAINING) and value != usual:
+            raise UsageError(f"a translator with {field.name} = {value} cannot be exported")
     return _Exported(config, weights).model()
 
 
@@ -76,37 +89,27 @@ class _Exported:
         self.encoder = RecurrentLayers(cell, directions[0], directions[1] if config.bidirectional else ())
         prefixes = [f"decoder.{index}." for index in range(config.num_layers)]
         self.decoder = RecurrentLayers.read(cell, weights, prefixes, input_size=embed, hidden_size=size)
-        self.is_attending = isinstance(config, AttentionConfig)
+        self.attention = ExportedAttention(config, weights) if isinstance(config, AttentionConfig) else None
         shapes: dict[str, tuple[int, ...]] = {"target_embedding.weight": (config.target_vocab_size, embed)}
         if not config.shared_embedding:
             shapes["source_embedding.weight"] = config.source_vocab_size, embed
         for name in ("hidden", "cell")[: 1 + config.bridges_cell] if config.has_bridge_layer else ():
             shapes |= {f"bridge.{name}.weight": (size, encoded), f"bridge.{name}.bias": (size,)}
-        if isinstance(config, AttentionConfig):
-            if config.attention == "general":
-                shapes["attention.keys_of.weight"] = size, encoded
-            shapes |= {
-                "attended.weight": (config.readout_size, size + encoded),
-                "attended.bias": (config.readout_size,),
-            }
-        elif config.readout_size != size:
+        if self.attention is None and config.readout_size != size:
             shapes |= {"projection.weight": (config.readout_size, size), "projection.bias": (config.readout_size,)}
         if not config.tied:
             shapes["readout.weight"] = config.target_vocab_size, config.readout_size
         shapes["readout.bias"] = (config.target_vocab_size,)
-        self.weights = {name: take(weights, name, *shape) for name, shape in shapes.items()}
+        taken = {name: take(weights, name, *shape) for name, shape in shapes.items()}
+        self.weights = {name.replace("bridge.", "bridge_"): values for name, values in taken.items()}
+        if self.attention is not None:
+            self.weights |= self.attention.weights
         self.weights.setdefault("readout.weight", self.weights["target_embedding.weight"])
         self.weights.setdefault("source_embedding.weight", self.weights["target_embedding.weight"])
 
     def model(self) -> PlainModel:
         """The model without seqshell."""
-        names = {"bridge.": "bridge_", "attention.keys_of": "keys"}
-        renamed = {}
-        for name, values in self.weights.items():
-            for old, new in names.items():
-                name = name.replace(old, new)
-            renamed[name] = values
-        weights = {**renamed, **self.encoder.weights("encoder"), **self.decoder.weights("decoder")}
+        weights = {**self.weights, **self.encoder.weights("encoder"), **self.decoder.weights("decoder")}
         return PlainModel(self._code(), weights, EXAMPLE, {"encoder": self._encoder_graph, "step": self._step_graph})
 
     def _has(self, name: str) -> bool:
@@ -124,21 +127,27 @@ class _Exported:
             init[0] = "self.source_embedding = self.target_embedding"
             init.reverse()
         init += [*self.encoder.init("encoder"), *self.decoder.init("decoder")]
-        linear = {"bridge.hidden": "bridge_hidden", "bridge.cell": "bridge_cell", "attention.keys_of": "keys"}
-        for name in ("bridge.hidden", "bridge.cell", "attention.keys_of", "attended", "projection", "readout"):
+        for name in LINEAR:
             if self._has(name):
                 outputs, inputs = self.weights[f"{name}.weight"].shape
                 bias = "" if f"{name}.bias" in self.weights else ", bias=False"
-                init.append(f"self.{linear.get(name, name)} = nn.Linear({inputs}, {outputs}{bias})")
+                init.append(f"self.{name} = nn.Linear({inputs}, {outputs}{bias})")
         if config.tied:
             init.append("self.readout.weight = self.target_embedding.weight")
         return CODE.format(
-            about="with attention to all tokens of the source" if self.is_attending else "that knows the last state",
+            about=self._about(),
+            outputs="log-probabilities" if self.attention and self.attention.config.copy else "logits",
             init=indented(init, 2),
             encode=indented(self._encode(), 2),
             forward=indented(self._forward(), 2),
             vocab_size=config.target_vocab_size,
         )
+
+    def _about(self) -> str:
+        if self.attention is None:
+            return "that knows the last state"
+        copies = ", which it may copy" if self.attention.config.copy else ""
+        return f"with attention to all tokens of the source{copies}"
 
     def _scaled(self, vectors: str) -> str:
         return f"{vectors} * {self.config.embedding_scale!r}" if self.config.scaled_embedding else vectors
@@ -153,38 +162,33 @@ class _Exported:
             lines.append(f"{name} = {final}.view({sizes}).transpose(1, 2).flatten(2)  # [L, B, {config.encoded_size}]")
             if config.encoder_layers != config.num_layers:
                 lines.append(f"{name} = {name}[-1:].expand({config.num_layers}, -1, -1)  # each from the last layer's")
-            if self._has(f"bridge.{name}"):
+            if self._has(f"bridge_{name}"):
                 bridged = f"self.bridge_{name}({name})"
                 lines.append(f"{name} = {f'torch.tanh({bridged})' if name == 'hidden' else bridged}")
         contiguous = ", ".join(f"{name}.contiguous()" for name in names)
         state = f"({contiguous})" if len(names) == 2 else contiguous
-        if not self.is_attending:
+        if self.attention is None:
             return [*lines, f"return {state}"]
-        return [
-            *lines,
-            f"return {state}, encoded, {'self.keys(encoded)' if self._has('attention.keys_of') else 'encoded'}",
-        ]
+        return [*lines, *self.attention.begin(), f"return {', '.join((state, *self.attention.constants))}"]
 
     def _forward(self) -> list[str]:
         vectors = self._scaled("self.target_embedding(target)")
-        if not self.is_attending:
+        if self.attention is None:
             hidden = "self.projection(hidden)" if self._has("projection") else "hidden"
             return [f"hidden, state = self.decoder({vectors}, state)", f"return self.readout({hidden}), state"]
+        state = ", ".join(("state", *self.attention.constants))
         return [
-            "state, encoded, keys = state",
-            f"hidden, state = self.decoder({vectors}, state)",
-            f"scores = hidden @ keys.transpose(1, 2) / {self.config.hidden_size} ** 0.5  # [B, T, S]",
-            "context = scores.softmax(-1) @ encoded",
-            "attended = torch.tanh(self.attended(torch.cat((context, hidden), -1)))",
-            "return self.readout(attended), (state, encoded, keys)",
+            f"{state} = state",
+            f"vectors = {vectors}",
+            "hidden, state = self.decoder(vectors, state)",
+            *self.attention.run(),
+            f"return outputs, ({state})",
         ]
 
     # ONNX
 
     def _linear(self, graph: Graph, inputs: str, name: str) -> str:
-        product = graph.add("MatMul", inputs, graph.constant(self.weights[f"{name}.weight"].T))
-        bias = self.weights.get(f"{name}.bias")
-        return product if bias is None else graph.add("Add", product, graph.constant(bias))
+        return Value(graph, inputs).linear(self.weights[f"{name}.weight"], self.weights.get(f"{name}.bias")).name
 
     def _embedded(self, graph: Graph, tokens: str, side: str) -> str:
         vectors = graph.add("Gather", graph.constant(self.weights[f"{side}_embedding.weight"]), tokens)
@@ -205,37 +209,30 @@ class _Exported:
             if config.encoder_layers != config.num_layers:
                 last = graph.add("Slice", joined, graph.integers(-1), graph.integers(2**31), graph.integers(0))
                 joined = graph.add("Tile", last, graph.integers(config.num_layers, 1, 1))
-            if self._has(f"bridge.{name}"):
-                joined = self._linear(graph, joined, f"bridge.{name}")
+            if self._has(f"bridge_{name}"):
+                joined = self._linear(graph, joined, f"bridge_{name}")
                 joined = graph.add("Tanh", joined) if name == "hidden" else joined
             graph.output(joined, name, "float32", *self._state_sizes())
-        if self.is_attending:
-            keys = self._linear(graph, encoded, "attention.keys_of") if self._has("attention.keys_of") else encoded
-            graph.output(encoded, "encoded", "float32", "batch", "length", config.encoded_size)
-            graph.output(keys, "keys", "float32", "batch", "length", config.hidden_size)
+        if self.attention is not None:
+            self.attention.add_constants(graph, source, Value(graph, encoded))
         return graph
 
     def _step_graph(self) -> Graph:
         """target [B, T] and the state to logits [B, T, V] and the state."""
         config, graph = self.config, Graph("step", "The decoder of a translator.")
-        target = graph.input("target", "int64", "batch", "time")
+        time = 1 if self.attention and self.attention.config.coverage_weight else "time"
+        target = graph.input("target", "int64", "batch", time)
         names = ("hidden", "cell")[: self.decoder.num_states]
         states = [graph.input(name, "float32", *self._state_sizes()) for name in names]
-        hidden, after = self.decoder.add_to(graph, self._embedded(graph, target, "target"), states)
-        if self.is_attending:
-            encoded = graph.input("encoded", "float32", "batch", "length", config.encoded_size)
-            keys = graph.add(
-                "Transpose", graph.input("keys", "float32", "batch", "length", config.hidden_size), perm=[0, 2, 1]
-            )
-            scores = graph.add("Mul", graph.add("MatMul", hidden, keys), graph.constant(config.hidden_size**-0.5))
-            context = graph.add("MatMul", graph.add("Softmax", scores, axis=-1), encoded)
-            joined = graph.add("Concat", context, hidden, axis=-1)
-            hidden = graph.add("Tanh", self._linear(graph, joined, "attended"))
-        elif self._has("projection"):
-            hidden = self._linear(graph, hidden, "projection")
-        graph.output(
-            self._linear(graph, hidden, "readout"), "logits", "float32", "batch", "time", config.target_vocab_size
-        )
+        vectors = self._embedded(graph, target, "target")
+        hidden, after = self.decoder.add_to(graph, vectors, states)
+        if self.attention is not None:
+            readout = self.weights["readout.weight"], self.weights["readout.bias"]
+            logits = self.attention.add_to(graph, Value(graph, hidden), Value(graph, vectors), readout).name
+        else:
+            hidden = self._linear(graph, hidden, "projection") if self._has("projection") else hidden
+            logits = self._linear(graph, hidden, "readout")
+        graph.output(logits, "logits", "float32", "batch", time, config.target_vocab_size)
         for name, value in zip(names, after, strict=True):
             graph.output(value, f"new_{name}", "float32", *self._state_sizes())
         return graph

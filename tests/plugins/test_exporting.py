@@ -237,6 +237,10 @@ TRANSLATORS = [
     ("attention_seq2seq", {"tied": True, "shared_embedding": True}),
     ("attention_seq2seq", {"cell": "gru", "encoder_layers": 2, "attention": "dot", "encoder_size": 3}),
     ("attention_seq2seq", {"num_layers": 2, "encoder_layers": 2, "bidirectional": False, "scaled_embedding": False}),
+    ("attention_seq2seq", {"attention": "concat", "attention_size": 3, "cell": "rnn"}),
+    ("attention_seq2seq", {"copy": True, "attention": "additive", "attention_size": 3, "shared_embedding": True}),
+    ("attention_seq2seq", {"copy": True, "coverage_weight": 0.5, "attention": "additive", "attention_size": 3}),
+    ("attention_seq2seq", {"copy": True, "coverage_weight": 0.5, "tied": True, "cell": "gru"}),
     ("seq2seq", {"tied": True}),
     ("seq2seq", {"cell": "gru", "num_layers": 2, "bidirectional": False, "encoder_size": 6}),
 ]
@@ -244,7 +248,7 @@ TRANSLATORS = [
 
 @pytest.mark.parametrize(("name", "settings"), TRANSLATORS)
 def test_a_translator_computes_the_same_logits(name, settings):
-    """Of two targets in two parts, from two sources of one length."""
+    """Of two targets in parts, from two sources of one length. With coverage, the graph reads one token at a time."""
     sizes = {"source_vocab_size": 9, "target_vocab_size": 9, "embed_size": 4, "encoder_size": 5, "hidden_size": 6}
     module, model = made(name, **{**sizes, **settings})
     source, target = torch.tensor([[5, 7, 4, 2], [8, 8, 6, 2]]), torch.tensor([[1, 5, 7], [1, 4, 8]])
@@ -253,13 +257,15 @@ def test_a_translator_computes_the_same_logits(name, settings):
         copy = plain(model)
         first, state = copy(target[:, :1], copy.encode(source))
         rest, _ = copy(target[:, 1:], state)
-    given = run_graph(model, "encoder", source=source)
-    begun = run_graph(model, "step", target=target[:, :1], **given)
-    given |= {name.removeprefix("new_"): value for name, value in begun.items() if name != "logits"}
-    ended = run_graph(model, "step", target=target[:, 1:], **given)
+    given, steps = run_graph(model, "encoder", source=source), []
+    for part in target.split(1 if "coverage_weight" in settings else 2, 1):
+        copied = {"source": source} if "copy" in settings else {}
+        found = run_graph(model, "step", target=part, **given, **copied)
+        steps.append(found.pop("logits"))
+        given |= {name.removeprefix("new_"): value for name, value in found.items()}
 
     np.testing.assert_allclose(torch.cat((first, rest), 1), expected, **CLOSE)
-    np.testing.assert_allclose(np.concatenate([begun["logits"], ended["logits"]], 1), expected, **CLOSE)
+    np.testing.assert_allclose(np.concatenate(steps, 1), expected, **CLOSE)
 
 
 def test_a_translator_with_a_setting_that_is_not_exported_is_refused():

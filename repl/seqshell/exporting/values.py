@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from seqshell.exporting.onnx_graph import Graph
 
@@ -51,6 +51,11 @@ class Value:
     def softplus(self) -> Value:
         """log(1 + exp(x)). log(sigmoid(x)) is -(-x).softplus()."""
         return self.apply("Softplus")
+
+    def linear(self, weight: NDArray[Any], bias: NDArray[Any] | None = None) -> Value:
+        """W x + b of the last axis. weight: [O, I], bias: [O], as nn.Linear has them."""
+        product = self @ weight.T
+        return product if bias is None else product + bias
 
     def sum(self, axis: int, *, keepdims: bool = False) -> Value:
         """The sum over an axis."""
