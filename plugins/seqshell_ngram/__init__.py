@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import seqshell
 from seqshell import Architecture, Task
 
+EXPORTED = ("neural_ngram", "window_lstm")  # the others are counts, or weights of hashed n-grams
+
 
 @seqshell.hookimpl
 def seqshell_architectures() -> Iterator[Architecture]:
@@ -32,4 +34,5 @@ def seqshell_architectures() -> Iterator[Architecture]:
             model=f"seqshell_ngram.{name}:{prefix}LanguageModel",
             decoder=f"seqshell_ngram.decoders:{prefix}Decoder",
             summary=summary,
+            export=f"seqshell_ngram.exporting:export_{name}" if name in EXPORTED else None,
         )

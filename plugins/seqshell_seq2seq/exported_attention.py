@@ -19,7 +19,7 @@ Weights = Mapping[str, NDArray[Any]]
 COVERAGE = """\
 rows = []  # of the weights
 for query in hidden.split(1, 1):
-    seen = keys + self.covered(coverage.unsqueeze(-1))  # See et al. 2017, equation 11: coverage is part of the score
+    seen = keys + self.covered(coverage.unsqueeze(-1))  # See et al. 2017, equation 11
     scores = {scores}
     rows.append(scores.softmax(-1))  # [B, 1, S]
     coverage = coverage + rows[-1].squeeze(1)  # equation 10

@@ -150,6 +150,35 @@ def test_a_model_of_modern_cells_computes_the_same_logits_and_states(name, setti
     assert names == ["tokens", *after._fields]
 
 
+WINDOWS = [
+    ("neural_ngram", {"order": 3, "hidden_size": 5}),
+    ("neural_ngram", {"order": 2, "hidden_size": 5, "direct": False}),
+    ("window_lstm", {"context_length": 3, "hidden_size": 5}),
+    ("window_lstm", {"context_length": 5, "hidden_size": 5, "bidirectional": True, "start_token": 2}),
+]
+
+
+@pytest.mark.parametrize(("name", "settings"), WINDOWS)
+def test_a_model_of_the_last_tokens_computes_the_same_logits_and_tokens(name, settings):
+    """Of two texts, from the beginning and after other tokens. The graph reads one token at a time."""
+    module, model = made(name, vocab_size=7, embed_size=4, **settings)
+    tokens = torch.tensor([[1, 5, 2, 6, 2, 3, 4], [2, 2, 4, 3, 1, 0, 0]])
+    copy, window, steps = plain(model), module.initial_state(2), []
+    with torch.inference_mode():
+        outputs, after = module(tokens, window)
+        first, state = copy(tokens[:, :1], copy.initial_state(2))
+        rest, state = copy(tokens[:, 1:], state)
+    session = session_of(model)
+    for column in tokens.T:
+        found, window = session.run(None, {"tokens": column[:, None].numpy(), "window": np.asarray(window)})
+        steps.append(found)
+
+    np.testing.assert_allclose(torch.cat((first, rest), 1), outputs, **CLOSE)
+    np.testing.assert_allclose(np.concatenate(steps, 1), outputs, **CLOSE)
+    np.testing.assert_array_equal(state, after)
+    np.testing.assert_array_equal(window, after)
+
+
 CLASSIFIERS = [
     {"cell": "gru", "pooling": "last+max+mean+attention"},
     {"cell": "lstm", "num_layers": 2, "pooling": "last"},
