@@ -142,6 +142,7 @@ def test_a_folder_for_the_file_is_created(folder, home, capsys, monkeypatch):
     [
         (["edit"], "", "no editor: set VISUAL or EDITOR to one, or edit {}/config.toml"),
         (["edit"], "nosuch-editor -w", "cannot start the editor nosuch-editor: No such file or directory"),
+        (["edit"], "sh -c 'kill -9 $$'", "the editor sh was ended by signal 9; the config file was not checked"),
         (["edit"], "vi 'a", 'cannot read VISUAL or EDITOR, "vi \'a": no closing quotation'),
         (["path", "--set", "a=b"], "vi", "-m, --preset and --set are for config show"),
         (["edit", "-m", "x"], "vi", "-m, --preset and --set are for config show"),
@@ -153,3 +154,29 @@ def test_what_cannot_be_edited_or_shown_is_one_line(folder, home, capsys, monkey
 
     assert main(["config", *words]) == 2
     assert capsys.readouterr().err == f"seqshell: {message.format(home)}\n"
+
+
+def test_a_file_that_cannot_be_read_is_one_line_for_every_command(model, folder, home, capsys, monkeypatch):
+    follows = "until this is fixed, only the built-in plugins are loaded"
+    config(home, "a b\n")
+    for words in (["config"], ["-c", "/seed"]):
+        assert main(words) == 0
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(f"seqshell: {home / 'config.toml'} is not TOML: ")
+        assert line.endswith(follows)
+    (home / "config.toml").unlink()
+    (home / "config.toml").symlink_to("config.toml")
+    monkeypatch.setenv("VISUAL", "true")
+    assert main(["config", "edit"]) == 1
+    assert capsys.readouterr().err == (
+        f"seqshell: cannot use {home / 'config.toml'}: Too many levels of symbolic links; {follows}\n"
+    )
+
+
+def test_a_folder_that_cannot_be_created_is_named(folder, capsys, monkeypatch):
+    (folder / "file").write_text("")
+    monkeypatch.setenv("SEQSHELL_HOME", str(folder / "file"))
+    monkeypatch.setenv("VISUAL", "true")
+
+    assert main(["config", "edit"]) == 2
+    assert capsys.readouterr().err == f"seqshell: cannot create the folder {folder / 'file'}: File exists\n"

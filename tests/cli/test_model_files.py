@@ -75,6 +75,7 @@ def test_a_model_is_copied_to_a_path_and_from_one(capsys, models):
 def test_a_copy_replaces_nothing_and_needs_a_name(capsys, folder, models):
     (folder / "some.safetensors").write_text("some")
     (folder / "text").write_text("no model")
+    (folder / "link.safetensors").symlink_to("nowhere")
     before = sorted(models.iterdir())
     for new, message in {
         "mine": f"there is a model mine already, {models / 'mine.safetensors'}; choose another name",
@@ -82,11 +83,16 @@ def test_a_copy_replaces_nothing_and_needs_a_name(capsys, folder, models):
         "./some": "some.safetensors exists already; choose another name",
         "a b": "invalid name 'a b': use 1 to 64 letters, digits, dots, dashes or underscores, starting with a letter "
         "or digit",
+        "./link": "link.safetensors exists already; choose another name",
+        "/": "/ is a folder; name a file in it",
+        "./": "./ is a folder; name a file in it",
+        "../": "../ is a folder; name a file in it",
         "none/new": "cannot write none/new.safetensors: there is no folder none",
     }.items():
         assert run(capsys, "cp", "mine", new) == (2, "", f"seqshell: {message}\n")
     assert run(capsys, "cp", "./text", "new")[0] == 3
     assert run(capsys, "cp", "none", "new")[0] == 3
+    assert run(capsys, "cp", "/", "new") == (3, "", "seqshell: / is a folder, not a model; give the name of a file\n")
     assert sorted(models.iterdir()) == before
 
 
@@ -166,6 +172,21 @@ def test_of_a_link_only_the_link_is_removed_and_it_says_so(capsys, folder, model
     shown = f"the link {models / 'link.safetensors'}, not the file that it leads to, {target}"
     assert run(capsys, "rm", "link", "--yes") == (0, f"removed {shown}\n", "")
     assert target.exists()
+
+
+def test_a_link_that_leads_to_itself_is_listed_and_removed(capsys, models):
+    link = models / "loop.safetensors"
+    link.symlink_to(link.name)
+
+    listed = {each["name"]: each["task"] for each in json.loads(run(capsys, "models", "--json")[1])["models"]}
+    assert listed["mine"] == "generate"
+    assert listed["loop"] is None
+    assert run(capsys, "-m", "loop", "-c", "a")[::2] == (
+        3,
+        f"seqshell: cannot use {link}: Too many levels of symbolic links\n",
+    )
+    assert run(capsys, "rm", "loop", "--yes")[0] == 0
+    assert not link.is_symlink()
 
 
 def test_a_file_that_the_system_does_not_remove_is_one_line(capsys, models, monkeypatch):

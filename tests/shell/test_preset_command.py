@@ -212,14 +212,14 @@ def test_a_preset_that_cannot_be_deleted_stays(shell, write):
 
 
 def test_the_table_has_every_preset_and_what_is_wrong_with_those_that_cannot_be_read(shell, write):
-    bad, good = write("bad", "x = 1"), write("good", 'strategy = "greedy"\nstop = ["a"]\nmax_tokens = 3')
+    bad, good = write("bad", 'sampler = "top_kk=1"'), write("good", 'strategy = "greedy"\nstop = ["a"]\nmax_tokens = 3')
     table, warning = send(shell, "/preset")
 
     assert table.columns == ("preset", "strategy", "sampler", "settings", "file")
     assert [row[0] for row in table.rows] == ["bad", "char-rnn", "creative", "good", "hf", "llama.cpp", "precise"]
     assert table.rows[0] == ("bad", "invalid", "", "", str(bad))
     assert table.rows[3] == ("good", "greedy", "", 'max_tokens=3 stop=["a"]', str(good))
-    assert warning.text == f"{bad}: unknown 'x'; {preset_files.HAS}"
+    assert warning.text == f"{bad}: no sampler 'top_kk'; did you mean top_k?"
 
 
 def test_what_is_no_action_or_too_much_is_refused(shell):

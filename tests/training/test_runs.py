@@ -165,6 +165,7 @@ DAMAGED = {
     "kind": ({"epochs": "3"}, "run.json: 'epochs' is str"),
     "flag": ({"seed": True}, "run.json: 'seed' is bool"),
     "large": ({"seed": 10**30}, "run.json: 'seed' is too large"),
+    "status": ({"status": "\x1b"}, "run.json: '\\x1b' is no status"),
     "bytes": ("\x00", "run.json: Expecting value"),
     "none": (None, "no run.json"),
     "folder": ("", "is a folder"),
@@ -192,6 +193,13 @@ def test_a_damaged_run_is_one_line_and_the_others_are_shown(models, capsys):
     assert len(capsys.readouterr().out.splitlines()) == len(DAMAGED) + 2
     assert main(["runs", "show", "cut"]) == 0
     assert "damaged: run.json" in capsys.readouterr().out
+
+
+def test_a_run_without_losses_is_not_drawn(models, capsys):
+    (models / "a.run" / METRICS_FILE).write_text("")
+    assert main(["runs", "plot", "a", "-o", str(models / "a.svg")]) == 2
+    assert capsys.readouterr().err == "seqshell: a has no losses yet\n"
+    assert not (models / "a.svg").exists()
 
 
 @pytest.mark.parametrize(
@@ -280,6 +288,9 @@ def test_a_run_that_cannot_be_removed_is_one_error(models, monkeypatch, capsys):
         (["plto", "a", "-o", "x.svg"], "'plto' is neither a folder nor an action of runs; did you mean plot?"),
         (["shwo"], "'shwo' is neither a folder nor an action of runs; did you mean show?"),
         (["./b"], "there is no folder ./b"),
+        ([""], "'' is neither a folder nor an action of runs"),
+        (["show", "/"], "there is no run folder /"),
+        (["show", "../"], "there is no run folder .."),
         ([".", "b"], "there is no folder b"),
         (["show", "a", "-o", "x.svg"], "-o belongs to runs plot"),
         (["list", "--yes"], "--model and --yes belong to runs rm"),

@@ -134,11 +134,15 @@ def _edit() -> int:
         raise UsageError(f"no editor: set VISUAL or EDITOR to one, or edit {path}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"cannot create the folder {path.parent}: {reason(error)}") from None
+    try:
         code = subprocess.run([*words, str(path)], check=False).returncode
     except OSError as error:
         raise UsageError(f"cannot start the editor {words[0]}: {reason(error)}") from None
     if code:
-        raise UsageError(f"the editor {words[0]} ended with exit code {code}; the config file was not checked")
+        how = f"ended with exit code {code}" if code > 0 else f"was ended by signal {-code}"
+        raise UsageError(f"the editor {words[0]} {how}; the config file was not checked")
     problems = check()
     for problem in problems:
         print_diagnostic(sys.stderr, problem)
@@ -150,9 +154,8 @@ def check() -> tuple[str, ...]:
     from seqshell.shell.startup import Options, build_shell
 
     path = paths.config_file()
-    texts = [text for text in _notices(build_shell(Options())) if text.startswith((path.name, str(path)))]
-    # A file that is not TOML has consequences, each with a notice that begins with the mistake.
-    return tuple(text for text in texts if not any(text.startswith(other) and text != other for other in texts))
+    notices = _notices(build_shell(Options()))
+    return tuple(text for text in notices if text.startswith(f"{path.name}:") or str(path) in text)
 
 
 def _notices(shell: Shell) -> list[str]:

@@ -71,7 +71,7 @@ def runs_command(arguments: Namespace) -> int:
 
     action, names = arguments.action, arguments.names
     if action not in USAGE:
-        if not (is_path(action) or named_path(action).is_dir()):
+        if not (is_path(action) or (action and named_path(action).is_dir())):
             meant = did_you_mean(action, USAGE, "seqshell runs --help lists the actions")
             raise UsageError(f"{shown_name(action)!r} is neither a folder nor an action of runs; {meant}")
         action, names = "list", [action, *names]

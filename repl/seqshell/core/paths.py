@@ -84,9 +84,15 @@ def is_path(name: str) -> bool:
 
 
 def output_path(name: str | Path, kind: Kind) -> Path:
-    """Return the path to write to: a path as it is, a name in the user's folder, which is created."""
+    """Return the path to write to: a path as it is, a name in the user's folder, which is created.
+
+    Raises UsageError for an invalid name, and for a path that ends in no name.
+    """
     if isinstance(name, Path) or is_path(name):
-        return named_path(name)
+        path = named_path(name)
+        if path.name in ("", ".."):
+            raise UsageError(f"{shown_name(name)} is a folder; name a file in it")
+        return path
     return named_output(name, kind)
 
 
@@ -100,6 +106,11 @@ def named_output(name: str, kind: Kind, ending: str = ENDING) -> Path:
         hint = "set SEQSHELL_HOME to use another one"
         raise UsageError(f"cannot create the folder {target}: {error.strerror}; {hint}") from None
     return target / f"{name}{ending}"
+
+
+def without_links(path: Path) -> Path:
+    """The path of the file that a path leads to. Of links that lead to themselves, one of them."""
+    return Path(os.path.realpath(path))
 
 
 def list_checkpoints(folders: Iterable[Path] = (), kind: Kind = "models") -> dict[str, Path]:

@@ -75,7 +75,7 @@ class ForeignFile:
 
     def message(self, path: Path) -> str:
         """The text of that error."""
-        return f"{path.name} {self.what}; {self.todo.replace('FILE', str(path))}"
+        return f"{path.name or path} {self.what}; {self.todo.replace('FILE', str(path))}"
 
 
 def recognise_file(path: Path) -> ForeignFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ def new_path(name: str, folders: Iterable[Path]) -> Path:
     target = paths.output_path(name, "models")
     if target.suffix != paths.ENDING:
         target = target.with_name(target.name + paths.ENDING)
-    if target.exists():
+    if os.path.lexists(target):
         raise UsageError(f"{shown_name(target)} exists already; choose another name")
     return output_file(target)
 
@@ -93,4 +94,6 @@ def removable(name: str, folders: Iterable[Path]) -> Removable:
         raise UsageError(f"{name} {whose} and is not removed: {shown_name(found)}")
     status = path.lstat()
     others = paths.checkpoints_in([*folders, paths.shipped()])
-    return Removable(name, path, status.st_size, path.resolve() if path.is_symlink() else None, others.get(name))
+    return Removable(
+        name, path, status.st_size, paths.without_links(path) if path.is_symlink() else None, others.get(name)
+    )

@@ -83,7 +83,7 @@ class ModelOpener:
 
     def __call__(self, name: str) -> Model:
         """The model. Raises CheckpointError if it cannot be opened."""
-        path = paths.find_checkpoint(name, self._registry.checkpoint_folders).resolve()
+        path = paths.without_links(paths.find_checkpoint(name, self._registry.checkpoint_folders))
         key = path, os.stat(path).st_mtime_ns if path.exists() else 0
         if key not in self._models:
             self._models[key] = open_model(path, self._registry)

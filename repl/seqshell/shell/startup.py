@@ -68,7 +68,9 @@ def build_shell(
     try:
         config, problems = settings_of_config(paths.read_config())
     except UsageError as error:
-        config, problems = {}, [error.message]
+        # The policy for plugins, which reads the file, too, warns of the same and of what follows from it.
+        is_known = any(text.startswith(error.message) for text in registry.warnings)
+        config, problems = {}, [] if is_known else [error.message]
     offered = registry.samplers, registry.strategies, registry.settings
     preset = preset_files.find(options.preset, registry) if options.preset is not None else None
     settings = Settings(*offered, config=config, command_line=dict(options.settings), preset=preset)

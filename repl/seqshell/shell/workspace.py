@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Answer, Event, Translation
 from seqshell.core.model import PRECISIONS, Task
@@ -69,7 +70,6 @@ class Workspace:
 
         Raises CheckpointError if the file is missing or invalid; nothing has changed then.
         """
-        from seqshell.core import paths
         from seqshell.models import opening
 
         if name in self.sessions and weights in (None, self.sessions[str(name)].model.weights):
@@ -82,7 +82,7 @@ class Workspace:
         opened = self._name_of(path, weights)
         if opened is not None:
             return self.use(opened)
-        return self.add(opening.open_model(path.resolve(), self._registry, weights or PRECISIONS[0]))
+        return self.add(opening.open_model(paths.without_links(path), self._registry, weights or PRECISIONS[0]))
 
     def open_in_background(self, name: str, task: Task) -> str:
         """Open a model by name or path without making it current, and return its name among the open models.
@@ -90,7 +90,6 @@ class Workspace:
         Raises CheckpointError if the file is missing or invalid, and UsageError if the model has another task; nothing
         has changed then.
         """
-        from seqshell.core import paths
         from seqshell.models import file, opening
 
         model, path = None, Path()
@@ -109,7 +108,7 @@ class Workspace:
             )
         if opened is not None:
             return opened
-        self.add(model or opening.open_model(path.resolve(), self._registry), background=True)
+        self.add(model or opening.open_model(paths.without_links(path), self._registry), background=True)
         return next(reversed(self.sessions))
 
     def add(self, model: Model, *, background: bool = False) -> Session:
@@ -137,7 +136,6 @@ class Workspace:
         Raises CheckpointError if either is missing, or if the model is not the one the session was saved with; nothing
         has changed then.
         """
-        from seqshell.core import paths
         from seqshell.models import opening
         from seqshell.session import Session
         from seqshell.shell.saved_settings import restore as restore_settings
@@ -256,7 +254,11 @@ class Workspace:
         """The name of the open model that was read from a file, with these weights; None if there is none."""
         for name, session in self.sessions.items():
             of = session.model.path
-            if of is not None and of.resolve() == path.resolve() and weights in (None, session.model.weights):
+            if (
+                of is not None
+                and paths.without_links(of) == paths.without_links(path)
+                and weights in (None, session.model.weights)
+            ):
                 return name
         return None
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from seqshell.training.progress import TrainingProgress
     from seqshell.training.recipes.settings import TrainingSettings
 
-RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"  # the statuses
+STATUSES = RUNNING, FINISHED, STOPPED, FAILED = "running", "finished", "stopped", "failed"
 
 
 class Recorded(Protocol):

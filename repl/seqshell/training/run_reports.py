@@ -22,10 +22,11 @@ from seqshell.core.json_values import parsed
 from seqshell.core.named_files import named_path, read_bytes, reason, shown_name
 from seqshell.core.names import did_you_mean
 from seqshell.core.strict_json import read_object
+from seqshell.core.text_output import quoted
 from seqshell.models.source_record import forget_record
 from seqshell.training.loss_curve import loss_curve
 from seqshell.training.run_folder import EVENTS, LOCK, MAX_METRICS, METRICS_FILE, RESUME_FILE, RUN_FILE
-from seqshell.training.run_record import FAILED, RUNNING
+from seqshell.training.run_record import FAILED, RUNNING, STATUSES
 
 RUN = ".run"  # the ending of a run folder
 KILLED, DAMAGED = "killed", "damaged"
@@ -154,7 +155,7 @@ def find_run(word: str) -> RunReport:
             raise UsageError(f"no run {shown_name(word)!r}; {meant}")
         return runs[word]
     path = named_path(word)
-    if path.suffix != RUN:
+    if path.suffix != RUN and path.name not in ("", ".."):
         path = path.with_name(path.name.removesuffix(paths.ENDING) + RUN)
     if not is_run(path):
         raise UsageError(f"there is no run folder {shown_name(path)}")
@@ -191,6 +192,8 @@ def _checked(about: Record) -> Record:
             raise ValueError(f"{name!r} is {type(about[name]).__name__}")
         if isinstance(about[name], int) and abs(about[name]) > 2**64:
             raise ValueError(f"{name!r} is too large")
+    if about["status"] not in STATUSES:
+        raise ValueError(f"{quoted(about['status'])} is no status")
     return {name: about[name] for name in _FIELDS}
 
 
@@ -239,8 +242,11 @@ def _check_number(value: Any) -> None:
 
 
 def curve_of(report: RunReport) -> LossCurve:
-    """The loss curve of a run. UsageError if its figures are missing or damaged."""
-    return loss_curve(read_history(report), report.name, report.about.get("unit", "nats"))
+    """The loss curve of a run. UsageError if it has none yet, or if its figures are missing or damaged."""
+    found = loss_curve(read_history(report), report.name, report.about.get("unit", "nats"))
+    if not (found.training or found.validation):
+        raise UsageError(f"{report.name} has no losses yet")
+    return found
 
 
 def remove_run(report: RunReport, *, model: bool = False) -> list[Path]:

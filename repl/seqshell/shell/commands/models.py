@@ -32,18 +32,18 @@ def known_models(folders: Iterable[Path], sessions: Mapping[str, Session]) -> It
     """
     from seqshell.models.file import read_header
 
-    opened = {session.model.path.resolve() for session in sessions.values() if session.model.path}
+    opened = {paths.without_links(session.model.path) for session in sessions.values() if session.model.path}
     for name, path in paths.list_checkpoints(folders).items():
         try:
             header = read_header(path)
         except CheckpointError:
             header = {}
-        is_open = path.resolve() in opened
+        is_open = paths.without_links(path) in opened
         yield {"name": name, "task": header.get("task"), "about": about(header), "path": str(path), "open": is_open}
-        opened.discard(path.resolve())
+        opened.discard(paths.without_links(path))
     for name, session in sessions.items():
         model = session.model
-        if model.path is None or model.path.resolve() in opened:
+        if model.path is None or paths.without_links(model.path) in opened:
             yield {
                 "name": name,
                 "task": str(model.task),

@@ -15,6 +15,7 @@ from seqshell.core.tasks import task_spec
 from seqshell.shell import preset_files
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.output_files import written
+from seqshell.shell.failures import fault_of
 from seqshell.shell.idle_settings import only_for_drawing, unused_samplers
 from seqshell.shell.recording import written_value
 
@@ -77,7 +78,7 @@ def _listed(shell: Shell) -> Iterator[Event]:
         try:
             found = preset_files.read(name, path, shell.registry)
         except SeqshellError as error:
-            problems.append("; ".join(filter(None, (error.message, error.hint))))
+            problems.append(fault_of(error).line)
             rows.append((name, "invalid", "", "", str(path)))
             continue
         rows.append((name, *_summary(shell, found), str(path)))
