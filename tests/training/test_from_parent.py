@@ -235,7 +235,8 @@ def test_a_training_with_a_parent_can_be_resumed(parent, registry):
 # Other tasks
 
 
-def test_a_classifier_keeps_its_labels_and_gets_new_ones(tmp_path, monkeypatch, registry):
+@pytest.mark.parametrize("settings", [[], ["model.dropout=0.25"]])
+def test_a_classifier_keeps_its_labels_and_gets_new_ones(tmp_path, monkeypatch, registry, settings):
     monkeypatch.chdir(tmp_path)
     model = {"embed_size": 4, "hidden_size": 6, "pooling": "last", "linear_ngrams": 1}
     for name, rows in (
@@ -247,12 +248,12 @@ def test_a_classifier_keeps_its_labels_and_gets_new_ones(tmp_path, monkeypatch, 
     list(train(old, registry, Path("old.safetensors")))
     changed = [f"training.{key}={value}" for key, value in (QUICK | {"epochs": 1}).items()]
     recipe = load_recipe("new.tsv", [*changed, "data.validation=0.2"])
-    recipe = with_parent(recipe, "./old.safetensors", (), ["model.dropout=0.25", "data.validation=0.2"])
+    recipe = with_parent(recipe, "./old.safetensors", (), [*settings, "data.validation=0.2"])
     prepared = prepare(recipe, registry)
     module = prepared.new_module()
     earlier = earlier_data(prepared, registry)
 
-    assert recipe.model["dropout"] == 0.25
+    assert recipe.model["dropout"] == (0.25 if settings else 0.0)
     assert prepared.labels == ("pl", "ru", "it")
     assert re.match(r"3 tokens added to the \d+ of old: ", prepared.notes[0])
     assert prepared.notes[1] == "1 label added to the 2 of old: it"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,20 +43,24 @@ class Parent:
             name: _grown(weight, wanted[name].shape, sizes) if name in wanted else weight
             for name, weight in self.module.state_dict().items()
         }
+        try:
+            module.load_state_dict(weights)  # which parts of a size that the data decided take on
+        except RuntimeError:
+            raise self._misfit(weights, wanted, config) from None
+
+    def _misfit(self, weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor], config: Any) -> RecipeError:
+        """What is wrong with weights that another module cannot load. wanted: its own."""
         for name, weight in weights.items():
             if name in wanted and weight.shape != wanted[name].shape and self._has_settings(config):
                 shapes = f"{list(weight.shape)}, not {list(wanted[name].shape)}"
-                raise RecipeError(
+                return RecipeError(
                     f"the vocabulary of {self.model.name} cannot grow: its {name} is {shapes}",
                     hint="training.extend_vocabulary=false leaves it as it is",
                 )
-        try:
-            module.load_state_dict(weights)
-        except RuntimeError:
-            raise RecipeError(
-                f"training.parent: the weights of {self.model.name} do not fit the settings in [model]",
-                hint=f"/load {self.model.name} and /info show its settings",
-            ) from None
+        return RecipeError(
+            f"training.parent: the weights of {self.model.name} do not fit the settings in [model]",
+            hint=f"/load {self.model.name} and /info show its settings",
+        )
 
     def _sizes(self, config: Any) -> tuple[Size, ...]:
         """The sizes that the data decides."""
