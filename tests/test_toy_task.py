@@ -2,16 +2,15 @@
 
 It is trained, checked and evaluated, and answers lines in text, as JSON and in the terminal.
 
-A new built-in task touches these files, at most 8:
+A new built-in task touches these files, at most 7:
 
-1. core/model.py: a member of Task
-2. core/tasks.py: its TaskSpec
-3. session/tasks/NAME.py: its TaskBehaviour
-4. models/task_parts/NAME.py: its TaskParts, if none of those that exist fits
-5. training/NAME/objective.py: its objective and preparation
-6. training/NAME/task_evaluation.py: its TaskEvaluation
-7. testing/task_examples.py: its TaskExample
-8. core/events/answers.py: the event with its answer, if none of those that exist fits
+1. core/tasks.py: a member of Task, and its TaskSpec
+2. session/tasks/NAME.py: its TaskBehaviour
+3. models/task_parts/NAME.py: its TaskParts, if none of those that exist fits
+4. training/NAME/objective.py: its objective and preparation
+5. training/NAME/task_evaluation.py: its TaskEvaluation
+6. testing/task_examples.py: its TaskExample
+7. core/events/answers.py: the event with its answer, if none of those that exist fits
 """
 
 from __future__ import annotations

@@ -78,7 +78,8 @@ _HOMES = {
     "seqshell.core.imported_model": "ForeignModel KnownOutputs",
     "seqshell.core.list_tokenizer": "ListTokenizer tokenizer_of",
     "seqshell.foreign.vocabularies": "vocabularies_in",
-    "seqshell.core.model": "Task Architecture Model SequenceModel Seq2Seq",
+    "seqshell.core.tasks": "Task",
+    "seqshell.core.model": "Architecture Model SequenceModel Seq2Seq",
     "seqshell.core.state": "State",
     "seqshell.core.decoder": "Decoder",
     "seqshell.core.plugin_api": "Arguments Command Lazy Option command setting",
@@ -144,7 +145,6 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.model import Model as Model
     from seqshell.core.model import Seq2Seq as Seq2Seq
     from seqshell.core.model import SequenceModel as SequenceModel
-    from seqshell.core.model import Task as Task
     from seqshell.core.plugin_api import Arguments as Arguments
     from seqshell.core.plugin_api import Command as Command
     from seqshell.core.plugin_api import Lazy as Lazy
@@ -172,6 +172,7 @@ if TYPE_CHECKING:  # "as" tells type checkers that they are names of this module
     from seqshell.core.shortlist import Rule as Rule
     from seqshell.core.shortlist import Shortlist as Shortlist
     from seqshell.core.state import State as State
+    from seqshell.core.tasks import Task as Task
     from seqshell.core.tokenizers import BOS as BOS
     from seqshell.core.tokenizers import EOS as EOS
     from seqshell.core.tokenizers import PAD as PAD

@@ -18,7 +18,8 @@ from tests.campaigns.damage import damaged
 from tests.campaigns.originals import SHIPPED, originals
 
 from seqshell.core.errors import SeqshellError
-from seqshell.core.model import Model, Task
+from seqshell.core.model import Model
+from seqshell.core.tasks import Task
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.models import file

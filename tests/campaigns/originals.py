@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from seqshell.core import paths
-from seqshell.core.model import Model, Series, SeriesScale, Task
+from seqshell.core.model import Model, Series, SeriesScale
 from seqshell.core.plugin_api import build
 from seqshell.core.subword_tokenizers import BPETokenizer, WordTokenizer
+from seqshell.core.tasks import Task
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer
 from seqshell.core.whitespace_tokenizer import WhitespaceTokenizer
 from seqshell.host import Registry, resolve

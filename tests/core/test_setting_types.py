@@ -11,9 +11,10 @@ import pytest
 
 import seqshell
 from seqshell.core.errors import CheckpointError, UsageError
-from seqshell.core.model import Architecture, Task
+from seqshell.core.model import Architecture
 from seqshell.core.nested_settings import flat_settings
 from seqshell.core.plugin_api import build
+from seqshell.core.tasks import Task
 from seqshell.models.building import read_config
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from seqshell.core.errors import CheckpointError, UsageError
-from seqshell.core.model import Task
 from seqshell.core.state import leaves
+from seqshell.core.tasks import Task
 from seqshell.decoding.mixture import mixed
 from seqshell.decoding.probabilities import log_probs
 from seqshell.models.mixture import mixed_model

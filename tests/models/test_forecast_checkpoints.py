@@ -14,7 +14,8 @@ import torch
 import seqshell
 from seqshell.cli import script
 from seqshell.core.errors import CheckpointError, UsageError
-from seqshell.core.model import Series, Task
+from seqshell.core.model import Series
+from seqshell.core.tasks import Task
 from seqshell.host import resolve
 from seqshell.models import file, opening
 from seqshell.models.decoder_comparison import disagreement

@@ -13,8 +13,8 @@ import pytest
 from seqshell.cli import main
 from seqshell.cli.plugin_templates import NewPlugin
 from seqshell.cli.plugins import KINDS, TASKS
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import settings_of
+from seqshell.core.tasks import Task
 from seqshell.host import resolve
 from seqshell.host.entry_points import normalized
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqshell.core.errors import PluginError, UsageError, VocabularyError
-from seqshell.core.model import Task
 from seqshell.core.subword_tokenizers import SPECIALS, WordTokenizer
+from seqshell.core.tasks import Task
 from seqshell.core.tokenizers import ByteTokenizer
 from seqshell.decoding.strategies import Sample
 from seqshell.session import Session

@@ -8,8 +8,8 @@ import torch
 
 import seqshell
 from seqshell.core.errors import UsageError
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import build, settings_of
+from seqshell.core.tasks import Task
 from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import Policy, resolve
 from seqshell.host.builtin import load_registry

@@ -12,7 +12,7 @@ import torch
 import seqshell
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import ModelOpened, Table, Text
-from seqshell.core.model import Task
+from seqshell.core.tasks import Task
 from seqshell.host.builtin import load_registry
 from seqshell.testing.shell import shell_for
 from seqshell.training.classification.evaluation import last_logits, mean_nats, predictions

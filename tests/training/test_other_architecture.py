@@ -8,7 +8,7 @@ import pytest
 
 from seqshell.cli import main
 from seqshell.core.errors import RecipeError
-from seqshell.core.model import Task
+from seqshell.core.tasks import Task
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.models.file import read_header

@@ -15,7 +15,7 @@ from seqshell.cli import train
 from seqshell.core import paths
 from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.events import ModelOpened, Progress, Text, Translation
-from seqshell.core.model import Task
+from seqshell.core.tasks import Task
 from seqshell.host.builtin import load_registry
 from seqshell.testing.shell import shell_for
 from seqshell.training.data.tables import read_table

@@ -16,8 +16,9 @@ from torch import nn
 from seqshell.core.decoder import Decoder
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Progress
-from seqshell.core.model import Model, Task
+from seqshell.core.model import Model
 from seqshell.core.subword_tokenizers import SPECIALS, WordTokenizer
+from seqshell.core.tasks import Task
 from seqshell.core.tokenizers import BOS, EOS, PAD, UNK
 from seqshell.decoding.syntax import format_chain
 from seqshell.host import Registry, resolve

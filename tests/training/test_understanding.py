@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from seqshell.core.errors import RecipeError
-from seqshell.core.model import Task
+from seqshell.core.tasks import Task
 from seqshell.training.classification.data import read_recipe_examples
 from seqshell.training.data.understanding import understand
 from seqshell.training.forecasting.data import read_series

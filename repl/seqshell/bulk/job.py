@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from seqshell.core.model import Task
+from seqshell.core.tasks import Task
 
 # The verbs, and the task whose default model is used without -m.
 VERBS: Mapping[str, Task] = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 from seqshell.cli.unknown import add_set_argument
 from seqshell.core.errors import UsageError
 from seqshell.core.exit_codes import MEANINGS
-from seqshell.core.model import PRECISIONS
+from seqshell.core.precisions import PRECISIONS
 
 if TYPE_CHECKING:
     from seqshell.shell.startup import Options

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seqshell.core.model import Task
+from seqshell.core.tasks import Task
 
 TEMPLATES = Path(__file__).parent / "templates"
 ENDING = ".txt"  # of every template, so that no tool mistakes it for a module of seqshell

@@ -78,7 +78,7 @@ def plugins_command(arguments: Namespace) -> int:
     if arguments.action == "new":
         from seqshell.cli.plugin_templates import NewPlugin
         from seqshell.cli.plugins_new import new_command
-        from seqshell.core.model import Task
+        from seqshell.core.tasks import Task
 
         kinds = tuple(dict.fromkeys(arguments.kind or KINDS[:1]))
         if arguments.task and "architecture" not in kinds:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from seqshell.core.model import Series, Task
+from seqshell.core.model import Series
+from seqshell.core.tasks import Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

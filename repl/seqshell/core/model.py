@@ -1,4 +1,4 @@
-"""Tasks, architectures and models: the torch module that is trained, and the opened checkpoint that sessions use.
+"""Architectures and models: the torch module that is trained, and the opened checkpoint that sessions use.
 
 Every model has `model(inputs, state) -> (outputs, state)` and `initial_state(batch_size) -> state`. Imports neither
 torch nor numpy.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from seqshell.core.state import State
+from seqshell.core.tasks import Task
 
 if TYPE_CHECKING:
     from seqshell.core.decoder import Decoder
@@ -20,16 +20,6 @@ if TYPE_CHECKING:
 
 
 DecoderTarget: TypeAlias = "Callable[[Any, Mapping[str, Any]], Decoder] | str"
-
-
-class Task(StrEnum):
-    """What a model does with a message; `core.tasks` has a TaskSpec for each."""
-
-    GENERATE = "generate"
-    TRANSLATE = "translate"
-    CLASSIFY = "classify"
-    FORECAST = "forecast"
-    TAG = "tag"
 
 
 @dataclass(frozen=True)
@@ -199,9 +189,6 @@ class Series:
     scales: tuple[SeriesScale, ...] = ()
     day_first: bool | None = None
     fill: str = "short"
-
-
-PRECISIONS = ("float32", "bf16", "int8")  # of the weights of a decoder
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from seqshell.core.names import NAME, check_name, did_you_mean
 Kind = Literal["models", "sessions", "states", "plugins", "recipes", "presets", "downloads"]
 
 ENDING = ".safetensors"
+DEFAULT_MODEL = "shakespeare"  # opens without -m
 # What is saved in the folder of a kind, and how.
 _SAVED = MappingProxyType(
     {

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from seqshell.core.errors import PluginError, UsageError, reason_of
 from seqshell.core.events import Event
-from seqshell.core.model import Task
 from seqshell.core.names import did_you_mean
 from seqshell.core.setting_types import NAMES, described, hints_of, parse, scalars
+from seqshell.core.tasks import Task
 from seqshell.core.text_output import quoted
 
 T = TypeVar("T")

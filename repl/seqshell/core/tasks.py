@@ -1,4 +1,4 @@
-"""The table of tasks: everything that depends on the task of a model. Imports nothing that a spec names.
+"""The tasks, and their table: everything that depends on the task of a model. Imports nothing that a spec names.
 
 A target is written "package.module:Name"; `seqshell.host.resolve` imports it.
 """
@@ -6,10 +6,21 @@ A target is written "package.module:Name"; `seqshell.host.resolve` imports it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from seqshell.core.errors import UsageError
-from seqshell.core.model import Task
+from seqshell.core.paths import DEFAULT_MODEL
 from seqshell.core.text_output import quoted
+
+
+class Task(StrEnum):
+    """What a model does with a message; TASKS has a TaskSpec for each."""
+
+    GENERATE = "generate"
+    TRANSLATE = "translate"
+    CLASSIFY = "classify"
+    FORECAST = "forecast"
+    TAG = "tag"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +75,7 @@ TASKS: dict[str, TaskSpec] = {
             parts="seqshell.models.task_parts.generate:GenerateParts",
             draws=True,
             can_continue=True,
-            default_model="shakespeare",
+            default_model=DEFAULT_MODEL,
             settings=frozenset({"max_tokens", "stop", "unknown", "newline", "pace", "color", "surprisal"}),
             next_steps="then /regen 3, /top, /undo",
             keys=(

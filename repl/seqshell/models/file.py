@@ -33,7 +33,6 @@ from seqshell.core.errors import CheckpointError, UnwritableError, UsageError
 from seqshell.core.named_files import named_path, opened, shown_name
 from seqshell.core.strict_json import read_object
 from seqshell.core.text_output import brief, quoted
-from seqshell.models.source_record import forget_record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -132,6 +131,8 @@ def write(path: str | Path, header: Mapping[str, Any], tensors: Mapping[str, NDA
     """
     import numpy as np
     from safetensors.numpy import save
+
+    from seqshell.models.source_record import forget_record  # readers do not wait for it
 
     path = Path(path)
     try:

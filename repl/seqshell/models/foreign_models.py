@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.errors import CheckpointError, PluginError, SeqshellError, UsageError
 from seqshell.core.imported_model import ForeignModel
 from seqshell.core.list_tokenizer import tokenizer_of
-from seqshell.core.model import Architecture, Task
+from seqshell.core.model import Architecture
 from seqshell.core.named_files import shown_name
 from seqshell.core.plugin_guard import Guard
+from seqshell.core.tasks import Task
 from seqshell.foreign.recognition import recognise_file
 from seqshell.models.building import build_module, read_config
 from seqshell.models.import_map import map_tokenizer, read_map

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seqshell.core.errors import UsageError
-from seqshell.core.model import Model, Task
+from seqshell.core.model import Model
+from seqshell.core.tasks import Task
 from seqshell.core.text_output import exact
 from seqshell.core.truncation import Cut
 from seqshell.decoding.mixture import mixed

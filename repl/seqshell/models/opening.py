@@ -10,7 +10,8 @@ from pathlib import Path
 
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, UsageError
-from seqshell.core.model import PRECISIONS, Model
+from seqshell.core.model import Model
+from seqshell.core.precisions import PRECISIONS
 from seqshell.host import Registry
 from seqshell.models import file
 from seqshell.models.building import build_decoder, read_config

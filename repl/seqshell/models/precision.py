@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seqshell.core.errors import CheckpointError
-from seqshell.core.model import PRECISIONS, Architecture, LogitError, Task, own_method
+from seqshell.core.model import Architecture, LogitError, own_method
+from seqshell.core.precisions import PRECISIONS
+from seqshell.core.tasks import Task
 from seqshell.models.building import fitting
 
 if TYPE_CHECKING:

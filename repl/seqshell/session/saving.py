@@ -39,7 +39,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import CheckpointError
-from seqshell.core.model import PRECISIONS, Model
+from seqshell.core.model import Model
+from seqshell.core.precisions import PRECISIONS
 from seqshell.core.sampling import Sampler
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import as_array, named_leaves

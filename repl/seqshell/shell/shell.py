@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.errors import PluginError, SeqshellError, UsageError
 from seqshell.core.events import Answer, Event, HookOutput, LineFinished, LineStarted, Notice, Quit, Token
 from seqshell.core.limits import MAX_MESSAGE
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Command
 from seqshell.core.plugin_guard import Guard, faults_named
 from seqshell.core.sealed import Sealed
-from seqshell.core.tasks import task_spec
+from seqshell.core.tasks import Task, task_spec
 from seqshell.core.text_files import is_file
 from seqshell.core.text_output import unknown_note
 from seqshell.shell import syntax

@@ -8,13 +8,9 @@ from typing import TYPE_CHECKING
 
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
-from seqshell.core.model import Task
-from seqshell.core.tasks import task_spec
 
 if TYPE_CHECKING:
     from seqshell.shell.shell import Shell
-
-DEFAULT_MODEL = task_spec(Task.GENERATE).default_model
 
 
 @dataclass(frozen=True)
@@ -91,7 +87,7 @@ def build_shell(
     shell.notices += map(Notice, registry.notices)
     shell.notices += [Notice(text, "warning") for text in dict.fromkeys(warnings)]
     if options.model is not None or options.restore is None:
-        shell.open(options.model or DEFAULT_MODEL, options.weights)
+        shell.open(options.model or paths.DEFAULT_MODEL, options.weights)
     if options.restore is not None:
         session = shell.workspace.restore(options.restore, options.weights)
         if options.seed is not None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Answer, Event, Translation
-from seqshell.core.model import PRECISIONS, Task
+from seqshell.core.precisions import PRECISIONS
+from seqshell.core.tasks import Task
 from seqshell.core.text_output import brief
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from seqshell.core.model import Task
-from seqshell.core.tasks import TASKS
+from seqshell.core.tasks import TASKS, Task
 from seqshell.models.summary import about, examples, title
 from seqshell.terminal.printer import Printer
 

@@ -88,7 +88,7 @@ class Repl:
         self._options = options
         self._printer = printer
         self._signals = signals
-        model = options.model or startup.DEFAULT_MODEL
+        model = options.model or paths.DEFAULT_MODEL
         self._name = Path(model).name.removesuffix(paths.ENDING)
         self._header = None if shell or options.restore else read_model_header(model)
         self._loading = BackgroundLoad(lambda: self._build(shell), self._on_loaded)

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 from seqshell.core.errors import PluginError, SeqshellError, reason_of
-from seqshell.core.model import Task
-from seqshell.core.tasks import TASKS
+from seqshell.core.tasks import TASKS, Task
 from seqshell.host import Policy, Registry
 from seqshell.host.builtin import load_registry
 from seqshell.shell.shell import Shell

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from seqshell.core.decoder import Decoder
-from seqshell.core.model import PRECISIONS, Architecture, own_method
+from seqshell.core.model import Architecture, own_method
+from seqshell.core.precisions import PRECISIONS
 from seqshell.models.decoder_checks import watched_decoder
 from seqshell.models.torch_decoder import wrap_module
 from seqshell.testing.block_rules import blocks

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.model import Model, Task
+from seqshell.core.model import Model
 from seqshell.core.state import State
+from seqshell.core.tasks import Task
 from seqshell.core.tokenizers import PAD, CharTokenizer, Tokenizer
 from seqshell.layers.padding import read_padded
 from seqshell.testing.tiny_file import write_tiny

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.model import Model, Series, Task
+from seqshell.core.model import Model, Series
 from seqshell.core.series_tokenizer import Values
 from seqshell.core.state import State
+from seqshell.core.tasks import Task
 from seqshell.models.series_header import series_json
 from seqshell.testing.tiny_file import write_tiny
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from seqshell.core.model import Task
+from seqshell.core.tasks import Task
 from seqshell.host import Registry
 from seqshell.models.file import read
 from seqshell.training.loop import train

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.model import Model, Task
+from seqshell.core.model import Model
 from seqshell.core.state import State
 from seqshell.core.subword_tokenizers import SPECIALS, WordTokenizer
+from seqshell.core.tasks import Task
 from seqshell.core.tokenizers import EOS
 from seqshell.testing.tiny_file import write_tiny
 from seqshell.testing.tiny_language_model import TinyDecoder

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from seqshell.core.errors import RecipeError
-from seqshell.core.model import Model, Task
+from seqshell.core.model import Model
 from seqshell.core.state import State, leaves, map_leaves, replace_leaves
+from seqshell.core.tasks import Task
 from seqshell.inspect import saved_states
 from seqshell.session import Session
 

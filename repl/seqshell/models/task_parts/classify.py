@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from seqshell.core.errors import CheckpointError
-from seqshell.core.model import Task
-from seqshell.core.tasks import task_spec
+from seqshell.core.tasks import Task, task_spec
 from seqshell.core.text_output import quoted
 from seqshell.core.tokenizers import BOS, EOS, PAD
 from seqshell.host import Registry

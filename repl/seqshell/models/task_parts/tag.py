@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqshell.core.model import Task
+from seqshell.core.tasks import Task
 from seqshell.models.task_parts.classify import ClassifyParts
 
 

@@ -11,8 +11,8 @@ from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Against, ColouredText, Data, Event, Notice
 from seqshell.core.events.against import AgainstStep
 from seqshell.core.limits import MAX_TOKENS
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Option, command
+from seqshell.core.tasks import Task
 from seqshell.core.text_output import fixed
 from seqshell.core.units import UNITS, in_both, in_unit
 from seqshell.session.reading import slow_progress

@@ -10,8 +10,8 @@ from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Notice, Translation
 from seqshell.core.json_values import unquoted
 from seqshell.core.limits import MAX_TOKENS
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.tasks import Task
 from seqshell.shell.commands.arguments import whole_number
 from seqshell.shell.commands.history import position_in
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file

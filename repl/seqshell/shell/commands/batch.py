@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.errors import CheckpointError
 from seqshell.core.events import Data, Event, Label, Notice, Tags, Translation
 from seqshell.core.events.base import rows_of
-from seqshell.core.model import Task
-from seqshell.core.tasks import task_spec
+from seqshell.core.tasks import Task, task_spec
 from seqshell.core.text_output import counted, unknown_note
 from seqshell.core.view_files import write_text
 from seqshell.session.tasks.translate_lines import Failed

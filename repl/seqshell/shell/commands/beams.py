@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from seqshell.core.events import Event
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.tasks import Task
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.output_files import TABLE_OPTION, to_file
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Notice
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Setting, command
+from seqshell.core.tasks import Task
 from seqshell.core.text_output import quoted
 from seqshell.session.reading import slow_progress
 from seqshell.shell.commands.arguments import assignments, whole_number, words

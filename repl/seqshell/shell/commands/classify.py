@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from seqshell.core.errors import RecipeError, UsageError
 from seqshell.core.events import Event, Label, Notice
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.tasks import Task
 from seqshell.core.view_files import text_place, view_place, write_view
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.batch import LineFormat, answer_lines, lines_of, model_for

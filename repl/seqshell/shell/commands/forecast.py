@@ -11,9 +11,9 @@ from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Forecast, Notice
 from seqshell.core.json_values import unquoted
 from seqshell.core.limits import MAX_STEPS
-from seqshell.core.model import Task
 from seqshell.core.named_files import named_path
 from seqshell.core.plugin_api import Arguments, Option, command
+from seqshell.core.tasks import Task
 from seqshell.core.text_files import read_file
 from seqshell.core.text_output import rows_as_json
 from seqshell.core.view_files import view_place, write_view

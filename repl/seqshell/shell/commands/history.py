@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Notice
 from seqshell.core.limits import MAX_TOKENS
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.tasks import Task
 from seqshell.shell.commands.arguments import values_of, whole_number, words
 from seqshell.shell.commands.mix import turns_since, undone
 from seqshell.shell.commands.moves import moved_to

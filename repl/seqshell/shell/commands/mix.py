@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Notice
-from seqshell.core.model import Model, Task
+from seqshell.core.model import Model
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.tasks import Task
 from seqshell.core.text_output import counted, quoted
 from seqshell.models.summary import about_file
 from seqshell.shell.commands.arguments import words

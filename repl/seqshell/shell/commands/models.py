@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Data, Event, ModelOpened, Moved, Notice, Table
-from seqshell.core.model import PRECISIONS
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.precisions import PRECISIONS
 from seqshell.core.text_output import quoted
 from seqshell.models.summary import about, about_file, title
 from seqshell.shell.commands.arguments import words

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from seqshell.core import paths
 from seqshell.core.errors import CheckpointError, UsageError
 from seqshell.core.events import Event, Notice
-from seqshell.core.model import PRECISIONS
 from seqshell.core.named_files import opened, output_file, reason, shown_name
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.precisions import PRECISIONS
 from seqshell.core.setting_origins import BUILT_IN, CHECKPOINT
 from seqshell.core.version import __version__
 from seqshell.shell.commands.output_files import written

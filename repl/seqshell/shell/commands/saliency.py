@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Notice, Reach
 from seqshell.core.events.reach import PartReach
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
 from seqshell.core.state import State, as_array, leaves
+from seqshell.core.tasks import Task
 from seqshell.core.text_output import quoted
 from seqshell.inspect.half_lives import half_life
 from seqshell.shell.commands.arguments import whole_number, words

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from seqshell.core.attention_labels import END
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Notice
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Option, command
+from seqshell.core.tasks import Task
 from seqshell.core.units import UNITS
 from seqshell.session.reading import slow_progress
 from seqshell.shell.commands.arguments import words

@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.errors import SeqshellError
 from seqshell.core.events import Event, Notice, SettingChanged, Table, Text
 from seqshell.core.json_values import unquoted
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command, settings_of
-from seqshell.core.tasks import task_spec
+from seqshell.core.tasks import Task, task_spec
 from seqshell.shell.color_setting import COLOR, NEURON
 from seqshell.shell.commands.arguments import assignments, whole_number, words
 from seqshell.shell.commands.stage_words import sampler_fields, stage_words

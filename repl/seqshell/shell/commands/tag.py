@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events import Event, Notice, Tags
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.tasks import Task
 from seqshell.core.view_files import text_place, view_place, write_text, write_view
 from seqshell.shell.commands.arguments import words
 from seqshell.shell.commands.batch import LineFormat, answer_lines, lines_of, model_for

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from seqshell.core.events import Event, Notice
 from seqshell.core.limits import MAX_TOKENS
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, command
+from seqshell.core.tasks import Task
 from seqshell.core.view_files import view_place, write_view
 from seqshell.shell.commands.arguments import whole_number, words
 from seqshell.shell.commands.moves import moved_to

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Notice, Translation
 from seqshell.core.events.base import rows_of
-from seqshell.core.model import Task
 from seqshell.core.plugin_api import Arguments, Option, build, command, settings_of
 from seqshell.core.sampling import Strategy
+from seqshell.core.tasks import Task
 from seqshell.core.view_files import text_place, write_text
 from seqshell.models.summary import direction
 from seqshell.shell.commands.arguments import words

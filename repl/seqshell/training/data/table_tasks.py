@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from seqshell.core.errors import RecipeError
-from seqshell.core.model import Task
 from seqshell.core.tables.kinds import BOOLEAN, CODE, EMPTY, NUMBER, TIME, WORDS, Content
 from seqshell.core.tables.names import LABEL_NAMES, SOURCE_NAMES, TARGET_NAMES, TEXT_NAMES, language_of
 from seqshell.core.tables.table_file import TableFile
 from seqshell.core.tables.time_parts import is_time_name
+from seqshell.core.tasks import Task
 from seqshell.core.text_output import counted
 
 CLASS_KEYS = ("text_column", "label_column")

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from seqshell.core.errors import RecipeError
-from seqshell.core.model import Task
 from seqshell.core.tables.kinds import NUMBER, TIME, Content
 from seqshell.core.tables.reading import is_table_name, parse_table
 from seqshell.core.tagged_words import has_entities
+from seqshell.core.tasks import Task
 from seqshell.core.text_output import counted, readable
 from seqshell.training.classification.folders import describe_folder
 from seqshell.training.data.fasttext import is_fasttext, read_fasttext

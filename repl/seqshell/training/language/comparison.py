@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from seqshell.core import paths
 from seqshell.core.errors import RecipeError, UsageError, VocabularyError
 from seqshell.core.events import Notice, Progress, Table
-from seqshell.core.model import Model, Task
+from seqshell.core.model import Model
 from seqshell.core.named_files import named_path, shown_name
+from seqshell.core.tasks import Task
 from seqshell.core.units import in_unit
 from seqshell.host import Registry
 from seqshell.models.opening import open_model

@@ -18,8 +18,8 @@ from typing import Any
 
 from seqshell.core import paths as places
 from seqshell.core.errors import RecipeError
-from seqshell.core.model import Task
 from seqshell.core.named_files import named_path, opened, shown_name
+from seqshell.core.tasks import Task
 from seqshell.training.recipes import marked_text
 from seqshell.training.recipes.overrides import apply_overrides
 from seqshell.training.recipes.recipe import Recipe, Table, read_recipe, read_tables, recipe_from
