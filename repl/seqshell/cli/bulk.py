@@ -15,6 +15,7 @@ from seqshell.cli.plain_text import print_diagnostic
 from seqshell.cli.progress import results_of
 from seqshell.cli.signals import StopSignals
 from seqshell.cli.units import add_unit_argument, chosen_unit
+from seqshell.cli.unknown import add_set_argument
 from seqshell.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -45,9 +46,7 @@ def add_bulk_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--strategy", default="", metavar="NAME FIELD=VALUE", help='of translations, such as "beam width=5"'
     )
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", dest="settings", help="a setting, as of /set"
-    )
+    add_set_argument(parser, "a setting, as of /set")
     parser.add_argument("--what", default="", metavar="NAMES", help="arrays of a trace, such as hidden,cell,logits")
     add_unit_argument(parser)
 

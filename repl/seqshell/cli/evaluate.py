@@ -18,6 +18,7 @@ from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
 from seqshell.cli.signals import FirstSignal
 from seqshell.cli.units import add_unit_argument, chosen_unit, with_bits
+from seqshell.cli.unknown import add_overrides_argument, add_set_argument
 from seqshell.core.atomic_write import write_atomically
 from seqshell.core.capture import terminal_of
 from seqshell.core.errors import UsageError
@@ -54,14 +55,7 @@ def add_evaluate_arguments(parser: ArgumentParser) -> None:
         metavar="NAME FIELD=VALUE",
         help='decoding strategy for translations, such as "beam width=5"',
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        dest="settings",
-        help="a setting of the decoding, such as max_tokens=80",
-    )
+    add_set_argument(parser, "a setting of the decoding, such as max_tokens=80")
     add_unit_argument(parser)
     parser.add_argument(
         "--language", metavar="CODE", help="target language, for Moses tokens; default: the ending of TARGET, else en"
@@ -203,14 +197,7 @@ def add_compare_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--test", default="", metavar="FILE", help="text for evaluation; recipes are then trained on all of FILE"
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="change a setting in every recipe, such as training.epochs=3",
-    )
+    add_overrides_argument(parser, "change a setting in every recipe, such as training.epochs=3")
     add_unit_argument(parser)
     parser.add_argument("--train", action="store_true", help="train a recipe even if a model with its name exists")
 

@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 
 from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
+from seqshell.cli.unknown import add_set_argument
 from seqshell.core.errors import UsageError
 
 KINDS = ("architecture", "sampler", "strategy", "tokenizer", "command", "importer", "hook")
@@ -42,13 +43,8 @@ def add_plugins_arguments(parser: ArgumentParser) -> None:
         metavar="TASK",
         help=f"new: what an architecture does: {', '.join(TASKS[:-1])} or {TASKS[-1]}; default: {TASKS[0]}",
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        dest="settings",
-        help="check: a setting of the architectures that have it, such as hidden_size=8, beside small sizes",
+    add_set_argument(
+        parser, "check: a setting of the architectures that have it, such as hidden_size=8, beside small sizes"
     )
 
 

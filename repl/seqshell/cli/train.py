@@ -20,6 +20,7 @@ from seqshell.cli.progress import print_json, show
 from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
 from seqshell.cli.signals import FirstSignal
+from seqshell.cli.unknown import add_overrides_argument
 from seqshell.core import paths
 from seqshell.core.errors import UsageError
 from seqshell.core.events import Event, Progress
@@ -43,14 +44,7 @@ def add_train_arguments(parser: ArgumentParser) -> None:
         help="a recipe; a text file; sentence pairs in two files, or in two columns of a table; a table or folder of "
         "texts and labels; a table of numbers",
     )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        dest="overrides",
-        help="change a setting, such as training.epochs=3",
-    )
+    add_overrides_argument(parser, "change a setting, such as training.epochs=3")
     parser.add_argument(
         "--out", metavar="NAME|PATH", help="the checkpoint; default: the recipe's name, in your models folder"
     )

@@ -11,16 +11,16 @@ from seqshell.core.errors import VocabularyError
 UNKNOWN = "a setting, such as unknown=skip, which leaves out what the vocabulary lacks"
 
 
-def add_set_argument(parser: ArgumentParser, help: str = UNKNOWN) -> None:
+def add_set_argument(
+    parser: ArgumentParser, help: str = UNKNOWN, *, metavar: str = "NAME=VALUE", dest: str = "settings"
+) -> None:
     """Add the option --set, which may be repeated."""
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        dest="settings",
-        help=help,
-    )
+    parser.add_argument("--set", action="append", default=[], metavar=metavar, dest=dest, help=help)
+
+
+def add_overrides_argument(parser: ArgumentParser, help: str) -> None:
+    """Add --set for the keys of recipes."""
+    add_set_argument(parser, help, metavar="KEY=VALUE", dest="overrides")
 
 
 @contextmanager
