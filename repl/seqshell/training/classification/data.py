@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -235,11 +236,22 @@ def rows_of_table(
     """
     places = table.place(columns.text, columns.text_key), table.place(columns.label, columns.label_key)
 
+    @lru_cache
+    def label_of(cell: str) -> str:
+        label = cell.strip()
+        if label in NO_TEXT and label not in columns.names:
+            label = ""
+        return columns.names.get(label, " ".join(label.split()))
+
     def found() -> Iterator[tuple[str, str, int]]:
         for number, row in rows:
-            text, label = row[places[0]], row[places[1]].strip()
-            if label in NO_TEXT and label not in columns.names:
-                label = ""
-            yield " ".join(text.split()), columns.names.get(label, " ".join(label.split())), number
+            yield _single_spaced(row[places[0]]), label_of(row[places[1]]), number
 
     return found()
+
+
+def _single_spaced(text: str) -> str:
+    """A text whose white space is single spaces; most texts are so already."""
+    if text.isprintable() and "  " not in text and text.strip(" ") == text:
+        return text
+    return " ".join(text.split())

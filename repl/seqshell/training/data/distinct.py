@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -15,17 +14,17 @@ from seqshell.training.data.token_rows import contents_of
 SIZE = 8  # bytes of a hash: among ten million texts, one of 400,000 sets has two with the same
 
 
-def hash_of(content: bytes) -> bytes:
-    """The hash of a text in UTF-8."""
-    return blake2b(content, digest_size=SIZE).digest()
+def hashes_of(contents: Iterable[bytes]) -> NDArray[np.int64]:
+    """[N]: the hash of each text in UTF-8, which is another one in each process."""
+    return np.fromiter(map(hash, contents), np.int64)
 
 
 def numbers_of(texts: Iterable[str]) -> NDArray[Any]:
     """[N]: the number of each text among the different ones, in the order in which they come first; small integers."""
-    return numbers_of_hashes(bytearray().join(map(hash_of, contents_of(texts))))
+    return numbers_of_hashes(hashes_of(contents_of(texts)))
 
 
-def numbers_of_hashes(hashes: bytearray) -> NDArray[Any]:
+def numbers_of_hashes(hashes: bytearray | NDArray[np.int64]) -> NDArray[Any]:
     """The same, given the hashes one after the other."""
     found = np.frombuffer(hashes, np.uint64)
     dtype = integer_type(len(found))

@@ -50,7 +50,7 @@ class RowEncoder:
         joined = b" ".join(stripped)
         try:
             if self._words is None:
-                self._words = WordEncoder(self._tokenizer, self._dtype, f" {_text(joined)}")
+                self._words = WordEncoder(self._tokenizer, self._dtype, f" {text_of(joined)}")
             ids, num_ids = self._words.words_of(joined)
         except VocabularyError:  # no word of these texts is known
             self._words = None
@@ -72,7 +72,7 @@ class RowEncoder:
 
     def _is_usual(self, content: bytes, letters: NDArray[np.int64], row: int) -> bool:
         """Whether a text has a letter that is known, and does not begin with white space."""
-        return bool(letters[row + 1] > letters[row] and SIGMA not in content and not _text(content)[0].isspace())
+        return bool(letters[row + 1] > letters[row] and SIGMA not in content and not text_of(content)[0].isspace())
 
     def _with_others(
         self, ids: NDArray[np.unsignedinteger], ends: NDArray[np.int64], rows: list[int], contents: Sequence[bytes]
@@ -92,7 +92,7 @@ class RowEncoder:
 
     def _of_one(self, content: bytes) -> NDArray[np.unsignedinteger]:
         try:
-            return np.asarray(self._tokenizer.encode(_text(content)), self._dtype)
+            return np.asarray(self._tokenizer.encode(text_of(content)), self._dtype)
         except VocabularyError:
             return np.zeros(0, self._dtype)
 
@@ -104,7 +104,8 @@ def grouped(texts: Iterable[str]) -> Iterator[list[bytes]]:
         yield some
 
 
-def _text(content: bytes) -> str:
+def text_of(content: bytes) -> str:
+    """A text from its UTF-8."""
     return content.decode("utf-8", "surrogatepass")
 
 

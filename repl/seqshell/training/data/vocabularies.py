@@ -17,7 +17,7 @@ from seqshell.training.data.token_rows import TextRows, items_at
 from seqshell.training.data.word_counting import row_counts
 from seqshell.training.recipes.recipe import Recipe, Table
 
-SAMPLE = 32_000_000  # bytes; subwords, whose training takes longer, are learned from a sample of larger texts
+SAMPLE = 20_000_000  # bytes; subwords, whose training takes longer, are learned from a sample of larger texts
 NGRAMS = 20_000_000  # bytes of texts in a file of which n-grams are counted
 
 
@@ -26,13 +26,16 @@ def every(texts: Sequence[str]) -> int:
     return -(-texts.size // NGRAMS) if isinstance(texts, TextRows) else 1
 
 
-def shown_to_tokenizer(kind: Any, texts: Sequence[str]) -> Iterable[CountedText]:
-    """What a tokenizer of the type `kind` is trained on. Of texts in a file: their words, or a part of very many."""
+def shown_to_tokenizer(kind: Any, texts: Sequence[str], sides: int = 1) -> Iterable[CountedText]:
+    """What a tokenizer of the type `kind` is trained on. Of texts in a file: their words, or a part of very many.
+
+    sides: how many such texts it is trained on.
+    """
     if not isinstance(texts, TextRows):
         return texts
     if trains_on_counts(kind):
         return row_counts(texts)
-    size = texts.size
+    size = sides * texts.size
     if size <= SAMPLE or not issubclass(kind, Vocabulary):
         return texts
     return items_at(texts, np.arange(0, len(texts), -(-size // SAMPLE)))

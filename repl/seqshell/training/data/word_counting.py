@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterable, Iterator
-from itertools import compress, cycle, islice
+from itertools import cycle, islice
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.word_counts import CountedText
+from seqshell.training.data.row_encoding import MAY_BE_SPACE, SPACE, text_of
 from seqshell.training.data.token_rows import TextRows
 from seqshell.training.data.word_numbers import word_counts
 from seqshell.training.data.worker_processes import WorkerProcesses, answer, framed, given, num_workers, read_framed
@@ -47,12 +48,15 @@ def row_counts(texts: TextRows) -> Iterator[CountedText]:
     others = list[str]()
 
     def parts() -> Iterator[bytes]:
-        left = iter(texts)
+        left = filter(None, texts.contents())
         while some := list(islice(left, TOGETHER)):
-            is_other = [text[:1].isspace() and text[0] != " " for text in some]
-            others.extend(compress(some, is_other))
-            usual = (text for text, other in zip(some, is_other, strict=True) if text and not other)
-            yield "".join(text if text[0] == " " else f" {text}" for text in usual).encode("utf-8", "surrogatepass")
+            usual = list[bytes]()
+            for content in some:
+                if MAY_BE_SPACE[content[0]] and content[0] != SPACE and (text := text_of(content))[0].isspace():
+                    others.append(text)
+                else:
+                    usual.append(content[1:] if content[0] == SPACE else content)
+            yield b" " + b" ".join(usual) if usual else b""
 
     yield from counted_words(parts(), texts.size)
     yield from others

@@ -33,6 +33,7 @@ from seqshell.training.language.cells import Cells, CellTokens, encoded, line_st
 from seqshell.training.language.text_files import TextFiles
 from seqshell.training.preparation_progress import Stages, silent
 
+COUNTED = 8  # cells whose words are counted together
 ESTIMATED = 32  # cells whose tokens are counted, from which the number of all follows
 
 
@@ -164,7 +165,8 @@ class CellCorpus:
         """The tokenizer, as `TextFiles.trained_tokenizer` trains it, from the cells."""
         kind, name = self.files.kind, f"vocabulary of {self.files.text.name}"
         if trains_on_counts(kind):
-            tokenizer = self.files.trained(counted_words(cells.contents(stages(name)), cells.size))
+            contents = cells.contents(stages(name), together=COUNTED)
+            tokenizer = self.files.trained(counted_words(contents, cells.size))
         else:
             every = -(-cells.size // SAMPLE) if issubclass(kind, Vocabulary) else 1
             contents = cells.contents(stages(f"{name}, from a sample" if every > 1 else name), every)

@@ -54,11 +54,12 @@ class Cells:
         """The bytes of a cell. Raises RecipeError if the file has changed."""
         return self.text.part(int(self.starts[number]), int(self.starts[number + 1]), self.state)
 
-    def contents(self, report: Report = unheard, every: int = 1) -> Iterator[bytes]:
-        """The bytes of all cells, or of every n-th one."""
-        for number in range(0, len(self), every):
-            yield self.content(number)
-            report(int(self.starts[number + 1]), self.size)
+    def contents(self, report: Report = unheard, every: int = 1, together: int = 1) -> Iterator[bytes]:
+        """The bytes of all cells, some of them together, or of every n-th one."""
+        for number in range(0, len(self), max(every, together)):
+            start, end = (int(self.starts[min(each, len(self))]) for each in (number, number + together))
+            yield self.text.part(start, end, self.state)
+            report(end, self.size)
         report(self.size, self.size)
 
     def place(self, byte: int) -> tuple[int, float]:

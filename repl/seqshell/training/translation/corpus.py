@@ -22,7 +22,7 @@ from seqshell.core.word_counts import CountedText
 from seqshell.host import Registry
 from seqshell.models.guarded_tokenizer import guarded_tokenizer
 from seqshell.training.data.array_store import ArrayStore, Spools, array_parts, check_room, write_store, written_once
-from seqshell.training.data.distinct import SIZE, hash_of, numbers_of_hashes
+from seqshell.training.data.distinct import SIZE, hashes_of, numbers_of_hashes
 from seqshell.training.data.file_format import PairFormat
 from seqshell.training.data.large_table import LargeTable, large_table
 from seqshell.training.data.large_text import LargeText, Report, is_large, lines_of
@@ -80,7 +80,7 @@ def train_tokenizers(
     tables = [source, target] if source is not None else [target]
     sides: list[Sequence[str]] = [pairs.sources, pairs.targets]
     shown: list[Iterable[CountedText]] = [
-        shown_to_tokenizer(kind, side) for kind, side in zip(kinds, sides, strict=True)
+        shown_to_tokenizer(kind, side, 1 if source else 2) for kind, side in zip(kinds, sides, strict=True)
     ]
     if source is None:
         shown = [chain(*shown) if isinstance(pairs.sources, TextRows) else (*pairs.sources, *pairs.targets)]
@@ -279,7 +279,7 @@ class LargePairs:
             while some := list(islice(left, TOGETHER)):
                 is_written.extend([bool(source.strip() and target.strip()) for source, target in some])
                 sides = [[text.encode("utf-8", "surrogatepass") for text in side] for side in zip(*some, strict=True)]
-                hashes.extend(b"".join(map(hash_of, sides[0])))
+                hashes.extend(hashes_of(sides[0]).tobytes())
                 for rows, contents in zip(texts, sides, strict=True):
                     rows.extend_texts(contents)
             return range(first, len(is_written))
