@@ -36,6 +36,7 @@ class TaskSpec:
     draws: bool = False  # whether a strategy draws the tokens of an answer
     strategy: str = "sample"  # of a model whose checkpoint names none
     can_continue: bool = False  # whether an empty line continues the last answer
+    can_mix: bool = False  # whether the probabilities of several models can be averaged
 
     # Shell and terminal
     default_model: str  # of the task's command
@@ -75,6 +76,7 @@ TASKS: dict[str, TaskSpec] = {
             parts="seqshell.models.task_parts.generate:GenerateParts",
             draws=True,
             can_continue=True,
+            can_mix=True,
             default_model=DEFAULT_MODEL,
             settings=frozenset({"max_tokens", "stop", "unknown", "newline", "pace", "color", "surprisal"}),
             next_steps="then /regen 3, /top, /undo",
@@ -98,6 +100,7 @@ TASKS: dict[str, TaskSpec] = {
             parts="seqshell.models.task_parts.translate:TranslateParts",
             draws=True,
             strategy="greedy",
+            can_mix=True,
             default_model="english-french",
             settings=frozenset(
                 {"max_tokens", "stop", "unknown", "nbest", "turns", "unk", "replace_unk", "pace", "color", "surprisal"}
@@ -123,6 +126,7 @@ TASKS: dict[str, TaskSpec] = {
             noun="a classifier",
             behaviour="seqshell.session.tasks.classify:ClassifyBehaviour",
             parts="seqshell.models.task_parts.classify:ClassifyParts",
+            can_mix=True,
             default_model="sentiment",
             settings=frozenset({"unknown"}),
             next_steps="then /classify --explain, /undo",

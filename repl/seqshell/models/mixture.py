@@ -8,12 +8,11 @@ from typing import Any
 
 from seqshell.core.errors import UsageError
 from seqshell.core.model import Model
-from seqshell.core.tasks import Task
+from seqshell.core.tasks import TASKS, task_spec
 from seqshell.core.text_output import exact
 from seqshell.core.truncation import Cut
 from seqshell.decoding.mixture import mixed
 
-TASKS = (Task.GENERATE, Task.TRANSLATE, Task.CLASSIFY)
 KEPT = ("defaults", "examples", "decoding_owners", "languages")  # of the header of the first model
 OF_TRAINING = ("data", "recipe")  # of its provenance, if all models were trained on the same data
 OF_READING = ("max_length", "cut")  # of its config, by which a classifier cuts a text
@@ -51,8 +50,9 @@ def mixed_model(models: Sequence[Model], weights: Sequence[float]) -> Model:
 
 def _check(model: Model, first: Model) -> None:
     """Raise UsageError if a model cannot be mixed, or not with the first one."""
-    if model.task not in TASKS:
-        known = f"{', '.join(TASKS[:-1])} and {TASKS[-1]}"
+    if not task_spec(model.task).can_mix:
+        *others, last = (name for name, spec in TASKS.items() if spec.can_mix)
+        known = f"{', '.join(others)} and {last}"
         raise UsageError(f"{model.name} cannot be mixed: its task is {model.task}; models for {known} can")
     if model.task != first.task:
         raise UsageError(f"{model.name} is for {model.task}, and {first.name} for {first.task}")
