@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from tests.command_schema import checked
 
+from seqshell.cli import progress
 from seqshell.core.plugin_guard import OWNER
 from seqshell.host import Policy, Registry
 from seqshell.host.builtin import load_registry
@@ -31,6 +33,9 @@ for variable in ("SEQSHELL_DEBUG", "SEQSHELL_SLOW_SCAN", "SEQSHELL_STRICT_PLUGIN
 os.environ["OMP_NUM_THREADS"] = "1"  # models as small as these are slower in several threads
 os.environ |= {"SEQSHELL_HOME": "/dev/null/none", "SEQSHELL_PLUGINS": ""}
 os.environ["NUMBA_DISABLE_JIT"] = "1"  # nothing is compiled, and compiled steps are not used, but with `compiled`
+
+# Every object that a subcommand prints with --json is compared with its schema.
+progress.print_json = checked(progress.print_json)
 
 # What tests write need not survive a power failure, and a disk may take 10 ms to say that it has it.
 os.fsync = lambda handle: None

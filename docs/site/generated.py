@@ -43,4 +43,5 @@ def write(folder: Path, found: Mapping[str, Callable[[], str]]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text(), encoding="utf-8")
     gallery.write_pictures(folder / "gallery")
-    shutil.copy(json_lines.SCHEMA, folder / "reference" / json_lines.NAME)
+    for schema in json_lines.SCHEMAS:
+        shutil.copy(schema, folder / "reference")

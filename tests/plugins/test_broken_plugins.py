@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 
 from seqshell.cli import listing
+from seqshell.cli.progress import print_json
 from seqshell.cli.result_output import print_result
 from seqshell.core.errors import SeqshellError
 from seqshell.core.events import Finished, Notice, Quit, Text
@@ -312,8 +313,9 @@ def test_the_shell_survives_and_names_the_broken_plugin(name, site, expected, ta
 
     events = [*shell.handle("/plugins"), *shell.handle("/plugins --errors")]
     assert any(isinstance(event, Text) for event in events)
-    for result in (listing.plugins(registry), *listing.plugin_messages(registry), listing.plugins_as_json(registry)):
+    for result in (listing.plugins(registry), *listing.plugin_messages(registry)):
         print_result(result, sys.stdout)
+    print_json(listing.plugins_as_json(registry))
     assert "\x1b" not in capsys.readouterr().out
     row["list"] = "ok"
 

@@ -1,4 +1,4 @@
-"""The page of JSON Lines, from the schema beside the events."""
+"""The page of JSON, from the schemas beside the events."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 from docs.site.markdown import code, escaped, page, table
 from docs.site.pages import ROOT
 
-SCHEMA = ROOT / "repl" / "seqshell" / "core" / "events" / "json_lines.schema.json"
-NAME = "json_lines.schema.json"  # beside the page
+EVENTS = ROOT / "repl" / "seqshell" / "core" / "events"
+NAME, COMMANDS = "json_lines.schema.json", "commands.schema.json"  # beside the page
+SCHEMAS = (EVENTS / NAME, EVENTS / COMMANDS)
 
 
 def json_lines() -> str:
-    """The page: every object of --json with its fields, and the ops that give them."""
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    """The page: every object of --json with its fields, and the ops or subcommands that give them."""
+    schema, commands = (json.loads(path.read_text(encoding="utf-8")) for path in SCHEMAS)
     defs = schema["$defs"]
     lines = [ref["$ref"].rpartition("/")[2] for ref in schema["oneOf"]]
     results = dict(_ops(defs["result"]))
@@ -24,13 +25,17 @@ def json_lines() -> str:
         "JSON Lines",
         escaped(schema["description"]),
         f"[The schema]({NAME}) (JSON Schema, 2020-12) is beside this page, and comes with the package as"
-        " `seqshell/core/events/json_lines.schema.json`. Tests compare it with what every command prints.",
+        f" `seqshell/core/events/{NAME}`. [Another one]({COMMANDS}) is for [subcommands](#subcommands). Tests compare"
+        " both with what is printed.",
         "## Objects",
         *(part for name in lines for part in _described(name, defs[name])),
         "## Fields of results",
         *(part for name, ops in results.items() for part in _described(name, defs[name], ops)),
         "## Parts",
         *(part for name in shared for part in _described(name, defs[name])),
+        "## Subcommands",
+        "A subcommand prints one object with `--json`; `seqshell score` prints one for each table.",
+        *(part for about in commands["$defs"].values() for part in _described(about["title"], about)),
     )
 
 
@@ -45,6 +50,9 @@ def _ops(result: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
 
 def _described(name: str, schema: Mapping[str, Any], ops: list[str] | None = None) -> list[str]:
     parts = [f"### {name.replace('_', ' ')}", escaped(schema.get("description", ""))]
+    if alike := [each["$ref"].rpartition("/")[2] for each in (schema, *schema.get("anyOf", ())) if "$ref" in each]:
+        links = (f"[{each.replace('_', ' ')}](#{each.replace('_', '-')})" for each in alike)
+        parts.append(f"Has the fields of {' or '.join(links)}.")
     if ops and name != "text":
         parts.append(f"Of {', '.join(map(code, ops))}.")
     required = schema.get("required", ())

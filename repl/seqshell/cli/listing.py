@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import platform
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from seqshell.core.events import Table
-from seqshell.core.json_values import one_line
 from seqshell.core.version import __version__
 
 if TYPE_CHECKING:
@@ -52,11 +51,11 @@ def models(registry: Registry) -> Table:
     return Table(("model", "task", "does", "file"), tuple(rows), optional=("file",))
 
 
-def models_as_json(registry: Registry) -> str:
-    """The models as a JSON object."""
+def models_as_json(registry: Registry) -> dict[str, Any]:
+    """The models, for JSON."""
     from seqshell.shell.commands.models import known_models
 
-    return one_line({"models": list(known_models(registry.checkpoint_folders, {}))})
+    return {"models": list(known_models(registry.checkpoint_folders, {}))}
 
 
 def plugins(registry: Registry) -> Table:
@@ -81,8 +80,8 @@ def plugin_messages(registry: Registry) -> tuple[str, ...]:
     return (*registry.warnings, *(problem.message for problem in registry.problems))
 
 
-def plugins_as_json(registry: Registry) -> str:
-    """The plugins with their status, and the errors, as a JSON object."""
+def plugins_as_json(registry: Registry) -> dict[str, Any]:
+    """The plugins with their status, and the errors, for JSON."""
     listed = [
         {
             "name": plugin.name,
@@ -94,4 +93,4 @@ def plugins_as_json(registry: Registry) -> str:
         }
         for plugin in registry.plugins
     ]
-    return one_line({"plugins": listed, "problems": [problem.message for problem in registry.problems]})
+    return {"plugins": listed, "problems": [problem.message for problem in registry.problems]}

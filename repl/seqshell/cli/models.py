@@ -60,7 +60,7 @@ def models_command(arguments: Namespace) -> int:
     found = registry_for_command(arguments, tolerant=True)
     if arguments.check:
         return _check(arguments, found)
-    print(models_as_json(found)) if arguments.json else print_result(models(found), sys.stdout)
+    print_json(models_as_json(found)) if arguments.json else print_result(models(found), sys.stdout)
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 
+from seqshell.cli.progress import print_json
 from seqshell.cli.registry import registry_for_command
 from seqshell.cli.result_output import print_result
 from seqshell.cli.unknown import add_set_argument
@@ -60,7 +61,7 @@ def plugins_command(arguments: Namespace) -> int:
             raise UsageError("plugins list takes no name")
         found = registry_for_command(arguments, tolerant=True)
         if arguments.json:
-            print(plugins_as_json(found))
+            print_json(plugins_as_json(found))
             return 0
         print_result(plugins(found), sys.stdout)
         for message in plugin_messages(found):

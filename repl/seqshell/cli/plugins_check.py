@@ -10,8 +10,8 @@ from types import MappingProxyType
 from typing import Any
 
 from seqshell.cli.plain_text import print_diagnostic
+from seqshell.cli.progress import print_json
 from seqshell.core.errors import PluginError, UsageError
-from seqshell.core.json_values import one_line
 from seqshell.core.named_files import shown_name
 from seqshell.core.paths import recipes_in
 from seqshell.core.plugin_api import settings_of
@@ -63,9 +63,7 @@ def check_command(
     num_failed = sum(result.num_failed for result in results)
     num_skipped = sum(result.num_skipped for result in results)
     if as_json:
-        out.write(
-            one_line({"plugin": plugin, "failed": num_failed, "offers": [_json(result) for result in results]}) + "\n"
-        )
+        print_json({"plugin": plugin, "failed": num_failed, "offers": [_json(result) for result in results]})
     else:
         checks = [check for result in results for check in result.checks]
         num_warnings = sum(check.is_warning and bool(check.seen) for check in checks)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 from seqshell.cli.plugin_templates import PREFIX, NewPlugin
+from seqshell.cli.progress import print_json
 from seqshell.core.errors import UsageError
-from seqshell.core.json_values import one_line
 from seqshell.core.named_files import shown_name
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*([-_][A-Za-z0-9]+)*")
@@ -43,11 +42,10 @@ def new_command(plugin: NewPlugin, *, as_json: bool) -> int:
     ]
     if as_json:
         written = {"path": str(folder.resolve()), "files": list(files), "next": commands}
-        output = one_line({"name": name, "kind": plugin.kinds[0], "kinds": list(plugin.kinds), **written})
-    else:
-        title = f"{name}: {len(files)} files of a plugin with {plugin.title}. Next steps:"
-        output = "\n".join([title, *(f"  {line}" for line in commands)])
-    sys.stdout.write(output + "\n")
+        print_json({"name": name, "kind": plugin.kinds[0], "kinds": list(plugin.kinds), **written})
+        return 0
+    title = f"{name}: {len(files)} files of a plugin with {plugin.title}. Next steps:"
+    print("\n".join([title, *(f"  {line}" for line in commands)]))
     return 0
 
 
