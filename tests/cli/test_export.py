@@ -102,6 +102,8 @@ def test_what_cannot_be_exported_is_one_line(capsys, folder, checkpoint):
         (checkpoint, "--to", "keras"): "argument --to: invalid choice: 'keras' (choose from pytorch, onnx); "
         "seqshell export --help lists the options",
         (checkpoint, "--to", "onnx", "-o", "a.py"): "onnx is written to a file whose name ends with .onnx, not a.py",
+        (checkpoint, "--to", "pytorch", "-o", "code.py"): "code.py would hide Python's module code; -o FILE.py chooses "
+        "another name",
         ("none", "--to", "onnx"): "no model 'none'",
     }.items():
         code, out, err = run(capsys, *arguments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,6 +96,8 @@ def export_model(word: str | Path, registry: Registry, form: str, out: str | Non
     target = output_file(out if out is not None else f"{name}{ENDINGS[form]}")
     if target.suffix != ENDINGS[form]:
         raise UsageError(f"{form} is written to a file whose name ends with {ENDINGS[form]}, not {target.name}")
+    if form == "pytorch" and target.stem in {*sys.stdlib_module_names, "torch"}:
+        raise UsageError(f"{target.name} would hide Python's module {target.stem}; -o FILE.py chooses another name")
     header, weights = file.read(path)
     file.require_kind(header, "model", path, word)
     known, architecture = find_architecture(header, registry, path.name)
