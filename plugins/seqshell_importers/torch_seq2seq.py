@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from seqshell import CheckpointError, ForeignModel, StoredTensor, read_torch
+from seqshell import ForeignModel, StoredTensor, read_torch
 from seqshell_importers.torch_chatbot import words_of
 from seqshell_importers.translators import NEVER, Tensors, Words, translator, weights_in, words_beside
 
@@ -31,12 +31,7 @@ def read_tutorial(loaded: Any, path: Path, options: Mapping[str, Any]) -> Foreig
         | {f"decoder.{name}": each for name, each in decoder.items()},
         "attention_seq2seq" if "attention.Wa.weight" in decoder or "attn.weight" in decoder else "seq2seq",
     )
-    if "attn_combine.weight" in decoder:
-        raise CheckpointError(
-            f"attn.weight {list(tensors.shape('decoder.attn.weight'))} weighs positions by embedding and hidden state, "
-            "as in the old tutorial, and no architecture does; the nearest is attention_seq2seq, placement = before"
-        )
-    attends = "attention.Wa.weight" in decoder
+    attends, by_place = "attention.Wa.weight" in decoder, "attn_combine.weight" in decoder  # the newer form, the older
     (size_in, hidden), (size_out, _) = (tensors.shape(f"{part}.embedding.weight") for part in ("encoder", "decoder"))
     source, target = words = _words(loaded, path, size_in, size_out)
     weights, cell, layers, directions = tensors.layers("encoder.gru.", "encoder.", hidden, hidden)
@@ -44,7 +39,9 @@ def read_tutorial(loaded: Any, path: Path, options: Mapping[str, Any]) -> Foreig
     embedding = target.rows(tensors.take("decoder.embedding.weight", size_out, hidden))
     weights |= own | {
         "source_embedding.weight": source.rows(tensors.take("encoder.embedding.weight", size_in, hidden)),
-        "target_embedding.weight": embedding if attends else np.maximum(embedding, 0),  # the tutorial's relu
+        "target_embedding.weight": embedding
+        if attends or by_place
+        else np.maximum(embedding, 0),  # the tutorial's relu
         "readout.weight": target.rows(tensors.take("decoder.out.weight", size_out, hidden)),
         "readout.bias": target.rows(tensors.bias("decoder.out.bias", size_out), NEVER),
     }
@@ -67,8 +64,19 @@ def read_tutorial(loaded: Any, path: Path, options: Mapping[str, Any]) -> Foreig
         }
         tensors.drop(f"{at}Va.bias")  # it adds the same to all scores
         config |= {"attention": "additive", "attention_size": hidden, "placement": "before", "readout_inputs": "hidden"}
+    if by_place:
+        places = tensors.shape("decoder.attn.weight")[0]
+        weights |= {
+            "attention.places.weight": tensors.take("decoder.attn.weight", places, 2 * hidden),
+            "attention.places.bias": tensors.bias("decoder.attn.bias", places),
+            "combined.weight": tensors.take("decoder.attn_combine.weight", hidden, 2 * hidden),
+            "combined.bias": tensors.bias("decoder.attn_combine.bias", hidden),
+        }
+        read = weights["decoder.0.weight_ih_l0"]  # our layers see the embedding, too
+        weights["decoder.0.weight_ih_l0"] = np.concatenate((np.zeros_like(read), read), 1)
+        config |= {"attention": "position", "attention_size": places, "placement": "before", "readout_inputs": "hidden"}
     tensors.require_all_taken()
-    return translator(path, words, config, weights, options, attention=attends)
+    return translator(path, words, config, weights, options, attention=attends or by_place)
 
 
 def _parts(loaded: Any, path: Path) -> tuple[dict[str, StoredTensor], dict[str, StoredTensor]] | None:

@@ -15,6 +15,7 @@ from seqshell.layers.weights import Floats, Weights
 from seqshell_seq2seq.config import AttentionConfig
 from seqshell_seq2seq.decoders import TranslationDecoder, recurrent_arrays
 from seqshell_seq2seq.numpy_sources import marked, source_mask
+from seqshell_seq2seq.position_attention import PositionAttention
 from seqshell_seq2seq.states import AttentionState, FeedingState
 
 Step = Callable[[NDArray[Any], State, "Floats | None"], "tuple[Floats, State]"]
@@ -27,12 +28,16 @@ class AttentionSeq2SeqDecoder(TranslationDecoder):
 
     def __init__(self, config: AttentionConfig, weights: Weights) -> None:
         super().__init__(config, weights, config.extra_size)
-        self.attention = read_attention(
-            config.attention,
-            weights,
-            hidden_size=config.hidden_size,
-            encoded_size=config.encoded_size,
-            attention_size=config.attention_size,
+        self.attention = (
+            PositionAttention(config, weights)
+            if config.attention == "position"
+            else read_attention(
+                config.attention,
+                weights,
+                hidden_size=config.hidden_size,
+                encoded_size=config.encoded_size,
+                attention_size=config.attention_size,
+            )
         )
         self.attended = None
         if config.readout_inputs == "attentional":
@@ -108,8 +113,14 @@ class AttentionSeq2SeqDecoder(TranslationDecoder):
         """inputs: [B]. Returns what the read-out reads, [B, R], and the state. step: of the recurrent layers."""
         step = step or self.recurrent.step
         if self.config.placement == "before":
-            context, weights = self._context(top_hidden(state.recurrent), state)
-            hidden, recurrent = step(inputs, state.recurrent, context)
+            query, vectors = top_hidden(state.recurrent), self.target_vectors[inputs]
+            if isinstance(self.attention, PositionAttention):
+                context, weights = self._context(np.concatenate((vectors, query), -1), state)
+                seen = self.attention.combined(vectors, context)
+            else:
+                context, weights = self._context(query, state)
+                seen = context
+            hidden, recurrent = step(inputs, state.recurrent, seen)
         else:
             fed = state.attended if self.config.input_feeding else None
             hidden, recurrent = step(inputs, state.recurrent, fed)
@@ -119,7 +130,7 @@ class AttentionSeq2SeqDecoder(TranslationDecoder):
         return read, state._replace(attended=read) if self.config.input_feeding else state
 
     def _context(self, query: Floats, state: State) -> tuple[Floats, Floats]:
-        """query: [B, H]. Returns the contexts [B, M] and the weights [B, S], of BOS, too, if it was added."""
+        """The contexts [B, M] and the weights [B, S], with BOS if it was added. query: as the attention reads it."""
         if len(query) == 1:  # matrix-vector products are faster than those with a matrix of one row
             context, weights = self.attention(query[0], state.keys[0], state.encoded[0], state.mask[0])
             return context[None], weights[None]

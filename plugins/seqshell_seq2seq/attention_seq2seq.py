@@ -32,7 +32,8 @@ class AttentionSeq2Seq(EncoderDecoder):
     placement "after" (Luong et al.): h, the state after the token, is the query. Without input feeding, no step needs
     the attention of the previous one, so a whole target is computed in a few large products.
     placement "before" (Bahdanau et al.): the state before the token is the query, and the layers read c with the token.
-    Their maxout layer is replaced by the attentional vector.
+    Their maxout layer is replaced by the attentional vector. With attention = position, they read relu(V [x; c] + d)
+    instead of c, where x is the embedding of the token.
 
     State: AttentionState; with input feeding a FeedingState.
     """
@@ -50,6 +51,11 @@ class AttentionSeq2Seq(EncoderDecoder):
             locked=config.locked,
         )
         self.attention = Attention(config)
+        self.combined = (
+            nn.Linear(config.embed_size + config.encoded_size, config.embed_size)
+            if config.attention == "position"
+            else None
+        )
         self.attended = (
             nn.Linear(config.encoded_size + config.hidden_size, config.readout_size)
             if config.readout_inputs == "attentional"
@@ -99,8 +105,14 @@ class AttentionSeq2Seq(EncoderDecoder):
         recurrent = state.recurrent
         if self.config.placement == "before":
             hidden = recurrent.hidden if isinstance(recurrent, LSTMState) else recurrent  # [B, L, H]
-            context, weights = self._attend(hidden[:, -1:], state)
-            hidden, recurrent = layers(torch.cat((embedding, context), -1), recurrent)
+            query = hidden[:, -1:]
+            if self.combined is None:
+                context, weights = self._attend(query, state)
+                seen = context
+            else:
+                context, weights = self._attend(torch.cat((embedding, query), -1), state)
+                seen = torch.relu(self.combined(torch.cat((embedding, context), -1)))
+            hidden, recurrent = layers(torch.cat((embedding, seen), -1), recurrent)
         else:
             fed = (embedding, state.attended.unsqueeze(1)) if self.config.input_feeding else (embedding,)
             hidden, recurrent = layers(torch.cat(fed, -1), recurrent)
@@ -110,9 +122,9 @@ class AttentionSeq2Seq(EncoderDecoder):
         return read, weights, state._replace(attended=read[:, -1].float()) if self.config.input_feeding else state
 
     def _attend(self, queries: Tensor, state: State) -> tuple[Tensor, Tensor]:
-        """queries: [B, T, H]. Returns the contexts [B, T, M] and the weights [B, T, S] of the tokens that were given.
+        """The contexts [B, T, M] and the weights [B, T, S] of the tokens that were given.
 
-        What BOS got, if it was added, counts as that of EOS.
+        queries: as Attention reads them. What BOS got, if it was added, counts as that of EOS.
         """
         contexts, weights = self.attention(queries, state.keys, state.encoded, state.mask)
         if weights.shape[2] == state.attention.shape[1]:

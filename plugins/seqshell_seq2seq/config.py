@@ -154,9 +154,11 @@ class AttentionConfig(EncoderDecoderConfig):
     """Settings of attention_seq2seq."""
 
     attention: str = setting(
-        "general", choices=("dot", "general", "additive", "concat"), help="score function for source tokens"
+        "general", choices=("dot", "general", "additive", "concat", "position"), help="score function for source tokens"
     )
-    attention_size: int = setting(256, low=1, high=65_536, help="additive and concat: size of the hidden layer")
+    attention_size: int = setting(
+        256, low=1, high=65_536, help="additive, concat: size of the hidden layer; position: number of places"
+    )
     placement: str = setting(
         "after",
         choices=("after", "before"),
@@ -195,7 +197,7 @@ class AttentionConfig(EncoderDecoderConfig):
     def extra_size(self) -> int:
         """The number of inputs of the decoder's layers besides the target embedding."""
         if self.placement == "before":
-            return self.encoded_size
+            return self.embed_size if self.attention == "position" else self.encoded_size
         return self.readout_size if self.input_feeding else 0
 
     def __post_init__(self) -> None:
@@ -211,6 +213,11 @@ class AttentionConfig(EncoderDecoderConfig):
                 "dot attention needs hidden_size equal to the size of the encoder's outputs, but they are "
                 f"{self.hidden_size} and {self.encoded_size}; general attention has no such limit"
             )
+        if self.attention == "position":
+            if self.placement != "before":
+                raise ValueError("position attention needs placement = before: it depends on the token that is read")
+            if self.coverage_weight:
+                raise ValueError("coverage_weight needs another attention than position, which has no keys")
         if self.placement == "before" and self.input_feeding:
             raise ValueError(
                 "input_feeding needs placement = after; with placement = before, the context itself is fed to the cell"

@@ -193,7 +193,9 @@ class TutorialPart(nn.Module):
 
 
 class Tutorial(nn.Module):
-    def __init__(self, size_in: int, size_out: int, attends: bool) -> None:
+    """places: MAX_LENGTH of the older AttnDecoderRNN, with a weight for each; 0: the other decoders."""
+
+    def __init__(self, size_in: int, size_out: int, attends: bool, places: int = 0) -> None:
         super().__init__()
         self.encoder, self.decoder = TutorialPart(), TutorialPart()
         self.encoder.embedding, self.decoder.embedding = nn.Embedding(size_in, H), nn.Embedding(size_out, H)
@@ -204,6 +206,8 @@ class Tutorial(nn.Module):
             self.decoder.attention = nn.Module()
             self.decoder.attention.Wa, self.decoder.attention.Ua = nn.Linear(H, H), nn.Linear(H, H)
             self.decoder.attention.Va = nn.Linear(H, 1)
+        if places:
+            self.decoder.attn, self.decoder.attn_combine = nn.Linear(2 * H, places), nn.Linear(2 * H, H)
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
         keys, hidden = self.encoder.gru(self.encoder.embedding(source)[None])
@@ -214,6 +218,13 @@ class Tutorial(nn.Module):
                 attention = self.decoder.attention
                 scores = attention.Va(torch.tanh(attention.Wa(hidden) + attention.Ua(keys)))[0, :, 0]
                 embedded = torch.cat((embedded, (scores.softmax(0) @ keys[0])[None, None]), 2)
+            elif hasattr(self.decoder, "attn"):
+                outputs = torch.zeros(self.decoder.attn.out_features, H)
+                outputs[: len(source)] = keys[0]
+                weights = self.decoder.attn(torch.cat((embedded[0], hidden[0]), 1)).softmax(1)
+                applied = torch.bmm(weights.unsqueeze(0), outputs.unsqueeze(0))
+                output = torch.cat((embedded[0], applied[0]), 1)
+                embedded = functional.relu(self.decoder.attn_combine(output).unsqueeze(0))
             else:
                 embedded = functional.relu(embedded)
             output, hidden = self.decoder.gru(embedded, hidden)

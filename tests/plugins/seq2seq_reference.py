@@ -119,6 +119,13 @@ class Reference:
         self.attention = np.exp(scores) / np.exp(scores).sum()
         return self.attention @ self.states
 
+    def attend_by_place(self, query):
+        """Places after the source have no encoded token; the attention is that among the tokens."""
+        scores = self.linear("attention.places", query)
+        weights = (np.exp(scores) / np.exp(scores).sum())[: len(self.states)]
+        self.attention = np.append(weights / weights.sum(), np.zeros(len(self.states) - len(weights)))
+        return weights @ self.states[: len(weights)]
+
     def layers(self, x):
         for layer in range(self.config.num_layers):
             self.h[layer], self.c[layer] = cell_step(
@@ -137,7 +144,11 @@ class Reference:
             if config.readout_size != len(output):
                 output = self.linear("projection", output)
         else:
-            if config.placement == "before":
+            if config.attention == "position":
+                context = self.attend_by_place(np.concatenate((vector, self.h[-1])))
+                seen = np.maximum(self.linear("combined", np.concatenate((vector, context))), 0)
+                hidden = self.layers(np.concatenate((vector, seen)))
+            elif config.placement == "before":
                 context = self.attend()
                 hidden = self.layers(np.concatenate((vector, context)))
             else:

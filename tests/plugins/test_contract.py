@@ -75,6 +75,7 @@ def test_simple_recurrent_networks_pass_with_every_nonlinearity(nonlinearity):
         ("attention_seq2seq", {"attention": "dot", "hidden_size": 16, "input_feeding": True}),
         ("attention_seq2seq", {"attention": "additive", "placement": "before", "cell": "gru"}),
         ("attention_seq2seq", {"attention": "concat", "context": "max", "encoder_layers": 2}),
+        ("attention_seq2seq", {"attention": "position", "placement": "before", "cell": "gru"}),
         ("attention_seq2seq", {"tied": True, "shared_embedding": True, "source_vocab_size": 11}),
         ("attention_seq2seq", {"copy": True, "source_vocab_size": 11, "tied": True}),
         (

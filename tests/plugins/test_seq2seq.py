@@ -67,6 +67,8 @@ WITH_ATTENTION = [
     {"source_marks": "both"},
     {"source_marks": "none", "input_feeding": True, "scaled_embedding": False},
     {"readout_inputs": "hidden", "placement": "before", "attention": "additive", "cell": "gru", "bridge": "layer"},
+    {"attention": "position", "placement": "before", "readout_inputs": "hidden", "cell": "gru", "attention_size": 9},
+    {"attention": "position", "placement": "before", "num_layers": 2, "source_marks": "both"},
     {"readout_inputs": "hidden", "tied": True, "embed_size": H},
     {"readout_inputs": "all", "directions": "summed", "attention": "concat", "hidden_size": N},
     {"directions": "summed", "bridge": "directions", "encoder_layers": 2, "num_layers": 2, "hidden_size": N},
@@ -294,7 +296,7 @@ def test_the_error_for_invalid_weights_names_the_tensor():
         (
             "attention_seq2seq",
             {"attention": "dotted"},
-            "attention must be dot, general, additive or concat, not 'dotted'",
+            "attention must be dot, general, additive, concat or position, not 'dotted'",
         ),
         (
             "attention_seq2seq",
@@ -315,6 +317,18 @@ def test_the_error_for_invalid_weights_names_the_tensor():
             "attention_seq2seq",
             {"readout_inputs": "hidden", "tied": True},
             "tied needs a read-out of size 5, embed_size, but with readout_inputs = hidden it reads 6 values",
+        ),
+        ("attention_seq2seq", {"attention": "position"}, "position attention needs placement = before"),
+        (
+            "attention_seq2seq",
+            {
+                "attention": "position",
+                "placement": "before",
+                "copy": True,
+                "coverage_weight": 1.0,
+                "source_vocab_size": TARGET_SIZE,
+            },
+            "coverage_weight needs another attention than position",
         ),
         ("seq2seq", {"readout_inputs": "all"}, "readout_inputs = all needs feed_context = true"),
         ("seq2seq", {"reset": "before"}, "reset = before needs cell = gru, not lstm"),

@@ -303,7 +303,7 @@ def test_a_recipe_cannot_be_one_of_two_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("model.attention=sideways", "attention must be dot, general, additive or concat, not 'sideways'"),
+        ("model.attention=sideways", "attention must be dot, general, additive, concat or position, not 'sideways'"),
         ("model.atention=dot", "did you mean attention"),
         ("tokenizer.vocab_size=2", "cannot train the tokenizer bpe with"),
     ],

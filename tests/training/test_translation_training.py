@@ -115,7 +115,10 @@ def test_both_sides_share_one_tokenizer_unless_there_are_two(tmp_path):
         ),
         ({"data": {"pairs": "pairs.tsv", "validation": ["a", "b"]}}, "data.validation must be a share"),
         ({"source_tokenizer": {"name": "word"}}, "together, without"),
-        ({"model": {"attention": "sideways"}}, "attention must be dot, general, additive or concat, not 'sideways'"),
+        (
+            {"model": {"attention": "sideways"}},
+            "attention must be dot, general, additive, concat or position, not 'sideways'",
+        ),
         (
             {"model": {"attention": "dot", "encoder_size": 5}},
             "dot attention needs hidden_size equal to the size of the encoder's outputs",
