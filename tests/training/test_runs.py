@@ -387,6 +387,7 @@ def test_an_unknown_log_and_a_missing_package_are_refused_first(tmp_path, regist
         next(train(small(tmp_path), registry, tmp_path / "a.safetensors", log="tensorboard"))
 
 
+@pytest.mark.slow
 def test_tensorboard_reads_the_losses_the_figures_and_the_samples(tmp_path, registry):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # half a second
 
