@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from seqshell import UsageError
+from seqshell import CheckpointError, UsageError
 from seqshell.core.state import leaves
 from seqshell.host import resolve
 from seqshell.host.builtin import load_registry
@@ -177,6 +177,14 @@ def test_a_model_of_the_last_tokens_computes_the_same_logits_and_tokens(name, se
     np.testing.assert_allclose(np.concatenate(steps, 1), outputs, **CLOSE)
     np.testing.assert_array_equal(state, after)
     np.testing.assert_array_equal(window, after)
+
+
+@pytest.mark.parametrize("name", [*MODERN, "neural_ngram", "window_lstm"])
+def test_weights_that_do_not_fit_the_config_are_refused(name):
+    module, _ = made(name, vocab_size=7, embed_size=4, **MODERN.get(name, {}))
+    weights = {name: value.numpy() for name, value in module.state_dict().items()}
+    with pytest.raises(CheckpointError, match=r"^the tensor readout\.bias is \[3\]; the config requires \[7\]$"):
+        resolve(ARCHITECTURES[name].export)(module.config, weights | {"readout.bias": np.zeros(3, np.float32)})
 
 
 CLASSIFIERS = [

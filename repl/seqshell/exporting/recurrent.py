@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.exporting.onnx_graph import Graph
+from seqshell.exporting.values import Value
 from seqshell.layers import take
 
 Layer = Mapping[str, NDArray[Any]]
@@ -220,8 +221,8 @@ class RecurrentLayers:
         """
         inputs, finals = graph.add("Transpose", inputs, perm=[1, 0, 2]), []  # [T, B, F]
         for index, layer in enumerate(self.layers):
-            part = graph.integers(index), graph.integers(index + 1), graph.integers(0)
-            hidden, own = self._layer(graph, layer, inputs, [graph.add("Slice", each, *part) for each in states])
+            before = [Value(graph, each).slice(index, index + 1, axis=0).name for each in states]
+            hidden, own = self._layer(graph, layer, inputs, before)
             finals.append(own)
             if "norm.weight" in layer:
                 scale, bias = (graph.constant(layer[f"norm.{name}"]) for name in ("weight", "bias"))
