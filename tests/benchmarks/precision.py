@@ -15,7 +15,7 @@ import time
 import torch
 
 from decoding import TEMPERATURE, V, backends, in_session, speeds
-from seqshell.core.model import PRECISIONS
+from seqshell.core.precisions import PRECISIONS
 from seqshell.models.precision import logit_error
 from seqshell_recurrent.config import LSTMConfig
 from seqshell_recurrent.language_models import LSTMLanguageModel
