@@ -26,8 +26,8 @@ class CellStreams:
 
     @property
     def size(self) -> str:
-        """The number of tokens in words."""
-        return f"about {self.tokens.number:,}"
+        """The number of tokens in words, to three digits."""
+        return f"about {float(f'{self.tokens.number:.3g}'):,.0f}"
 
     @property
     def num_orders(self) -> int:
