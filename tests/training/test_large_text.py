@@ -43,9 +43,9 @@ from seqshell.training.data.part_encoding import part_encoder
 from seqshell.training.data.small_integers import integer_type
 from seqshell.training.data.text import Streams
 from seqshell.training.data.token_rows import NewRows, TextRows, TokenRows, lengths_of
-from seqshell.training.language import begun, cell_corpus, cells
-from seqshell.training.language.cells import CellTokens
+from seqshell.training.language import begun, section_corpus, sections
 from seqshell.training.language.corpus import beside, large_corpus, read_recipe_text
+from seqshell.training.language.sections import SectionTokens
 from seqshell.training.loop import train
 from seqshell.training.preparation import tokenizer_type
 from seqshell.training.preparation_progress import Stages, reported
@@ -222,7 +222,7 @@ def test_a_large_text_gives_the_tokens_of_a_small_one(
         assert getattr(large[1], name) == getattr(small[1], name) or name == "beginning"
     assert small[1].beginning.startswith(large[1].beginning)
     training = large[2]
-    if isinstance(training, CellTokens):  # those of each cell, before they are in the file and after
+    if isinstance(training, SectionTokens):  # those of each section, before they are in the file and after
         for _ in range(2):
             np.testing.assert_array_equal(
                 np.concatenate([training[number] for number in range(len(training))]), small[2]
@@ -236,15 +236,15 @@ def test_a_large_text_gives_the_tokens_of_a_small_one(
 def test_subwords_of_a_very_large_text_are_learned_from_a_sample_and_words_from_all(
     tmp_path: Path, registry: Registry, blocks: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cell_corpus, "SAMPLE", 300)
-    monkeypatch.setattr(cells, "CELL", 50)
+    monkeypatch.setattr(section_corpus, "SAMPLE", 300)
+    monkeypatch.setattr(sections, "SECTION", 50)
     text = "first " * 20 + "the cat sat " * 80 + "seldom " + "the cat sat " * 120
     characters = set[str]()
     for name in ("word", "bpe"):
         tokenizer, _, training, _ = read_recipe_text(
             recipe(tmp_path, {"name": name}, text=text), registry.tokenizers[name]
         )
-        assert isinstance(training, CellTokens)
+        assert isinstance(training, SectionTokens)
         assert training.number > 500
         characters |= {name + token for token in tokenizer.tokens[1:]}  # type: ignore[attr-defined]
     assert {"word seldom", "word first", "word the"} <= characters

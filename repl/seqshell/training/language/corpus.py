@@ -31,15 +31,15 @@ from seqshell.training.data.small_integers import integer_type
 from seqshell.training.data.text import BEGINNING, SplitText, StoredText, check_length, encode, load_text
 from seqshell.training.data.vocabularies import train_tokenizer
 from seqshell.training.language.begun import BegunTokens, Scan, scan
-from seqshell.training.language.cell_corpus import CellCorpus, has_cells
-from seqshell.training.language.cells import CellTokens
+from seqshell.training.language.section_corpus import SectionCorpus, has_sections
+from seqshell.training.language.sections import SectionTokens
 from seqshell.training.language.text_files import TextFiles
 from seqshell.training.parent import open_parent, tokenizer_of
 from seqshell.training.preparation import tokenizer_type
 from seqshell.training.preparation_progress import Report, Stages, StoppedWork, silent
 from seqshell.training.recipes.recipe import Recipe
 
-RecipeText = tuple[Tokenizer, SplitText, NDArray[Any] | CellTokens, NDArray[Any]]
+RecipeText = tuple[Tokenizer, SplitText, NDArray[Any] | SectionTokens, NDArray[Any]]
 
 
 def read_recipe_text(recipe: Recipe, kind: Any, parent: Tokenizer | None = None) -> RecipeText:
@@ -102,15 +102,15 @@ class LargeCorpus(TextFiles):
 
     def begin(self, stages: Stages) -> None:
         """What a training waits for: most texts are encoded while it runs; all others are encoded now."""
-        if (cells := self._cells(stages)) is not None:
-            cells.begin(stages)
+        if (sections := self._sections(stages)) is not None:
+            sections.begin(stages)
         elif self._scan(stages) is None:
             self.encode(stages)
 
     def read(self) -> RecipeText:
         """The tokens in the file, which is written if it is missing. Raises RecipeError as `encode` does."""
-        if (cells := self._cells(silent)) is not None:
-            return cells.read()
+        if (sections := self._sections(silent)) is not None:
+            return sections.read()
         if (found := self._scan(silent)) is not None and ArrayStore.open(self.path) is None:
             return self._begun(found)
         for _ in range(2):
@@ -132,11 +132,11 @@ class LargeCorpus(TextFiles):
             return None
         return scan(self.text, stages(f"reading {self.text.name}"))
 
-    def _cells(self, stages: Stages) -> CellCorpus | None:
-        """The corpus in cells, if its text can be divided into them; else None."""
-        if not has_cells(self.kind) or (found := scan(self.text, stages(f"reading {self.text.name}"))) is None:
+    def _sections(self, stages: Stages) -> SectionCorpus | None:
+        """The corpus in sections, if its text can be divided into them; else None."""
+        if not has_sections(self.kind) or (found := scan(self.text, stages(f"reading {self.text.name}"))) is None:
             return None
-        return CellCorpus(self, found)
+        return SectionCorpus(self, found)
 
     def _begun(self, found: Scan) -> RecipeText:
         """The tokens before the file is written."""
@@ -177,7 +177,7 @@ class LargeCorpus(TextFiles):
         def work() -> None:
             # What goes wrong here shows when the text is read.
             with suppress(RecipeError, StoppedWork):
-                (self._cells(silent) or self).encode(stage)
+                (self._sections(silent) or self).encode(stage)
 
         thread = threading.Thread(target=work, name="seqshell-encoding", daemon=True)
         thread.start()

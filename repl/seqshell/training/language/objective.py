@@ -32,10 +32,10 @@ from seqshell.training.data.text import SplitText, Streams, fit_sizes
 from seqshell.training.decoders import make_decoder
 from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.language import evaluation
-from seqshell.training.language.cell_streams import CellStreams
-from seqshell.training.language.cells import CellTokens
 from seqshell.training.language.corpus import beside, read_recipe_text
 from seqshell.training.language.metrics import BLOCK, metrics_table
+from seqshell.training.language.section_streams import SectionStreams
+from seqshell.training.language.sections import SectionTokens
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.parent import describe_growth, open_parent, tokenizer_of
@@ -56,7 +56,7 @@ class LanguageObjective:
     config: Any
     tokenizer: Tokenizer
     text: SplitText
-    streams: Streams | CellStreams
+    streams: Streams | SectionStreams
     validation_ids: NDArray[Any]
 
     padded = ()
@@ -184,11 +184,11 @@ class LanguageObjective:
         return b"".join(map(tokenizer.piece, ids + drawn)).decode("utf-8", "replace")
 
 
-def make_streams(recipe: Recipe, tokens: NDArray[Any] | CellTokens) -> Streams | CellStreams:
+def make_streams(recipe: Recipe, tokens: NDArray[Any] | SectionTokens) -> Streams | SectionStreams:
     """The streams of the training text, fewer and shorter than the recipe's if the text is short."""
     sizes = recipe.training.batch_size, recipe.training.sequence_length
-    if isinstance(tokens, CellTokens):
-        return CellStreams(tokens, *fit_sizes(tokens.number, *sizes))
+    if isinstance(tokens, SectionTokens):
+        return SectionStreams(tokens, *fit_sizes(tokens.number, *sizes))
     return Streams(tokens, *fit_sizes(tokens.size, *sizes))
 
 

@@ -1,4 +1,4 @@
-"""Large texts in cells: a training begins before its tokens are in a file, and reads the same ones from it later."""
+"""Large texts in sections: a training begins before its tokens are in a file, and reads the same ones from it later."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from seqshell.host import Registry
 from seqshell.training.data import large_text
 from seqshell.training.data.array_store import remove_stores
 from seqshell.training.data.large_text import LargeText
-from seqshell.training.language import begun, cells
-from seqshell.training.language.cell_streams import CellStreams
-from seqshell.training.language.cells import Cells, CellTokens, line_start
+from seqshell.training.language import begun, sections
 from seqshell.training.language.corpus import beside, large_corpus, read_recipe_text
+from seqshell.training.language.section_streams import SectionStreams
+from seqshell.training.language.sections import Sections, SectionTokens, line_start
 from seqshell.training.loop import train
 from seqshell.training.recipes.recipe import Recipe, recipe_from
 
@@ -32,11 +32,11 @@ KINDS = {kind.name: kind for kind in (WordTokenizer, WhitespaceTokenizer, BPETok
 
 
 @pytest.fixture(autouse=True)
-def _small_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+def _small_sections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(large_text, "LARGE", 1)
     monkeypatch.setattr(begun, "BLOCK", 100)
-    monkeypatch.setattr(cells, "CELL", 50)
-    monkeypatch.setattr(cells, "SEARCHED", 3)
+    monkeypatch.setattr(sections, "SECTION", 50)
+    monkeypatch.setattr(sections, "SEARCHED", 3)
 
 
 def recipe(folder: Path, tokenizer: str = "word", **data: Any) -> Recipe:
@@ -52,9 +52,9 @@ def recipe(folder: Path, tokenizer: str = "word", **data: Any) -> Recipe:
     return recipe_from(tables, name="small", folder=folder)
 
 
-def cell_tokens(made: Recipe) -> CellTokens:
+def section_tokens(made: Recipe) -> SectionTokens:
     found = read_recipe_text(made, KINDS[made.tokenizer["name"]])[2]
-    assert isinstance(found, CellTokens)
+    assert isinstance(found, SectionTokens)
     return found
 
 
@@ -68,11 +68,11 @@ def weights(path: Path) -> dict[str, Any]:
     return {name: values.tolist() for name, values in load_file(path).items()}
 
 
-def test_cells_begin_at_the_first_space_after_so_many_bytes(tmp_path: Path) -> None:
+def test_sections_begin_at_the_first_space_after_so_many_bytes(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text(TEXT[:120] + "x" * 200 + " end")
     text = LargeText(path)
-    found = Cells.of(text, text.size, text.state())
+    found = Sections.of(text, text.size, text.state())
     whole = path.read_bytes()
     assert b"".join(found.contents()) == whole
     for start, following in pairwise(found.starts.tolist()):
@@ -92,7 +92,7 @@ def test_batches_before_the_tokens_are_in_the_file_are_those_after(tmp_path: Pat
     made = recipe(tmp_path, tokenizer, validation=0.2)
     found = large_corpus(made, KINDS[tokenizer])
     assert found is not None
-    streams = CellStreams(cell_tokens(made), 5, 7)
+    streams = SectionStreams(section_tokens(made), 5, 7)
     before = [list(streams.batches(offset)) for offset in (0, 777, streams.num_orders - 1)]
     assert not found.path.exists()
     assert_same_batches(list(streams.batches(777, 3)), before[1][3:])
@@ -108,18 +108,18 @@ def test_batches_before_the_tokens_are_in_the_file_are_those_after(tmp_path: Pat
 
 
 def test_streams_begin_at_shares_of_the_bytes_and_continue_in_the_next_batch(tmp_path: Path) -> None:
-    tokens = cell_tokens(recipe(tmp_path))
-    streams, ids = CellStreams(tokens, 3, 4), tokens.all().tolist()
+    tokens = section_tokens(recipe(tmp_path))
+    streams, ids = SectionStreams(tokens, 3, 4), tokens.all().tolist()
     sizes = [len(tokens[number]) for number in range(len(tokens))]
     assert abs(tokens.number - len(ids)) <= 1 + len(ids) // 20
     assert streams.num_batches == (tokens.number - 1) // 3 // 4
     first, second = islice(streams.batches(10), 2)
     for row in range(3):
-        cell, share = tokens.cells.place(10 + row * tokens.cells.size // 3)
-        place = sum(sizes[:cell]) + int(share * sizes[cell])
+        section, share = tokens.sections.place(10 + row * tokens.sections.size // 3)
+        place = sum(sizes[:section]) + int(share * sizes[section])
         assert [*first[0][row], *second[0][row]] == ids[place : place + 8]
         assert [*first[1][row], *second[1][row]] == ids[place + 1 : place + 9]
-    last = next(streams.batches(tokens.cells.size - 1))[0][0].tolist()
+    last = next(streams.batches(tokens.sections.size - 1))[0][0].tolist()
     assert last == [*ids[-1:], *ids[:3]]  # the text begins again
 
 
@@ -150,7 +150,7 @@ def test_texts_that_cannot_be_read_at_any_byte_are_prepared_first(tmp_path: Path
     made = recipe(tmp_path)
     with gzip.open(tmp_path / "text.txt.gz", "wb") as file:
         file.write(TEXT.encode())
-    expected = cell_tokens(made).all()
+    expected = section_tokens(made).all()
     for name in ("text.txt.gz", "crlf.txt"):
         (tmp_path / "crlf.txt").write_bytes(TEXT.replace("\n", "\r\n").encode())
         tokens = read_recipe_text(recipe(tmp_path, text=name), WordTokenizer)[2]
@@ -159,12 +159,12 @@ def test_texts_that_cannot_be_read_at_any_byte_are_prepared_first(tmp_path: Path
 
 
 def test_a_text_that_changes_or_that_the_tokenizer_refuses_is_one_clear_line(tmp_path: Path) -> None:
-    tokens = cell_tokens(recipe(tmp_path))
+    tokens = section_tokens(recipe(tmp_path))
 
     def refuses(part: str) -> bytes:
         raise VocabularyError("the model does not know 'q'")
 
-    refusing = CellTokens(tokens.cells, 9, refuses, tokens.dtype, lambda: None, lambda: None)
+    refusing = SectionTokens(tokens.sections, 9, refuses, tokens.dtype, lambda: None, lambda: None)
     with pytest.raises(RecipeError, match=r"^text\.txt: the model does not know 'q'$"):
         refusing[0]
     with pytest.raises(RecipeError, match=r"^the tokens of text\.txt were removed while they were read; train again$"):
@@ -177,13 +177,13 @@ def test_a_text_that_changes_or_that_the_tokenizer_refuses_is_one_clear_line(tmp
 @pytest.mark.parametrize("left", [-5, 0])
 def test_what_a_training_begins_with_is_written_again_if_it_is_damaged(tmp_path: Path, left: int) -> None:
     made = recipe(tmp_path)
-    before, found = cell_tokens(made), large_corpus(made, WordTokenizer)
+    before, found = section_tokens(made), large_corpus(made, WordTokenizer)
     assert found is not None
     (path,) = found.path.parent.glob("text.txt-*.tokens")
     content = path.read_bytes()
     path.unlink()  # it is mapped
     path.write_bytes(content[:left])
-    after = cell_tokens(made)
+    after = section_tokens(made)
     assert after.number == before.number
     np.testing.assert_array_equal(after[1], before[1])
 
@@ -192,4 +192,4 @@ def test_a_text_of_blanks_has_too_few_tokens(tmp_path: Path) -> None:
     made = recipe(tmp_path, "whitespace")
     (tmp_path / "text.txt").write_text(" " * 2000 + "\nend of it\n")
     with pytest.raises(RecipeError, match=r"^text\.txt is too short: "):
-        cell_tokens(made)
+        section_tokens(made)

@@ -29,22 +29,22 @@ from seqshell.training.data.text import BEGINNING, StoredText, check_length
 from seqshell.training.data.vocabularies import SAMPLE, trains_on_counts
 from seqshell.training.data.word_counting import counted_words
 from seqshell.training.language.begun import Scan
-from seqshell.training.language.cells import Cells, CellTokens, encoded, line_start
+from seqshell.training.language.sections import Sections, SectionTokens, encoded, line_start
 from seqshell.training.language.text_files import TextFiles
 from seqshell.training.preparation_progress import Stages, silent
 
-COUNTED = 8  # cells whose words are counted together
-ESTIMATED = 32  # cells whose tokens are counted, from which the number of all follows
+COUNTED = 8  # sections whose words are counted together
+ESTIMATED = 32  # sections whose tokens are counted, from which the number of all follows
 
 
-def has_cells(kind: type[Any]) -> bool:
-    """Whether a text with tokenizers of this class is divided into cells."""
+def has_sections(kind: type[Any]) -> bool:
+    """Whether a text with tokenizers of this class is divided into sections."""
     return can_be_cut(kind) and kind not in (CharTokenizer, ByteTokenizer)
 
 
 @dataclass(frozen=True)
-class CellCorpus:
-    """The tokens of a text in cells. scan: what reading the text has shown."""
+class SectionCorpus:
+    """The tokens of a text in sections. scan: what reading the text has shown."""
 
     files: TextFiles
     scan: Scan
@@ -57,8 +57,8 @@ class CellCorpus:
         except VocabularyError as error:
             raise RecipeError(f"{self.files.text.name}: {error.message}") from None
 
-    def read(self) -> tuple[Tokenizer, StoredText, CellTokens, NDArray[Any]]:
-        """The tokenizer, the text, the tokens of the cells for training, and those for validation."""
+    def read(self) -> tuple[Tokenizer, StoredText, SectionTokens, NDArray[Any]]:
+        """The tokenizer, the text, the tokens of the sections for training, and those for validation."""
         for _ in range(2):
             self.begin(silent)
             store = ArrayStore.open(self._first)
@@ -67,8 +67,8 @@ class CellCorpus:
                     facts = store.facts
                     tokenizer = guarded_tokenizer(self.files.kind.from_json(facts["vocabulary"]))
                     text = StoredText.of(facts["text"])
-                    cells = Cells(self.files.text, store.arrays["starts"], self.scan.state)
-                    return tokenizer, text, self._tokens(tokenizer, text, cells, facts), store.arrays["validation"]
+                    sections = Sections(self.files.text, store.arrays["starts"], self.scan.state)
+                    return tokenizer, text, self._tokens(tokenizer, text, sections, facts), store.arrays["validation"]
             except (CheckpointError, KeyError, TypeError):
                 self._first.unlink(missing_ok=True)
         raise RecipeError(f"{self._first} was removed while it was read; train again")
@@ -83,28 +83,28 @@ class CellCorpus:
         """The file that is written first."""
         return self.files.path_of(part="first")
 
-    def _tokens(self, tokenizer: Tokenizer, text: StoredText, cells: Cells, facts: Any) -> CellTokens:
+    def _tokens(self, tokenizer: Tokenizer, text: StoredText, sections: Sections, facts: Any) -> SectionTokens:
         encoder, path = part_encoder(tokenizer, text.beginning), self.files.path
         dtype = integer_type(tokenizer.size)
-        return CellTokens(
-            cells, facts["tokens"], encoder, dtype, lambda: ArrayStore.open(path), lambda: self.encode(silent)
+        return SectionTokens(
+            sections, facts["tokens"], encoder, dtype, lambda: ArrayStore.open(path), lambda: self.encode(silent)
         )
 
     def _write_first(self, stages: Stages) -> None:
-        """Divide the text, train the tokenizer, and encode the validation text and some cells."""
+        """Divide the text, train the tokenizer, and encode the validation text and some sections."""
         files, text = self.files, self.files.text
         whole, cut, end = text.facts(), *self._cut()
         check_length(text.name, cut, held_out := files.held_out(cut))
-        cells = Cells.of(text, end, self.scan.state)
-        tokenizer = self._tokenizer(cells, cut, stages)
+        sections = Sections.of(text, end, self.scan.state)
+        tokenizer = self._tokenizer(sections, cut, stages)
         if tokenizer.size < 2:
             raise RecipeError(f"{text.name} is too short: a vocabulary of {tokenizer.size}")
-        beginning, dtype = cells.content(0).decode()[:BEGINNING], integer_type(tokenizer.size)
-        encoder, sizes = part_encoder(tokenizer, beginning), [0, 0]  # tokens, and bytes of the same cells
-        for number in range(0, len(cells), -(-len(cells) // ESTIMATED)):
-            sizes[0] += len(encoded(encoder, cells, number, dtype))
-            sizes[1] += len(cells.content(number))
-        tokens = round(sizes[0] / sizes[1] * cells.size)
+        beginning, dtype = sections.content(0).decode()[:BEGINNING], integer_type(tokenizer.size)
+        encoder, sizes = part_encoder(tokenizer, beginning), [0, 0]  # tokens, and bytes of the same sections
+        for number in range(0, len(sections), -(-len(sections) // ESTIMATED)):
+            sizes[0] += len(encoded(encoder, sections, number, dtype))
+            sizes[1] += len(sections.content(number))
+        tokens = round(sizes[0] / sizes[1] * sections.size)
         check_room(files.path, dtype.itemsize * tokens)
         if tokens < 16:
             raise RecipeError(f"{text.name} is too short: {tokens} tokens for training")
@@ -123,19 +123,19 @@ class CellCorpus:
 
         with EncodingWorkers(tokenizer, beginning, num_workers(files.kind, text.size - end)) as workers:
             validation = workers.encoded(cut_before_spaces(held()))
-            write_store(self._first, [array_parts("starts", cells.starts), ("validation", dtype, validation)], facts)
+            write_store(self._first, [array_parts("starts", sections.starts), ("validation", dtype, validation)], facts)
 
     def _write(self, path: Path, stages: Stages) -> None:
-        """Write the tokens of all cells."""
+        """Write the tokens of all sections."""
         tokenizer, text, tokens, _ = self.read()
-        cells, dtype = tokens.cells, tokens.dtype
+        sections, dtype = tokens.sections, tokens.dtype
         sizes = [0]
-        number = max(0, num_workers(self.files.kind, cells.size) - 1)  # a core is for the training
+        number = max(0, num_workers(self.files.kind, sections.size) - 1)  # a core is for the training
         report = stages(f"encoding {self.files.text.name}")
         with EncodingWorkers(tokenizer, text.beginning, number) as workers:
 
             def parts() -> Iterator[bytes]:
-                for part in workers.encoded(content.decode() for content in cells.contents(report)):
+                for part in workers.encoded(content.decode() for content in sections.contents(report)):
                     sizes.append(len(part) // dtype.itemsize)
                     yield part
 
@@ -161,14 +161,14 @@ class CellCorpus:
         text, state = self.files.text, self.scan.state
         return (text.part(start, stop, state).decode() for start, stop in pairwise(places))
 
-    def _tokenizer(self, cells: Cells, cut: int, stages: Stages) -> Tokenizer:
-        """The tokenizer, as `TextFiles.trained_tokenizer` trains it, from the cells."""
+    def _tokenizer(self, sections: Sections, cut: int, stages: Stages) -> Tokenizer:
+        """The tokenizer, as `TextFiles.trained_tokenizer` trains it, from the sections."""
         kind, name = self.files.kind, f"vocabulary of {self.files.text.name}"
         if trains_on_counts(kind):
-            contents = cells.contents(stages(name), together=COUNTED)
-            tokenizer = self.files.trained(counted_words(contents, cells.size))
+            contents = sections.contents(stages(name), together=COUNTED)
+            tokenizer = self.files.trained(counted_words(contents, sections.size))
         else:
-            every = -(-cells.size // SAMPLE) if issubclass(kind, Vocabulary) else 1
-            contents = cells.contents(stages(f"{name}, from a sample" if every > 1 else name), every)
+            every = -(-sections.size // SAMPLE) if issubclass(kind, Vocabulary) else 1
+            contents = sections.contents(stages(f"{name}, from a sample" if every > 1 else name), every)
             tokenizer = self.files.trained(content.decode() for content in contents)
         return tokenizer if tokenizer.unk is not None else self.files.trained_tokenizer(cut, stages)

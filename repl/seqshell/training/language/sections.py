@@ -1,5 +1,5 @@
-"""A large text in cells of some hundred kilobytes, and their tokens: until all are in a file, a cell is encoded when it
-is asked for.
+"""A large text in sections of some hundred kilobytes, and their tokens: until all are in a file, a section is encoded
+when it is asked for.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from seqshell.training.data.array_store import ArrayStore
 from seqshell.training.data.large_text import LargeText, Report, unheard
 from seqshell.training.data.part_encoding import PartEncoder
 
-CELL = 1 << 18  # bytes of a cell, at least
+SECTION = 1 << 18  # bytes of a section, at least
 SEARCHED = 1 << 12  # bytes in which a space is looked for together
-MOST_CELLS = 8  # encoded cells that are kept: neighbouring streams may begin in the same one
+MOST_SECTIONS = 8  # encoded sections that are kept: neighbouring streams may begin in the same one
 
 
 @dataclass(frozen=True)
-class Cells:
-    """The cells of a text in UTF-8. starts: [M + 1], the byte at which each begins, and the end of the last one; each
-    but the first begins with a space. state: of the file, which changes when it does.
+class Sections:
+    """The sections of a text in UTF-8. starts: [M + 1], the byte at which each begins, and the end of the last one;
+    each but the first begins with a space. state: of the file, which changes when it does.
     """
 
     text: LargeText
@@ -34,28 +34,28 @@ class Cells:
     state: tuple[int, ...]
 
     @classmethod
-    def of(cls, text: LargeText, end: int, state: tuple[int, ...]) -> Cells:
-        """The cells of the first `end` bytes of a text."""
+    def of(cls, text: LargeText, end: int, state: tuple[int, ...]) -> Sections:
+        """The sections of the first `end` bytes of a text."""
         starts = array("q", [0])
-        while (space := _space_after(text, starts[-1] + CELL, end, state)) is not None:
+        while (space := _space_after(text, starts[-1] + SECTION, end, state)) is not None:
             starts.append(space)
         starts.append(end)
         return cls(text, np.array(starts, np.int64), state)
 
     @property
     def size(self) -> int:
-        """The bytes of all cells."""
+        """The bytes of all sections."""
         return int(self.starts[-1])
 
     def __len__(self) -> int:
         return len(self.starts) - 1
 
     def content(self, number: int) -> bytes:
-        """The bytes of a cell. Raises RecipeError if the file has changed."""
+        """The bytes of a section. Raises RecipeError if the file has changed."""
         return self.text.part(int(self.starts[number]), int(self.starts[number + 1]), self.state)
 
     def contents(self, report: Report = unheard, every: int = 1, together: int = 1) -> Iterator[bytes]:
-        """The bytes of all cells, some of them together, or of every n-th one."""
+        """The bytes of all sections, some of them together, or of every n-th one."""
         for number in range(0, len(self), max(every, together)):
             start, end = (int(self.starts[min(each, len(self))]) for each in (number, number + together))
             yield self.text.part(start, end, self.state)
@@ -63,7 +63,7 @@ class Cells:
         report(self.size, self.size)
 
     def place(self, byte: int) -> tuple[int, float]:
-        """The number of the cell that a byte is in, and how much of the cell is before it, from 0 to 1."""
+        """The number of the section that a byte is in, and how much of the section is before it, from 0 to 1."""
         number = int(np.searchsorted(self.starts, byte, "right")) - 1
         start, end = self.starts[number : number + 2].tolist()
         return number, (byte - start) / (end - start)
@@ -83,45 +83,45 @@ def line_start(text: LargeText, end: int, state: tuple[int, ...]) -> int:
     """The byte at which the line begins that `end` is in; `end` itself if the text has a single line."""
     place = end
     while place:
-        start = max(0, place - CELL)
+        start = max(0, place - SECTION)
         if (found := text.part(start, place, state).rfind(b"\n")) >= 0:
             return start + found + 1
         place = start
     return end
 
 
-class CellTokens:
-    """The tokens of each cell, in small integers.
+class SectionTokens:
+    """The tokens of each section, in small integers.
 
-    number: of all tokens, about. encoder: of the cells, until `stored` gives the file with the tokens, "tokens", and
-    the place where those of each cell begin, "firsts" [M + 1]. write: writes this file, or waits until it is written.
+    number: of all tokens, about. encoder: of the sections, until `stored` gives the file with the tokens, "tokens", and
+    the place where those of each section begin, "firsts" [M + 1]. write: writes this file, or waits until it is there.
     """
 
     def __init__(
         self,
-        cells: Cells,
+        sections: Sections,
         number: int,
         encoder: PartEncoder,
         dtype: np.dtype[Any],
         stored: Callable[[], ArrayStore | None],
         write: Callable[[], None],
     ) -> None:
-        self.cells, self.number, self.dtype = cells, number, dtype
+        self.sections, self.number, self.dtype = sections, number, dtype
         self._encoder, self._stored, self._write = encoder, stored, write
         self._store: ArrayStore | None = None
         self._kept: OrderedDict[int, NDArray[Any]] = OrderedDict()  # those used last at the end
 
     def __len__(self) -> int:
-        return len(self.cells)
+        return len(self.sections)
 
     def __getitem__(self, number: int) -> NDArray[Any]:
-        """The tokens [N] of a cell. Raises RecipeError if the text has changed before they are in the file."""
+        """The tokens [N] of a section. Raises RecipeError if the text has changed before they are in the file."""
         if (store := self._opened()) is not None:
             first, end = store.arrays["firsts"][number : number + 2].tolist()
             return store.arrays["tokens"][first:end]
         if number not in self._kept:
-            self._kept[number] = encoded(self._encoder, self.cells, number, self.dtype)
-            if len(self._kept) > MOST_CELLS:
+            self._kept[number] = encoded(self._encoder, self.sections, number, self.dtype)
+            if len(self._kept) > MOST_SECTIONS:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(number)
         return self._kept[number]
@@ -131,7 +131,7 @@ class CellTokens:
         if self._opened() is None:
             self._write()
         if (store := self._opened()) is None:
-            raise RecipeError(f"the tokens of {self.cells.text.name} were removed while they were read; train again")
+            raise RecipeError(f"the tokens of {self.sections.text.name} were removed while they were read; train again")
         return store.arrays["tokens"]
 
     def _opened(self) -> ArrayStore | None:
@@ -141,9 +141,9 @@ class CellTokens:
         return self._store
 
 
-def encoded(encoder: PartEncoder, cells: Cells, number: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The tokens of a cell. Raises RecipeError for what the tokenizer refuses."""
+def encoded(encoder: PartEncoder, sections: Sections, number: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The tokens of a section. Raises RecipeError for what the tokenizer refuses."""
     try:
-        return np.frombuffer(encoder(cells.content(number).decode()), dtype)
+        return np.frombuffer(encoder(sections.content(number).decode()), dtype)
     except VocabularyError as error:
-        raise RecipeError(f"{cells.text.name}: {error.message}") from None
+        raise RecipeError(f"{sections.text.name}: {error.message}") from None

@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.training.language.cells import CellTokens
+from seqshell.training.language.sections import SectionTokens
 
 
 @dataclass(frozen=True)
-class CellStreams:
+class SectionStreams:
     """A text as `batch_size` contiguous streams, read `sequence_length` tokens at a time, as `Streams` has it.
 
-    Stream b of B begins at b / B of the bytes, in a cell at the same share of its tokens. All have as many batches as
+    Stream b of B begins at b / B of the bytes, in a section at the same share of its tokens. All have the batches that
     the estimated number of tokens gives: some end a little before the next one begins, some after.
     """
 
-    tokens: CellTokens
+    tokens: SectionTokens
     batch_size: int
     sequence_length: int
 
@@ -32,7 +32,7 @@ class CellStreams:
     @property
     def num_orders(self) -> int:
         """The number of bytes: an epoch may start at any of them."""
-        return self.tokens.cells.size
+        return self.tokens.sections.size
 
     @property
     def num_batches(self) -> int:
@@ -54,7 +54,7 @@ class CellStreams:
 
         offset: first byte of the epoch.
         """
-        size, length = self.tokens.cells.size, self.sequence_length
+        size, length = self.tokens.sections.size, self.sequence_length
         rows = [
             _Row(self.tokens, (offset + number * size // self.batch_size) % size) for number in range(self.batch_size)
         ]
@@ -68,11 +68,11 @@ class CellStreams:
 class _Row:
     """A stream, read on from a byte of the text; the text begins again after its end."""
 
-    def __init__(self, tokens: CellTokens, byte: int) -> None:
+    def __init__(self, tokens: SectionTokens, byte: int) -> None:
         self._tokens = tokens
-        self._number, share = tokens.cells.place(byte)
+        self._number, share = tokens.sections.place(byte)
         ids = tokens[self._number]
-        self._ids = ids[int(share * len(ids)) :]  # those of the cell that are left
+        self._ids = ids[int(share * len(ids)) :]  # those of the section that are left
 
     def skip(self, number: int) -> None:
         """Leave out tokens."""
