@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from seqshell.bulk.job import VERBS
 from seqshell.core.json_values import one_line
 
 EVENTS = files("seqshell.core.events")
@@ -43,6 +44,8 @@ PRINTED_BY = {
     "train._train": ("train", "train_state"),
     "train.recipes_command": ("recipes",),
 }
+# Of the lines that `seqshell bulk` writes, one for each verb.
+WRITTEN = tuple(f"bulk_{verb}" for verb in VERBS)
 
 
 @cache

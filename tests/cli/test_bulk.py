@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.command_schema import problem
 
 from seqshell.bulk import lines as reading
 from seqshell.bulk import pool as pools
@@ -142,6 +143,27 @@ def test_labels_and_scores_and_traces(tmp_path):
     values = json.loads(traced.text)
     assert [token["text"] for token in values["tokens"]] == list("bad")
     assert len(values["arrays"]["hidden"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("verb", "checkpoint"),
+    [
+        ("translate", tiny_translation_checkpoint),
+        ("classify", tiny_classification_checkpoint),
+        ("tag", tiny_tagging_checkpoint),
+        ("score", tiny_checkpoint),
+        ("forecast", tiny_forecast_checkpoint),
+        ("trace", tiny_checkpoint),
+    ],
+    ids=["translate", "classify", "tag", "score", "forecast", "trace"],
+)
+def test_each_line_in_json_is_as_its_schema_says(tmp_path, verb, checkpoint):
+    what = "hidden" if verb == "trace" else ""
+    work = Work(Job(verb, str(checkpoint(tmp_path / "a.safetensors")), json=True, what=what))
+    found = [json.loads(each.text) for each in work(lines_of("bad" if verb != "forecast" else "1 2 3", "", "Ж"))]
+    assert [problem(each, f"bulk_{verb}") for each in found] == [None, None, None]
+    assert [{**each, "line": "1"} for each in found if problem({**each, "line": "1"}, f"bulk_{verb}") is None] == []
+    assert problem({"file": "a.txt", "line": 1, "input": "bad"}, f"bulk_{verb}") is not None
 
 
 def test_the_words_of_each_line_are_tagged(tmp_path):
