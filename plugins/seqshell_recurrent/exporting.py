@@ -169,7 +169,7 @@ def export_cells(config: StackedCellConfig, weights: Weights) -> PlainModel:
     size, hidden_size = config.embed_size or config.vocab_size, config.hidden_size
     is_gru = isinstance(config, GRUCellConfig)
     gates = "rzn" if is_gru else "ifgo"
-    cell = ("gru" if config.reset == "after" else "gru_before") if isinstance(config, GRUCellConfig) else "lstm"
+    cell = ("gru" if config.reset == "after" else "gru_reset_before") if isinstance(config, GRUCellConfig) else "lstm"
     layers = []
     for index in range(config.num_layers):
         prefix, inputs = f"cells.{index}.", hidden_size if index else size

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from seqshell import CheckpointError, UsageError
+from seqshell import CheckpointError
 from seqshell.core.state import leaves
 from seqshell.host import resolve
 from seqshell.host.builtin import load_registry
@@ -270,6 +270,8 @@ def test_a_forecaster_computes_the_same_forecasts(settings, length):
         np.testing.assert_allclose(results["new_hidden"], by_layer(after)[0], **CLOSE)
 
 
+BEFORE = {"cell": "gru", "reset": "before"}
+POSITION = {"placement": "before", "attention": "position"}
 TRANSLATORS = [
     ("attention_seq2seq", {"tied": True, "shared_embedding": True}),
     ("attention_seq2seq", {"cell": "gru", "encoder_layers": 2, "attention": "dot", "encoder_size": 3}),
@@ -278,24 +280,43 @@ TRANSLATORS = [
     ("attention_seq2seq", {"copy": True, "attention": "additive", "attention_size": 3, "shared_embedding": True}),
     ("attention_seq2seq", {"copy": True, "coverage_weight": 0.5, "attention": "additive", "attention_size": 3}),
     ("attention_seq2seq", {"copy": True, "coverage_weight": 0.5, "tied": True, "cell": "gru"}),
+    ("attention_seq2seq", {"input_feeding": True}),
+    ("attention_seq2seq", {"input_feeding": True, "tied": True, "cell": "gru", "copy": True, "source_marks": "both"}),
+    ("attention_seq2seq", {"input_feeding": True, "copy": True, "coverage_weight": 1.0, "source_marks": "none"}),
+    ("attention_seq2seq", {"placement": "before", "attention": "additive", "attention_size": 3, "num_layers": 2}),
+    ("attention_seq2seq", {"placement": "before", "cell": "gru", "readout_inputs": "all", "bridge": "zeros"}),
+    ("attention_seq2seq", {"placement": "before", "readout_inputs": "hidden", "copy": True, "initial_cell": "hidden"}),
+    ("attention_seq2seq", {**POSITION, "attention_size": 3, "copy": True, "directions": "summed"}),
+    ("attention_seq2seq", {**POSITION, "attention_size": 7, "cell": "gru", "source_marks": "none"}),
+    ("attention_seq2seq", {"readout_inputs": "all", "source_marks": "both", "bridge": "layer", "encoder_size": 3}),
     ("seq2seq", {"tied": True}),
     ("seq2seq", {"cell": "gru", "num_layers": 2, "bidirectional": False, "encoder_size": 6}),
+    ("seq2seq", {"cell": "gru", "feed_context": True, "readout_inputs": "all", "context": "mean", "num_layers": 2}),
+    ("seq2seq", {"feed_context": True, "tied": True, "context": "max", "padded_to": 3, "bridge": "layer"}),
+    ("seq2seq", {"feed_context": True, "directions": "summed", "num_layers": 2, "reversed_source": True}),
+    ("seq2seq", {"bridge": "directions", "encoder_size": 6, "num_layers": 2, "padded_to": 6, "source_marks": "both"}),
+    ("attention_seq2seq", {**BEFORE, "encoder_layers": 2, "num_layers": 2, "input_feeding": True}),
+    ("seq2seq", {**BEFORE, "encoder_layers": 2, "bidirectional": False, "source_marks": "none"}),
+    ("seq2seq", {"context": "top", "encoder_layers": 2, "num_layers": 2, "directions": "summed", "cell": "rnn"}),
 ]
 
 
-@pytest.mark.parametrize(("name", "settings"), TRANSLATORS)
-def test_a_translator_computes_the_same_logits(name, settings):
-    """Of two targets in parts, from two sources of one length. With coverage, the graph reads one token at a time."""
+def assert_translates_alike(name, settings, source):
+    """The exported forms give the logits of the module, of two targets in parts.
+
+    A graph whose steps need the attention of the step before reads one token at a time.
+    """
     sizes = {"source_vocab_size": 9, "target_vocab_size": 9, "embed_size": 4, "encoder_size": 5, "hidden_size": 6}
     module, model = made(name, **{**sizes, **settings})
-    source, target = torch.tensor([[5, 7, 4, 2], [8, 8, 6, 2]]), torch.tensor([[1, 5, 7], [1, 4, 8]])
+    target = torch.tensor([[1, 5, 7], [1, 4, 8]])
     with torch.inference_mode():
-        expected, _ = module(target, module.encode(source, torch.tensor([4, 4])))
+        expected, _ = module(target, module.encode(source, torch.full((2,), source.shape[1])))
         copy = plain(model)
         first, state = copy(target[:, :1], copy.encode(source))
         rest, _ = copy(target[:, 1:], state)
     given, steps = run_graph(model, "encoder", source=source), []
-    for part in target.split(1 if "coverage_weight" in settings else 2, 1):
+    stepwise = {"coverage_weight", "input_feeding", "placement"} & settings.keys()
+    for part in target.split(1 if stepwise else 2, 1):
         copied = {"source": source} if "copy" in settings else {}
         found = run_graph(model, "step", target=part, **given, **copied)
         steps.append(found.pop("logits"))
@@ -305,6 +326,13 @@ def test_a_translator_computes_the_same_logits(name, settings):
     np.testing.assert_allclose(np.concatenate(steps, 1), expected, **CLOSE)
 
 
-def test_a_translator_with_a_setting_that_is_not_exported_is_refused():
-    with pytest.raises(UsageError, match=r"^a translator with input_feeding = True cannot be exported$"):
-        made("attention_seq2seq", source_vocab_size=9, target_vocab_size=9, input_feeding=True)
+@pytest.mark.parametrize(("name", "settings"), TRANSLATORS)
+def test_a_translator_computes_the_same_logits(name, settings):
+    """Of two sources of one length."""
+    assert_translates_alike(name, settings, torch.tensor([[5, 7, 4, 2], [8, 8, 6, 2]]))
+
+
+@pytest.mark.parametrize("marks", ["none", "both"])
+def test_a_translator_computes_the_same_logits_of_an_empty_source(marks):
+    """Which keeps its EOS."""
+    assert_translates_alike("attention_seq2seq", {"source_marks": marks, "copy": True}, torch.tensor([[2], [2]]))

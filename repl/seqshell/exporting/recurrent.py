@@ -21,7 +21,7 @@ from seqshell.layers import take
 Layer = Mapping[str, NDArray[Any]]
 PARTS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 TORCH = {"rnn_tanh": "nn.RNN", "rnn_relu": "nn.RNN", "lstm": "nn.LSTM", "gru": "nn.GRU"}
-GATES = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "gru_before": (1, 0, 2)}  # those of torch in ONNX's order
+GATES = {"lstm": (0, 3, 1, 2), "gru": (1, 0, 2), "gru_reset_before": (1, 0, 2)}  # those of torch in ONNX's order
 OPERATORS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "rnn_tanh": ("RNN", {"activations": ["Tanh"]}),
     "rnn_relu": ("RNN", {"activations": ["Relu"]}),
@@ -29,13 +29,13 @@ OPERATORS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "rnn_none": ("RNN", {"activations": ["Affine"], "activation_alpha": [1.0], "activation_beta": [0.0]}),
     "lstm": ("LSTM", {}),
     "gru": ("GRU", {"linear_before_reset": 1}),
-    "gru_before": ("GRU", {"linear_before_reset": 0}),
+    "gru_reset_before": ("GRU", {"linear_before_reset": 0}),
 }
 # The step of cells that torch does not have. inputs: W x + b of a step; h: the hidden state.
 STEPS = {
     "rnn_sigmoid": ["h = torch.sigmoid(inputs + functional.linear(h, self.weight_hh, self.bias_hh))"],
     "rnn_none": ["h = inputs + functional.linear(h, self.weight_hh, self.bias_hh)"],
-    "gru_before": [
+    "gru_reset_before": [
         "size = h.shape[1]",
         "past = functional.linear(h, self.weight_hh[: 2 * size], self.bias_hh[: 2 * size])",
         "r, z = torch.sigmoid(inputs[:, : 2 * size] + past).chunk(2, 1)",
@@ -70,8 +70,8 @@ class Layer(nn.Module):
 class RecurrentLayers:
     """Recurrent layers, from the bottom up.
 
-    cell: a cell of `seqshell.layers`, "rnn_none", an RNN without nonlinearity, or "gru_before", a GRU whose reset gate
-    acts before the product. layers: their weights, named as in PARTS, and of a layer norm norm.weight and norm.bias.
+    cell: a cell of `seqshell.layers`.
+    layers: their weights, named as in PARTS, and of a layer norm norm.weight and norm.bias.
     backward: those of the other direction, of which there is none or one for each layer; no norms then.
     residual: add each layer's input to its output, except for the first layer.
     """
@@ -164,30 +164,56 @@ class RecurrentLayers:
             options += ", bidirectional=True" if self.backward else ""
             kind = f"{TORCH[self.cell]}({self.input_size}, {self.hidden_size}{options}, batch_first=True)"
             return [f"self.{name} = {kind}"]
-        sizes = [self.input_size] + [self.hidden_size] * (len(self.layers) - 1)
+        sizes = [int(layer["weight_ih"].shape[1]) for layer in self.layers]
         options = ', nonlinearity="relu"' if self.cell == "rnn_relu" else ""
         kind, options = (TORCH[self.cell], f"{options}, batch_first=True") if self.cell in TORCH else ("Layer", "")
-        lines = [f"self.{name} = nn.ModuleList({kind}(size, {self.hidden_size}{options}) for size in {sizes})"]
+        made = f"nn.ModuleList({kind}(size, {self.hidden_size}{options}) for size in {sizes})"
+        lines = [f"self.{each} = {made}" for each in (name, f"{name}_back")[: 2 if self.backward else 1]]
         if "norm.weight" in self.layers[0]:
             norms = f"nn.LayerNorm({self.hidden_size}) for _ in range({len(self.layers)})"
             lines.append(f"self.{name}_norms = nn.ModuleList({norms})")
         return lines
 
-    def run(self, name: str) -> list[str]:
-        """The lines that compute `hidden` [B, T, H] and `state` from `inputs` [B, T, F] and `state`."""
+    def run(self, name: str, inputs: str = "inputs") -> list[str]:
+        """The lines that compute `hidden` [B, T, H] and `state` from `state` and the code of inputs [B, T, F]."""
         if self.is_single:
-            return [f"hidden, state = self.{name}(inputs, state)"]
+            return [f"hidden, state = self.{name}({inputs}, state)"]
         own, joined = "state[index : index + 1]", "torch.cat(finals)"
         if self.num_states == 2:
             own = "tuple(part[index : index + 1].contiguous() for part in state)"
             joined = "tuple(torch.cat(parts) for parts in zip(*finals))"
-        lines = ["finals = []", f"for index, layer in enumerate(self.{name}):"]
+        lines = [f"inputs = {inputs}"] if inputs != "inputs" else []
+        lines += ["finals = []", f"for index, layer in enumerate(self.{name}):"]
         inner = [f"hidden, final = layer(inputs, {own})", "finals.append(final)"]
         if "norm.weight" in self.layers[0]:
             inner.append(f"hidden = self.{name}_norms[index](hidden)")
         inner.append("inputs = hidden + inputs if index else hidden" if self.residual else "inputs = hidden")
         lines += [f"    {line}" for line in inner]
         return [*lines, f"hidden, state = inputs, {joined}"]
+
+    def encode(self, name: str, inputs: str) -> list[str]:
+        """The lines that compute `encoded` and `final`, as the outputs and states of `add_to`, from the code of inputs.
+
+        Not with norms or residual.
+        """
+        if self.is_single:
+            return [f"encoded, final = self.{name}({inputs})"]
+        lines = [f"encoded, finals = {inputs}, []", f"zeros = encoded.new_zeros(1, len(encoded), {self.hidden_size})"]
+        if self.backward:
+            lines += [
+                f"for layer, back in zip(self.{name}, self.{name}_back):",
+                "    hidden, last = layer(encoded, zeros)",
+                "    other, first = back(encoded.flip(1), zeros)",
+                "    encoded = torch.cat((hidden, other.flip(1)), -1)",
+                "    finals += [last, first]",
+            ]
+        else:
+            lines += [
+                f"for layer in self.{name}:",
+                "    encoded, last = layer(encoded, zeros)",
+                "    finals.append(last)",
+            ]
+        return [*lines, "final = torch.cat(finals)"]
 
     def initial_state(self) -> list[str]:
         """The lines of a method that returns the first state, zeros."""
@@ -204,7 +230,8 @@ class RecurrentLayers:
                 for part in PARTS:
                     place = f"{name}.{part}_l{index}{suffix}"
                     if not self.is_single:
-                        place = f"{name}.{index}.{part}_l0" if self.cell in TORCH else f"{name}.{index}.{part}"
+                        own = f"{name}_back" if suffix else name
+                        place = f"{own}.{index}.{part}_l0" if self.cell in TORCH else f"{own}.{index}.{part}"
                     found[place] = layer[part]
                 for part in ("weight", "bias"):
                     if f"norm.{part}" in layer:
