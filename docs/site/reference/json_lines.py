@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from docs.site.markdown import code, escaped, page, table
@@ -34,7 +34,8 @@ def json_lines() -> str:
         "## Parts",
         *(part for name in shared for part in _described(name, defs[name])),
         "## Subcommands",
-        "A subcommand prints one object with `--json`; `seqshell score` prints one for each table.",
+        "A subcommand prints one object with `--json`; `seqshell score` prints one for each table, and `seqshell bulk`"
+        " writes one for each line.",
         *(part for about in commands["$defs"].values() for part in _described(about["title"], about)),
     )
 
@@ -50,9 +51,8 @@ def _ops(result: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
 
 def _described(name: str, schema: Mapping[str, Any], ops: list[str] | None = None) -> list[str]:
     parts = [f"### {name.replace('_', ' ')}", escaped(schema.get("description", ""))]
-    if alike := [each["$ref"].rpartition("/")[2] for each in (schema, *schema.get("anyOf", ())) if "$ref" in each]:
-        links = (f"[{each.replace('_', ' ')}](#{each.replace('_', '-')})" for each in alike)
-        parts.append(f"Has the fields of {' or '.join(links)}.")
+    if alike := [" or ".join(links) for links in map(_links, ([schema], schema.get("anyOf", ()))) if links]:
+        parts.append(f"Has the fields of {' and those of '.join(alike)}.")
     if ops and name != "text":
         parts.append(f"Of {', '.join(map(code, ops))}.")
     required = schema.get("required", ())
@@ -61,6 +61,12 @@ def _described(name: str, schema: Mapping[str, Any], ops: list[str] | None = Non
         for field, about in schema.get("properties", {}).items()
     ]
     return [*filter(None, parts), table(("field", "type", "meaning"), rows) if rows else ""]
+
+
+def _links(schemas: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Links to the schemas that these refer to."""
+    names = [each["$ref"].rpartition("/")[2] for each in schemas if "$ref" in each]
+    return [f"[{name.replace('_', ' ')}](#{name.replace('_', '-')})" for name in names]
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
