@@ -17,6 +17,8 @@ from seqshell.training.classification.cross_validation import FACTORS, Labelled,
 from seqshell.training.classification.data import folds
 from seqshell.training.classification.evaluation import predictions
 from seqshell.training.classification.linear import unit_rows
+from seqshell.training.data.token_rows import TextRows
+from seqshell.training.data.vocabularies import every
 from seqshell.training.fitting import fit_first
 from seqshell.training.loop import train
 from seqshell.training.preparation import prepare
@@ -167,3 +169,10 @@ def test_the_size_of_the_linear_part_is_limited_to_the_most_frequent_ngrams(tmp_
 
     assert len(small.keys) == 10 < len(largest.keys)
     assert set(small.keys.tolist()) <= set(largest.keys.tolist())
+
+
+@pytest.mark.parametrize(("megabytes", "step"), [(33, 1), (40, 1), (41, 2), (1000, 25)])
+def test_the_linear_part_is_fitted_to_all_texts_of_the_size_of_imdb_and_to_some_of_more(megabytes, step):
+    contents = np.broadcast_to(np.uint8(97), megabytes * 1_000_000)
+    assert every(TextRows(contents, np.array([0, contents.size]))) == step
+    assert every(["a", "b"]) == 1

@@ -18,7 +18,7 @@ from seqshell.training.data.word_counting import row_counts
 from seqshell.training.recipes.recipe import Recipe, Table
 
 SAMPLE = 20_000_000  # bytes; subwords, whose training takes longer, are learned from a sample of larger texts
-NGRAMS = 20_000_000  # bytes of texts in a file of which n-grams are counted
+NGRAMS = 40_000_000  # bytes of texts in a file of which n-grams are counted: all 25,000 reviews of IMDB
 
 
 def every(texts: Sequence[str]) -> int:
