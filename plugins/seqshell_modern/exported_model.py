@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from seqshell.exporting import Graph, PlainModel, Value, indented
+from seqshell.exporting import NEXT_TOKENS, Graph, PlainModel, Value, indented
 from seqshell_modern.config import BlockConfig
 
 Weights = Mapping[str, NDArray[Any]]
@@ -38,12 +38,6 @@ class Model(nn.Module):
 {forward}
         return self.readout(self.norm(outputs)), tuple(torch.stack(parts, 1) for parts in zip(*finals))
 '''
-EXAMPLE = """\
-tokens = torch.tensor([encode(" ".join(words))])
-logits, state = model(tokens, model.initial_state())
-for logit, token in zip(*logits[0, -1].topk(5), strict=True):
-    print(f"{logit:9.4f}  {decode(int(token))!r}")
-"""
 
 
 @dataclass(frozen=True)
@@ -114,7 +108,7 @@ class ExportedModel:
     def model(self) -> PlainModel:
         """The model without seqshell."""
         tied = {"readout.weight": self.weights["embedding.weight"]} if self.config.tied else {}
-        return PlainModel(self._code(), {**self.weights, **tied}, EXAMPLE, {"": self._graph})
+        return PlainModel(self._code(), {**self.weights, **tied}, NEXT_TOKENS, {"": self._graph})
 
     def _code(self) -> str:
         config, size = self.config, self.config.embed_size

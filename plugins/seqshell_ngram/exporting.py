@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from seqshell.exporting import Graph, PlainModel, RecurrentLayers, Value, indented, read_layer
+from seqshell.exporting import NEXT_TOKENS, Graph, PlainModel, RecurrentLayers, Value, indented, read_layer
 from seqshell_ngram.config import NeuralNGramConfig, WindowLSTMConfig
 from seqshell_ngram.decoders import NeuralNGramDecoder, WindowLSTMDecoder
 
@@ -35,12 +35,6 @@ class Model(nn.Module):
 {forward}
         return logits, history[:, -{size}:]
 '''
-EXAMPLE = """\
-tokens = torch.tensor([encode(" ".join(words))])
-logits, state = model(tokens, model.initial_state())
-for logit, token in zip(*logits[0, -1].topk(5), strict=True):
-    print(f"{logit:9.4f}  {decode(int(token))!r}")
-"""
 STARTS = """\
 starts = (windows == {start}).long()
 later = starts.flip(1).cumsum(1).flip(1) - starts  # the number of starts of a text after each token
@@ -80,7 +74,7 @@ class _Parts:
             vocab_size=self.vocab_size,
             forward=indented(self.forward, 2),
         )
-        return PlainModel(code, self.weights, EXAMPLE, {"": self._graph})
+        return PlainModel(code, self.weights, NEXT_TOKENS, {"": self._graph})
 
     def _graph(self) -> Graph:
         """One step: tokens [B, 1] and the window [B, W] to logits [B, 1, V] and the window."""

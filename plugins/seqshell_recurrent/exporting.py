@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.exporting import Graph, PlainModel, RecurrentLayers, indented
+from seqshell.exporting import NEXT_TOKENS, Graph, PlainModel, RecurrentLayers, indented
 from seqshell.layers import take
 from seqshell_recurrent.config import CellConfig, ElmanConfig, GRUCellConfig, RecurrentConfig, StackedCellConfig
 
@@ -32,12 +32,6 @@ CODE = '''\
         """Returns logits [B, T, {vocab_size}] and the state after the last token."""
 {forward}
 '''
-EXAMPLE = """\
-tokens = torch.tensor([encode(" ".join(words))])
-logits, state = model(tokens, model.initial_state())
-for logit, token in zip(*logits[0, -1].topk(5), strict=True):
-    print(f"{logit:9.4f}  {decode(int(token))!r}")
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +54,7 @@ class _Parts:
         weights = {**self.layers.weights("recurrent"), "readout.weight": self.readout, "readout.bias": self.bias}
         if self.embedding is not None:
             weights["embedding.weight"] = self.embedding
-        return PlainModel(self._code(), weights, EXAMPLE, {"": self._graph})
+        return PlainModel(self._code(), weights, NEXT_TOKENS, {"": self._graph})
 
     def _code(self) -> str:
         layers, (vocab_size, features) = self.layers, self.readout.shape

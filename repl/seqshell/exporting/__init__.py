@@ -1,6 +1,7 @@
 """A model as plain PyTorch and as an ONNX graph; public, for the exporters of plugins.
 
 PlainModel       what an exporter returns
+NEXT_TOKENS      the example of a language model: the most likely next tokens of a text
 RecurrentLayers  stacked recurrent layers, as code of PyTorch and as nodes of ONNX
 read_layer       the weights of one layer of torch, for RecurrentLayers
 Graph            an ONNX graph under construction
@@ -9,8 +10,8 @@ indented         lines of code, deeper by a number of levels
 """
 
 from seqshell.exporting.onnx_graph import Graph
-from seqshell.exporting.plain_model import PlainModel, indented
+from seqshell.exporting.plain_model import NEXT_TOKENS, PlainModel, indented
 from seqshell.exporting.recurrent import RecurrentLayers, read_layer
 from seqshell.exporting.values import Value
 
-__all__ = ["Graph", "PlainModel", "RecurrentLayers", "Value", "indented", "read_layer"]
+__all__ = ["NEXT_TOKENS", "Graph", "PlainModel", "RecurrentLayers", "Value", "indented", "read_layer"]

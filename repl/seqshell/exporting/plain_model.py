@@ -11,6 +11,13 @@ from numpy.typing import NDArray
 
 from seqshell.exporting.onnx_graph import Graph
 
+NEXT_TOKENS = """\
+tokens = torch.tensor([encode(" ".join(words))])
+logits, state = model(tokens, model.initial_state())
+for logit, token in zip(*logits[0, -1].topk(5), strict=True):
+    print(f"{logit:9.4f}  {decode(int(token))!r}")
+"""
+
 
 @dataclass(frozen=True, eq=False)
 class PlainModel:

@@ -55,11 +55,11 @@ class TextFiles:
         )
 
     def share_of(self, characters: int) -> int:
-        """How many characters of the text are for training, if it has so many."""
+        """The number of characters for training. characters: of the whole text."""
         return characters if self.validation else int((1 - float(self.recipe.data.validation)) * characters)  # type: ignore[arg-type]  # a number without a file
 
     def held_out(self, cut: int) -> int:
-        """How many characters are for validation, if so many of the text are for training."""
+        """The number of characters for validation. cut: the number for training."""
         return self.validation.facts().characters if self.validation else self.text.facts().characters - cut
 
     def parts(self, blocks: Iterable[str]) -> Iterator[str]:
