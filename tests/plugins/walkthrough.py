@@ -5,8 +5,10 @@ expected output of the last command before it (... stands for anything), `part o
 exists by then, `shipped NAME` is a file of the repository, and `sketch` is Python that is not run alone. `conversation`
 is a session at the prompt: `$ seqshell` starts it, `>>> ` is before each line that is typed, and what follows must be
 what a script prints; the next block of a conversation continues where the one before it stopped. `install SHELL` is
-followed in tests/cli/test_completion.py, `checkout` and `compiled` in tests/test_page_commands.py, and `message` in
-tests/training/test_ranks.py. A page finds `input.txt`, a small text, in its folder.
+followed in tests/cli/test_completion.py, `checkout` and `compiled` in tests/test_page_commands.py, `message` in
+tests/training/test_ranks.py, `processes` (of torchrun) and `machines` (several, whose torchruns a test starts on one)
+in tests/training/test_torchrun.py, and `cluster` (of Ray, where it is installed) in tests/cli/test_bulk_ray.py. `usage`
+is not run: tests/test_code_blocks.py looks up what it names. A page finds `input.txt`, a small text, in its folder.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(
-    r"^<!-- (file|part of|shipped|sketch|shell|prints|conversation|install|checkout|compiled|message)(?: (\S+))? -->\n"
+    r"^<!-- (file|part of|shipped|sketch|shell|prints|conversation"
+    r"|install|checkout|compiled|message|processes|machines|cluster)(?: (\S+))? -->\n"
     r"```\w*\n(.*?)^```$",
     re.DOTALL | re.MULTILINE,
 )
@@ -46,8 +49,8 @@ class Page:
 
     @property
     def unmarked(self) -> int:
-        """How many code blocks no comment marks; those of usage are not run."""
-        return self.text.count("```") // 2 - len(self.blocks) - self.text.count("<!-- usage -->\n```")
+        """How many code blocks no comment marks."""
+        return self.text.count("```") // 2 - len(self.blocks)
 
     def file(self, name: str) -> str:
         """The text of a file that the page saves."""
