@@ -117,14 +117,16 @@ def test_evaluate_translations_gives_the_ensemble_beside_its_members(translators
         nats -= np.log(mean[range(len(ids) - 1), ids[1:]]).sum()
         num_tokens += len(ids) - 1
 
-    assert main(["evaluate", "a+b", "pairs.tsv", "--no-plugins", "--device", "cpu", "-o", "values.json"]) == 0
+    options = ["--training", "pairs.tsv", "--no-plugins", "--device", "cpu", "-o", "values.json"]
+    assert main(["evaluate", "a+b", "pairs.tsv", *options]) == 0
     values = json.loads((folder / "values.json").read_text())
-    assert values["model"] == "a+b"
+    assert (values["model"], values["baselines_from"]) == ("a+b", len(PAIRS))
     assert values["nats"] == pytest.approx(nats / num_tokens, abs=1e-5)
     assert [each["model"] for each in values["members"]] == ["a", "b"]
     for each, name in zip(values["members"], "ab", strict=True):
         own = evaluate_model(name, "pairs.tsv", registry, device="cpu")
         assert (each["nats"], each["chrf"]) == pytest.approx((own["nats"], own["chrf"]), abs=1e-5)
+        assert "baselines" not in each
     *_, head, ensemble, a, b = capsys.readouterr().out.splitlines()
     assert head.split() == ["model", "BLEU", "chrF", "exact", "perplexity"]
     assert [line.split()[0] for line in (ensemble, a, b)] == ["a+b", "a", "b"]
@@ -164,7 +166,9 @@ def test_classifiers_are_averaged_in_a_shell_and_in_evaluate(folder, home, regis
         label = session.classify(text)
         assert dict(label.probs) == pytest.approx(dict(zip("xy", probs, strict=True)), abs=1e-5)
 
-    assert main(["evaluate", "a+b", "rows.tsv", "--no-plugins", "--device", "cpu"]) == 0
+    assert main(["evaluate", "a+b", "rows.tsv", "--no-plugins", "--device", "cpu", "-o", "values.json"]) == 0
+    values = json.loads((folder / "values.json").read_text())
+    assert ["baselines" in each for each in (values, *values["members"])] == [True, False, False]
     nats = -np.log([probs["xy".index(label)] for probs, (_, label) in zip(mean, rows, strict=True)]).mean()
     *_, ensemble, _, _ = capsys.readouterr().out.splitlines()
     assert ensemble.split()[-2:] == [f"{nats:.4f}", "nats"]

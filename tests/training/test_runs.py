@@ -191,8 +191,12 @@ def test_a_damaged_run_is_one_line_and_the_others_are_shown(models, capsys):
         assert reason in runs[name]["reason"]
     assert main(["runs"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(DAMAGED) + 2
-    assert main(["runs", "show", "cut"]) == 0
-    assert "damaged: run.json" in capsys.readouterr().out
+    for options in ([], ["--json"]):
+        assert main(["runs", "show", "cut", *options]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith(f"seqshell: {models / 'cut.run'} is damaged: run.json: ")
+        assert err.endswith("; seqshell runs rm removes it\n")
 
 
 def test_a_run_without_losses_is_not_drawn(models, capsys):

@@ -122,8 +122,10 @@ def table(reports: Iterable[tuple[str, RunReport]]) -> Table:
 
 def _show(arguments: Namespace, report: RunReport) -> int:
     from seqshell.training.loss_curve import loss_curve
-    from seqshell.training.run_reports import read_history
+    from seqshell.training.run_reports import DAMAGED, read_history
 
+    if report.status == DAMAGED:
+        raise UsageError(f"{shown_name(report.folder)} is damaged: {report.reason}; seqshell runs rm removes it")
     history = read_history(report) if report.about else []
     if arguments.json:
         print_json({**report.as_json(), "history": history})

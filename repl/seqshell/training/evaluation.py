@@ -35,7 +35,7 @@ def evaluate(
     model: Model, data: Sequence[str], registry: Registry, *, device: str = "auto", options: Any = None
 ) -> Iterator[Progress | Notice | Evaluation]:
     """Evaluate an opened model: yields progress and, last, the Evaluation; that of an ensemble has the metrics of its
-    members, too.
+    members, too, without baselines.
 
     data: a text file for a language model; a source and a target file, or one file with a tab between the two, for a
     translation model; a table or a folder for a classifier; a table for a forecaster. options: an object of the task's
@@ -54,6 +54,7 @@ def evaluate(
     options = with_plugin_data(options, registry) if options is not None else None
     members = []
     for each in (*model.members, model):
+        evaluation.with_baselines = each is model
         for event in evaluation.evaluate(each, data, registry, device, options):
             if isinstance(event, Evaluation) and each is not model:
                 members.append(event.values)

@@ -21,7 +21,8 @@ class TaskEvaluation(ABC):
     data: what the data is, if it must be one file; empty if `evaluate` checks the number of files.
     options: a dataclass whose fields are the task's options of `seqshell evaluate`; None if it has none.
     has_picture: whether `write_png` can draw the metrics. unit: of surprisals in the report, nats or bits. titles: of
-    the numbers in `summary`.
+    the numbers in `summary`. with_baselines: whether baselines are measured, too; the members of an ensemble have none
+    of their own.
     """
 
     data: ClassVar[str] = ""
@@ -29,6 +30,7 @@ class TaskEvaluation(ABC):
     has_picture: ClassVar[bool] = False
     titles: ClassVar[tuple[str, ...]] = ()
     unit: str = "nats"
+    with_baselines: bool = True
 
     @abstractmethod
     def evaluate(

@@ -48,7 +48,7 @@ class ClassificationOptions:
 
 
 def evaluate_classes(
-    model: Model, module: nn.Module, data: str, options: ClassificationOptions
+    model: Model, module: nn.Module, data: str, options: ClassificationOptions, *, with_baselines: bool = True
 ) -> Iterator[Progress | Notice | Evaluation]:
     """Evaluate a classifier on a table or folder: yields progress and, last, the Evaluation.
 
@@ -87,8 +87,11 @@ def evaluate_classes(
     answers = np.full(len(ids), UNREAD)
     answers[readable] = logs[readable].argmax(1)
     counts = confusion(true.tolist(), answers.tolist(), len(numbers))
-    yield Progress(0, 0, "majority label, naive Bayes and a linear model", "baselines")
-    unit = unit_of(model.tokenizer)
+    unit, beside = unit_of(model.tokenizer), dict[str, Any]()
+    if with_baselines:
+        yield Progress(0, 0, "majority label, naive Bayes and a linear model", "baselines")
+        beside["baselines"] = baseline_metrics(examples, others, numbers, unit)
+        beside["baselines_from"] = _trained_on(examples, others, options)
     yield Evaluation(
         {
             "model": model.name,
@@ -101,8 +104,7 @@ def evaluate_classes(
             },
             **class_metrics(counts),
             "nats": mean_nats(logs[readable], true[readable]),
-            "baselines": baseline_metrics(examples, others, numbers, unit),
-            "baselines_from": _trained_on(examples, others, options),
+            **beside,
             "unit": unit,
             "by_label": label_metrics(counts, model.labels),
             "confusion": {"labels": list(model.labels), "counts": counts[:, :-1].tolist()},

@@ -29,7 +29,8 @@ class ClassificationEvaluation(TaskEvaluation):
         self, model: Model, files: Sequence[str], registry: Registry, device: str, options: ClassificationOptions
     ) -> Iterator[Progress | Notice | Evaluation]:
         """Yield progress and, last, the Evaluation."""
-        yield from evaluate_classes(model, torch_module_on(device, model, registry), files[0], options)
+        module = torch_module_on(device, model, registry)
+        yield from evaluate_classes(model, module, files[0], options, with_baselines=self.with_baselines)
 
     def report(self, values: Mapping[str, Any], width: int | None) -> Iterator[str | Table]:
         """Yield the metrics with those of the baselines, and the speed."""

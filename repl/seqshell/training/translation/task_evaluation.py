@@ -33,8 +33,8 @@ class TranslationEvaluation(TaskEvaluation):
         pairs, others = read_pairs(files, format=pair_format(model)), None
         if options.held_out:
             split = held_out(model, pairs)
-            pairs, others = split.validation, split.training
-        elif options.training:
+            pairs, others = split.validation, split.training if self.with_baselines else None
+        elif options.training and self.with_baselines:
             others = read_pairs([options.training], format=pair_format(model)).without_blank()
         yield from evaluate_pairs(model, torch_module_on(device, model, registry), pairs, registry, options, others)
 
