@@ -11,33 +11,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from seqshell.exporting import NEXT_TOKENS, Graph, PlainModel, Value, indented
+from seqshell.exporting import NEXT_TOKENS, Graph, PlainModel, Value, language_model_code
 from seqshell_modern.config import BlockConfig
 
 Weights = Mapping[str, NDArray[Any]]
 EPSILON = 1e-5  # of the norms
-CODE = '''\
-{classes}
-
-
-class Model(nn.Module):
-    """A language model: {num_layers} blocks of {about}
-
-    tokens: [B, T] int64. state: {state}, [B, {num_layers}, ...] each.
-    """
-
-    def __init__(self):
-        super().__init__()
-{init}
-
-    def initial_state(self, batch_size=1):
-{initial_state}
-
-    def forward(self, tokens, state):
-        """Returns logits [B, T, {vocab_size}] and the state after the last token."""
-{forward}
-        return self.readout(self.norm(outputs)), tuple(torch.stack(parts, 1) for parts in zip(*finals))
-'''
 
 
 @dataclass(frozen=True)
@@ -132,6 +110,7 @@ class ExportedModel:
             "for index, block in enumerate(self.blocks):",
             f"    outputs, final{more} = block(outputs, [part[:, index] for part in state]{more})",
             "    finals.append(final)",
+            "return self.readout(self.norm(outputs)), tuple(torch.stack(parts, 1) for parts in zip(*finals))",
         ]
         zeros = [
             f'torch.full(({sizes}), float("{part.start}"))' if part.start else f"torch.zeros({sizes})"
@@ -139,21 +118,24 @@ class ExportedModel:
             for sizes in [", ".join(map(str, ("batch_size", layers, *part.sizes)))]
         ]
         starts = [f"{part.name} = {zero}" for part, zero in zip(self.parts, zeros, strict=True)]
-        return CODE.format(
-            classes=self.classes,
-            num_layers=layers,
-            about=self.about,
-            state=", ".join(part.name for part in self.parts),
-            init=indented(init, 2),
-            initial_state=indented([*starts, f"return {', '.join(part.name for part in self.parts)}"], 2),
+        names = ", ".join(part.name for part in self.parts)
+        return language_model_code(
+            self._about(),
+            f"{names}, [B, {layers}, ...] each",
+            init=init,
+            initial_state=[*starts, f"return {names}"],
+            forward=forward,
             vocab_size=config.vocab_size,
-            forward=indented(forward, 2),
+            classes=f"{self.classes}\n\n\n",
         )
+
+    def _about(self) -> str:
+        return f"A language model: {self.config.num_layers} blocks of {self.about}"
 
     def _graph(self) -> Graph:
         """One step: tokens [B, 1] and the state to logits [B, 1, V] and the state."""
         config, members = self.config, Members(self.weights, "")
-        graph = Graph("language_model", f"A language model: {config.num_layers} blocks of {self.about}")
+        graph = Graph("language_model", self._about())
         tokens = graph.input("tokens", "int64", "batch", 1)
         sizes: dict[str, tuple[int | str, ...]] = {
             part.name: ("batch", config.num_layers, *part.sizes) for part in self.parts

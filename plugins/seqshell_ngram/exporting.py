@@ -8,33 +8,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from seqshell.exporting import NEXT_TOKENS, Graph, PlainModel, RecurrentLayers, Value, indented, read_layer
+from seqshell.exporting import NEXT_TOKENS, Graph, PlainModel, RecurrentLayers, Value, language_model_code, read_layer
 from seqshell_ngram.config import NeuralNGramConfig, WindowLSTMConfig
 from seqshell_ngram.decoders import NeuralNGramDecoder, WindowLSTMDecoder
 
 Weights = Mapping[str, NDArray[Any]]
 INT64 = 7  # the data type of ONNX
-CODE = '''\
-class Model(nn.Module):
-    """A language model: {about}
-
-    tokens: [B, T] int64. state: the last tokens, [B, {size}] int64, with -1 before the beginning of the text.
-    """
-
-    def __init__(self):
-        super().__init__()
-{init}
-
-    def initial_state(self, batch_size=1):
-        return torch.full((batch_size, {size}), -1)
-
-    def forward(self, tokens, state):
-        """Returns logits [B, T, {vocab_size}] and the state after the last token."""
-        history = torch.cat((state, tokens), 1)
-        windows = history.unfold(1, {size}, 1)[:, 1:]  # [B, T, {size}], the last tokens at each step
-{forward}
-        return logits, history[:, -{size}:]
-'''
 STARTS = """\
 starts = (windows == {start}).long()
 later = starts.flip(1).cumsum(1).flip(1) - starts  # the number of starts of a text after each token
@@ -67,12 +46,19 @@ class _Parts:
 
     def model(self) -> PlainModel:
         """The model without seqshell."""
-        code = CODE.format(
-            about=self.about,
-            size=self.size,
-            init=indented(self.init, 2),
+        size = self.size
+        code = language_model_code(
+            f"A language model: {self.about}",
+            f"the last tokens, [B, {size}] int64, with -1 before the beginning of the text",
+            init=self.init,
+            initial_state=[f"return torch.full((batch_size, {size}), -1)"],
+            forward=[
+                "history = torch.cat((state, tokens), 1)",
+                f"windows = history.unfold(1, {size}, 1)[:, 1:]  # [B, T, {size}], the last tokens at each step",
+                *self.forward,
+                f"return logits, history[:, -{size}:]",
+            ],
             vocab_size=self.vocab_size,
-            forward=indented(self.forward, 2),
         )
         return PlainModel(code, self.weights, NEXT_TOKENS, {"": self._graph})
 

@@ -9,29 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.exporting import NEXT_TOKENS, Graph, PlainModel, RecurrentLayers, indented
+from seqshell.exporting import NEXT_TOKENS, Graph, PlainModel, RecurrentLayers, language_model_code
 from seqshell.layers import take
 from seqshell_recurrent.config import CellConfig, ElmanConfig, GRUCellConfig, RecurrentConfig, StackedCellConfig
 
 Weights = Mapping[str, NDArray[Any]]
-CODE = '''\
-{classes}class Model(nn.Module):
-    """{about}
-
-    tokens: [B, T] int64. state: {state}.
-    """
-
-    def __init__(self):
-        super().__init__()
-{init}
-
-    def initial_state(self, batch_size=1):
-{initial_state}
-
-    def forward(self, tokens, state):
-        """Returns logits [B, T, {vocab_size}] and the state after the last token."""
-{forward}
-'''
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +52,14 @@ class _Parts:
         else:
             forward += layers.run("recurrent")
         sizes = f"[{len(layers.layers)}, B, {layers.hidden_size}]"
-        return CODE.format(
-            classes=layers.classes(),
-            about=self.about,
-            state=f"hidden states and cells, {sizes} each" if layers.num_states == 2 else f"hidden states {sizes}",
-            init=indented(init, 2),
-            initial_state=indented(layers.initial_state(), 2),
-            forward=indented([*forward, "return self.readout(hidden), state"], 2),
+        return language_model_code(
+            self.about,
+            f"hidden states and cells, {sizes} each" if layers.num_states == 2 else f"hidden states {sizes}",
+            init=init,
+            initial_state=layers.initial_state(),
+            forward=[*forward, "return self.readout(hidden), state"],
             vocab_size=vocab_size,
+            classes=layers.classes(),
         )
 
     def _graph(self) -> Graph:

@@ -18,6 +18,25 @@ for logit, token in zip(*logits[0, -1].topk(5), strict=True):
     print(f"{logit:9.4f}  {decode(int(token))!r}")
 """
 
+LANGUAGE_MODEL = '''\
+{classes}class Model(nn.Module):
+    """{about}
+
+    tokens: [B, T] int64. state: {state}.
+    """
+
+    def __init__(self):
+        super().__init__()
+{init}
+
+    def initial_state(self, batch_size=1):
+{initial_state}
+
+    def forward(self, tokens, state):
+        """Returns logits [B, T, {vocab_size}] and the state after the last token."""
+{forward}
+'''
+
 
 @dataclass(frozen=True, eq=False)
 class PlainModel:
@@ -34,6 +53,31 @@ class PlainModel:
     weights: Mapping[str, NDArray[Any]]
     example: str
     graphs: Mapping[str, Callable[[], Graph]]
+
+
+def language_model_code(
+    about: str,
+    state: str,
+    *,
+    init: list[str],
+    initial_state: list[str],
+    forward: list[str],
+    vocab_size: int,
+    classes: str = "",
+) -> str:
+    """The code of a language model, for `PlainModel`.
+
+    about, state: sentences in its docstring. init, initial_state, forward: the lines of its methods. classes: code
+    before it.
+    """
+    lines = {"init": init, "initial_state": initial_state, "forward": forward}
+    return LANGUAGE_MODEL.format(
+        classes=classes,
+        about=about,
+        state=state,
+        vocab_size=vocab_size,
+        **{name: indented(each, 2) for name, each in lines.items()},
+    )
 
 
 def indented(lines: str | list[str], levels: int) -> str:
