@@ -17,9 +17,10 @@ from seqshell.core.text_output import readable
 from seqshell.host import Registry
 from seqshell.training.classification import folders, large_sources
 from seqshell.training.classification.large_sources import text_sizes
-from seqshell.training.data import large_table, large_text, token_rows, understanding, vocabularies
+from seqshell.training.data import large_table, large_text, line_blocks, token_rows, understanding, vocabularies
 from seqshell.training.data.array_store import ArrayStore, remove_stores
 from seqshell.training.data.json_arrays import array_lines, is_array
+from seqshell.training.forecasting import block_reading
 from seqshell.training.forecasting import corpus as series
 from seqshell.training.preparation import prepare
 from seqshell.training.recipes.from_files import load_recipe
@@ -335,7 +336,8 @@ def test_series_of_a_large_table_are_those_of_a_small_one(
     recipe = recipe_from(tables, name="small", folder=tmp_path)
     small = prepare(recipe, registry)
     large()
-    monkeypatch.setattr(series, "TOGETHER", 50)
+    monkeypatch.setattr(line_blocks, "BLOCK", 2000)
+    monkeypatch.setattr(block_reading, "LAST", 100)
     monkeypatch.setattr(series, "GATHERED", 40)
     monkeypatch.setattr(large_table, "BEGINNING", 1000 if order == "one" else 6000)
     prepared = prepare(recipe, registry)
@@ -370,7 +372,8 @@ def test_faults_of_large_series_are_named_with_their_rows(
         folder=tmp_path,
     )
     large()
-    monkeypatch.setattr(series, "TOGETHER", 50)
+    monkeypatch.setattr(line_blocks, "BLOCK", 2000)
+    monkeypatch.setattr(block_reading, "LAST", 100)
     monkeypatch.setattr(large_table, "BEGINNING", 6000)
     write_series(tmp_path, "gaps")
     with pytest.raises(

@@ -20,6 +20,7 @@ from seqshell.training.data.json_arrays import array_lines, is_array
 from seqshell.training.data.large_text import LargeText, Report, is_large, lines_of, unheard
 
 BEGINNING = 1_000_000  # characters that show what a table is
+LAST = SAMPLE  # rows, of which the last one may be a total of those above
 TOGETHER = 10_000  # lines of JSON that are read together
 
 
@@ -47,10 +48,21 @@ class LargeTable:
         if is_json(self.text.path.name):
             yield from self._json_rows(report)
             return
-        size = len(self.beginning.columns)
         below = self.beginning.has_names and self.beginning.numbers[0] > self.first + 1
-        held: deque[tuple[list[str], int]] = deque()  # the last ones, which may be totals
-        for cells, number in islice(self._raw(report), int(below), None):
+        lines = islice(lines_of(self.text.blocks(report)), self.first, None)
+        yield from self._checked(islice(self._raw(lines, self.first), int(below), None))
+
+    def rows_of(self, lines: Iterable[str], above: int, *, is_end: bool) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """The rows of some lines below the names. above: lines of the file above them. is_end: if they are the last."""
+        return self._checked(self._raw(lines, above), LAST if is_end else 0)
+
+    def _checked(
+        self, found: Iterable[tuple[list[str], int]], last: int = LAST
+    ) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """Rows with as many cells as the table has columns. last: rows at the end that may be totals."""
+        size = len(self.beginning.columns)
+        held: deque[tuple[list[str], int]] = deque()
+        for cells, number in found:
             if self.shift:
                 cells = cells[self.shift :]
             while len(cells) > size and not cells[-1].strip():
@@ -60,21 +72,19 @@ class LargeTable:
             if len(cells) != size:
                 raise RecipeError(f"{self.text.name}, row {number}: {len(cells)} cells, but others have {size}")
             held.append((cells, number))
-            if len(held) > SAMPLE:
+            if len(held) > last:
                 cells, number = held.popleft()
                 yield number, tuple(cells)
         for row in without_totals(list(starmap(Row, held)))[0]:
             yield row.number, tuple(row.cells)
 
-    def _raw(self, report: Report) -> Iterator[tuple[list[str], int]]:
-        """The cells and the number of each row that is not blank."""
-        lines = islice(lines_of(self.text.blocks(report)), self.first, None)
+    def _raw(self, lines: Iterable[str], number: int) -> Iterator[tuple[list[str], int]]:
+        """The cells and the number of each row of some lines that is not blank. number: of lines above them."""
         delimiter = self.beginning.delimiter
         if delimiter == "\t" and not self.is_quoted:
             found: Iterator[list[str]] = (line.rstrip("\n").split("\t") for line in lines)
         else:
             found = csv.reader(lines, delimiter=delimiter or NO_DELIMITER, strict=True)
-        number = self.first
         while True:
             number += 1
             try:

@@ -95,6 +95,16 @@ class LargeText:
             known = _KNOWN[self] = state, Facts(digest.hexdigest(), characters)
         return known[1]
 
+    def contents(self, report: Report = unheard, size: int = BLOCK) -> Iterator[bytes]:
+        """The bytes of the text in blocks of so many, unpacked. Raises RecipeError for a file that cannot be read."""
+        with opened(self.path, error=RecipeError) as file:
+            stream = self._stream(file, None, report)
+            yield from iter(lambda: _read(stream, self.name, size), b"")
+
+    def _stream(self, file: BinaryIO, digest: Any, report: Report) -> Any:
+        raw = _Counted(file, digest, report, self.size)
+        return _unpacked(raw) if self.path.name.lower().endswith(PACKED) else raw
+
     def blocks(self, report: Report = unheard, digest: Any = None) -> Iterator[str]:
         """The text in blocks, as `decode` gives it at once: LF ends lines, and there is no byte order mark.
 
@@ -104,8 +114,7 @@ class LargeText:
         lines = place = 0  # before the block that is decoded
         is_first, held = True, ""
         with opened(self.path, error=RecipeError) as file:
-            raw = _Counted(file, digest, report, self.size)
-            stream: Any = _unpacked(raw) if self.path.name.lower().endswith(PACKED) else raw
+            stream = self._stream(file, digest, report)
             while True:
                 block = _read(stream, self.name)
                 if decoder is None:
@@ -166,9 +175,9 @@ def _unpacked(stream: Any) -> Any:
     return gzip.GzipFile(fileobj=stream)
 
 
-def _read(stream: Any, name: str) -> bytes:
+def _read(stream: Any, name: str, size: int = BLOCK) -> bytes:
     try:
-        data: bytes = stream.read(BLOCK)
+        data: bytes = stream.read(size)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise RecipeError(f"cannot unpack {name}: {str(error)[:1].lower()}{str(error)[1:]}") from None
     return data

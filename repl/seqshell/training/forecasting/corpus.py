@@ -1,15 +1,10 @@
-"""The series of a large table: read part by part, sorted, and kept in a file as numbers.
-
-Each part is read as a small table is, with the columns that the first rows show.
-"""
+"""The series of a large table: read in blocks, sorted, and kept in a file as numbers."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +13,8 @@ from numpy.typing import NDArray
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.named_files import named_path
-from seqshell.core.tables.table_file import TableFile
 from seqshell.core.tables.time_parts import split_names
-from seqshell.core.text_output import quoted, readable
+from seqshell.core.text_output import readable
 from seqshell.host import Registry
 from seqshell.training.data.array_store import (
     ArrayStore,
@@ -39,21 +33,21 @@ from seqshell.training.data.plugin_data import PluginData
 from seqshell.training.data.python_data import NOT_FILES
 from seqshell.training.data.small_integers import integer_type
 from seqshell.training.data.store_paths import store_path
-from seqshell.training.data.token_rows import NewRows, TextRows, stored_rows
+from seqshell.training.data.token_rows import TextRows, stored_rows
+from seqshell.training.forecasting.block_reading import read_blocks
+from seqshell.training.forecasting.blocks import SeriesTable
+from seqshell.training.forecasting.collected_rows import CollectedRows
 from seqshell.training.forecasting.columns import describe_left_out, find_series_columns
 from seqshell.training.forecasting.data import (
     SeriesData,
     SeriesPart,
     filled_or_refused,
-    numbers_of_column,
     read_series,
     series_of,
 )
 from seqshell.training.preparation_progress import Stages, silent
 from seqshell.training.recipes.recipe import Recipe
-from seqshell.training.recipes.settings import DataSettings
 
-TOGETHER = 50_000  # rows that are read as one table
 GATHERED = 1 << 16  # rows that are sorted into the file together
 FORGOTTEN = 16  # times as many rows are read before they are left to the system
 COPIES = 2  # bytes of numbers and times in the file, for each byte of the table, at most about
@@ -128,26 +122,17 @@ class LargeSeries:
         if not found.values:
             raise RecipeError(f"{text.path.name}, row 1: no column of numbers besides the time")
         day_first = found.rows.times.day_first if found.rows.times is not None else None
-        settings = replace(
-            self.recipe.data,
-            time_column=found.time_column,
-            series_column=found.series_column,
-            columns=found.values,
-            day_first=self.recipe.data.day_first if day_first is None else day_first,
-        )
         with Spools(self.path.parent) as spools:
-            times, values = NewRows(np.uint8, spools), spools.new(np.float64)
-            rows, decimals = _Rows(array("I"), array("d"), array("q"), {}), self._decimals(found.values)
-            marks = dict[str, None]()
-            for table in self._tables(stages):
-                marks |= dict.fromkeys(_add(table, settings, decimals, rows, values, times))
+            rows = CollectedRows(spools)
+            series = SeriesTable.of(self.table, self.recipe.data, found)
+            for block, places in read_blocks(series, stages(f"reading the rows of {text.name}")):
+                rows.add(block, places)
             order = rows.order(text.path.name)
-            sizes = np.bincount(np.frombuffer(rows.codes, np.uint32), minlength=len(rows.names))
-            numbers = values.array().reshape(-1, len(found.values))
-            notes = (*self.table.beginning.notes, *describe_left_out(found.left_out), *marks)
+            numbers = rows.values.array().reshape(-1, len(found.values))
+            notes = (*self.table.beginning.notes, *describe_left_out(found.left_out), *rows.notes)
             if order is not None:
                 notes = (*notes, "rows were not in order of series and time; they are sorted")
-            filled = self._filled(numbers, order, sizes, rows, spools, found.values)
+            filled = self._filled(numbers, order, rows, spools, found.values)
             facts = {
                 "columns": found.values,
                 "names": list(rows.names),
@@ -168,44 +153,23 @@ class LargeSeries:
                 self.path,
                 [
                     ("values", np.float64, filled.values.parts()),
-                    *times.parts("times"),
+                    *rows.times.parts("times"),
                     array_parts("order", places),
                 ],
                 facts,
             )
 
-    def _decimals(self, columns: Sequence[str]) -> dict[str, str]:
-        """The decimal separator of each column, as the first rows show it."""
-        first, given = self.table.beginning, self.recipe.data.decimal
-        decimals = {}
-        for name in columns:
-            values = numbers_of_column(first, name, 0, given).values
-            try:
-                is_point = np.array_equal(numbers_of_column(first, name, 0, ".").values, values, equal_nan=True)
-            except RecipeError:
-                is_point = False
-            decimals[name] = given or ("." if is_point else ",")
-        return decimals
-
-    def _tables(self, stages: Stages) -> Iterator[TableFile]:
-        """The table in parts."""
-        found = self.table.rows(stages(f"reading the rows of {self.table.text.name}"))
-        while some := list(islice(found, TOGETHER)):
-            numbers, rows = zip(*some, strict=True)
-            yield replace(self.table.beginning, rows=rows, numbers=numbers)
-
     def _filled(
         self,
         numbers: NDArray[Any],
         order: NDArray[np.int64] | None,
-        sizes: NDArray[Any],
-        rows: _Rows,
+        rows: CollectedRows,
         spools: Spools,
         columns: Sequence[str],
     ) -> _Filled:
         """The values of each series, oldest first, with their gaps filled."""
         out, kept_sizes, firsts, notes, start = spools.new(np.float64), list[int](), list[int](), list[str](), 0
-        for name, size in zip(rows.names, sizes.tolist(), strict=True):
+        for name, size in zip(rows.names, rows.sizes, strict=True):
             kept, note = range(size), ""
             blocks = list(range(start, start + size, GATHERED))
 
@@ -223,7 +187,7 @@ class LargeSeries:
                     self.recipe.data.fill,
                     self.table.text.path.name,
                     f" in the series {name}" if name else "",
-                    np.frombuffer(rows.numbers, np.int64)[places],  # type: ignore[arg-type]  # a sequence
+                    rows.numbers[places],  # type: ignore[arg-type]  # a sequence
                     columns,
                 )
                 kept, note = filled.kept, filled.note
@@ -270,51 +234,3 @@ class _Filled:
     sizes: list[int]
     firsts: list[int]
     notes: list[str]
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Of each row: the number of its series, its time as a number, and its number in the file. names: of series."""
-
-    codes: array[int]
-    keys: array[float]
-    numbers: array[int]
-    names: dict[str, int]
-
-    def order(self, name: str) -> NDArray[np.int64] | None:
-        """The rows by series and time; None if they are in this order. Raises RecipeError for equal times."""
-        codes, keys = np.frombuffer(self.codes, np.uint32), np.frombuffer(self.keys, np.float64)
-        same = codes[1:] == codes[:-1]
-        if bool(((codes[1:] > codes[:-1]) | (same & (keys[1:] > keys[:-1]))).all()):
-            return None
-        order = np.lexsort((keys, codes))
-        equal = (codes[order[1:]] == codes[order[:-1]]) & (keys[order[1:]] == keys[order[:-1]])
-        if equal.any():
-            place = int(np.flatnonzero(equal)[0])
-            first, second = sorted(self.numbers[row] for row in order[place : place + 2].tolist())
-            series = list(self.names)[int(codes[order[place]])]
-            what = f" of the series {quoted(series)}" if series else ""
-            raise RecipeError(f"{name}: rows {first} and {second}{what} have the same time; remove one of them")
-        return order
-
-
-def _add(
-    table: TableFile, settings: DataSettings, decimals: Mapping[str, str], rows: _Rows, values: Spool, times: NewRows
-) -> tuple[str, ...]:
-    """Add the rows of a part of a table; returns notes about its numbers."""
-    found = find_series_columns(table, settings)
-    if found.rows.footer and len(table.rows) == TOGETHER:
-        raise RecipeError(f"{table.where(found.rows.footer[0], (found.time or table.columns)[0])}: the time is missing")
-    columns = {name: numbers_of_column(table, name, len(found.rows.footer), decimals[name]) for name in found.values}
-    numbers = np.array([column.values for column in columns.values()], np.float64).T
-    keys = None if found.rows.times is None else np.array(found.rows.times.keys)
-    row_numbers = np.array(table.numbers, np.int64)
-    for series in found.rows.series:
-        code, of_series = rows.names.setdefault(series.name, len(rows.names)), np.array(series.rows)
-        rows.codes.frombytes(np.full(len(of_series), code, np.uint32).tobytes())
-        in_order = len(rows.keys) + np.arange(len(of_series), dtype=np.float64)
-        rows.keys.frombytes((in_order if keys is None else keys[of_series]).tobytes())
-        rows.numbers.frombytes(row_numbers[of_series].tobytes())
-        values.add(numbers[of_series].tobytes())
-        times.extend_texts([text.encode() for text in series.times])
-    return tuple(f"column {name}: {note}" for name, column in columns.items() for note in column.notes)

@@ -1,0 +1,226 @@
+"""Large tables of series that are read in blocks are those that are read row by row."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seqshell.core.errors import RecipeError
+from seqshell.training.data import large_table, large_text, line_blocks
+from seqshell.training.data.array_store import ArrayStore
+from seqshell.training.forecasting import block_reading
+from seqshell.training.forecasting.blocks import Block
+from seqshell.training.forecasting.corpus import large_series
+from seqshell.training.forecasting.plain_blocks import PlainReader
+from seqshell.training.preparation_progress import silent
+from seqshell.training.recipes.recipe import recipe_from
+
+NUM_ROWS = 150
+NUMBERS: dict[str, Callable[[random.Random], str]] = {
+    "plain": lambda draws: f"{draws.gauss(0, 9):.3f}",
+    "long": lambda draws: repr(draws.gauss(0, 9)),
+    "exponents": lambda draws: f"{draws.gauss(0, 9):.4e}",
+    "spaces": lambda draws: f" {draws.gauss(0, 9):.2f} ",
+    "commas": lambda draws: f"{draws.gauss(0, 9):.2f}".replace(".", ","),
+    "gaps": lambda draws: draws.choice(("", "NA", *(f"{draws.random():.2f}",) * 9)),
+    "thousands": lambda draws: f"{draws.gauss(9e3, 1e3):,.2f}",
+}
+
+
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is large, and read in small blocks."""
+    monkeypatch.setattr(large_text, "LARGE", 1)
+    monkeypatch.setattr(large_table, "BEGINNING", 1500)
+    monkeypatch.setattr(line_blocks, "BLOCK", 700)
+    monkeypatch.setattr(block_reading, "LAST", 20)
+
+
+def write_table(
+    path: Path,
+    numbers: str = "plain",
+    times: str = "%Y-%m-%d %H:%M",
+    delimiter: str = ",",
+    keys: tuple[str, ...] = ("",),
+    order: str = "series",
+    change: Callable[[list[str]], list[str]] = lambda lines: lines,
+) -> None:
+    """Write series of two columns. change: what is done to the lines in the end."""
+    draws, rows = random.Random(3), []
+    for key in keys:
+        time = datetime(2003, 4, 5)
+        for _ in range(NUM_ROWS // len(keys)):
+            cells = [*(delimiter.join(times.split("|")),) * bool(times), *(key,) * bool(key)]
+            rows.append((time, [time.strftime(cell) for cell in cells] + [NUMBERS[numbers](draws) for _ in "xy"]))
+            time += timedelta(hours=draws.choice((12, 12, 12, 24)))
+    if order == "time":
+        rows.sort(key=lambda row: row[0])
+    if order == "none":
+        draws.shuffle(rows)
+    names = [*(("date", "hour") if "|" in times else ("time",) * bool(times)), *("key",) * bool(keys[0]), "x", "y"]
+    path.write_bytes(
+        "".join(change([delimiter.join(row) + "\n" for row in (names, *(row for _, row in rows))])).encode()
+    )
+
+
+def read(path: Path, monkeypatch: pytest.MonkeyPatch, *, at_once: bool, **data: Any) -> tuple[Any, list[bool]]:
+    """What is stored of the series of a table, or the error, and which blocks were read at once. at_once: if any."""
+    read_plain, found = PlainReader.__call__, list[bool]()
+
+    def called(reader: PlainReader, lines: bytes) -> Block | None:
+        block = read_plain(reader, lines) if at_once else None
+        found.append(block is not None)
+        return block
+
+    tables = {"task": "forecast", "architecture": "forecaster", "data": {"table": path.name, **data}}
+    recipe = replace(recipe_from(tables, name="small", folder=path.parent), store=path.parent / f"{at_once}")
+    series = large_series(recipe)
+    assert series is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(PlainReader, "__call__", called)
+        try:
+            series.encode(silent)
+        except RecipeError as error:
+            return error.message, found
+    store = ArrayStore.open(series.path)
+    assert store is not None
+    return ({name: each.tobytes() for name, each in store.arrays.items()}, store.facts), found
+
+
+def same(path: Path, monkeypatch: pytest.MonkeyPatch, **data: Any) -> tuple[Any, list[bool]]:
+    """What is stored of a table, or the error, in both ways of reading."""
+    found, at_once = read(path, monkeypatch, at_once=True, **data)
+    assert found == read(path, monkeypatch, at_once=False, **data)[0]
+    return found, at_once
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"numbers": "long", "times": "%Y-%m-%d %H:%M:%S"},
+        {"numbers": "exponents", "times": "%Y-%m-%dT%H:%M:%S", "order": "none"},
+        {"numbers": "spaces", "times": "%d/%m/%Y %H:%M"},
+        {"numbers": "commas", "times": "%Y-%m-%d|%H:%M", "delimiter": ";"},
+        {"numbers": "gaps", "keys": ("a", "a longer key", "é"), "order": "time"},
+        {"numbers": "plain", "keys": ("a", "b "), "order": "none", "delimiter": "\t"},
+        {"numbers": "plain", "keys": ("1", "2"), "times": ""},
+        {"numbers": "plain", "times": ""},
+        {"change": lambda lines: [line.replace("\n", ",\r\n") for line in lines]},
+        {"change": lambda lines: ["\ufeff# a comment\n", *lines[1:]]},
+        {"change": lambda lines: [f"{number},{line}" if number else f",{line}" for number, line in enumerate(lines)]},
+    ],
+    ids=lambda table: ",".join(f"{name}={value!r}" for name, value in table.items() if name != "change") or "changed",
+)
+def test_usual_tables_are_read_at_once(table: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_table(tmp_path / "series.csv", **table)
+    found, at_once = same(tmp_path / "series.csv", monkeypatch, fill="linear")
+    assert not isinstance(found, str), found
+    assert len(at_once) > 2
+    assert all(at_once[:-1])  # the last block is not used
+
+
+def in_row(change: Callable[[str], str]) -> Callable[[list[str]], list[str]]:
+    """What changes a single line."""
+    return lambda lines: [*lines[:59], change(lines[59]), *lines[60:]]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda line: f"{line}\n", ""),
+        (lambda line: f",,\n{line}", ""),
+        (lambda line: line.replace("\n", ",7\n"), "row 60: 4 cells, but others have 3"),
+        (lambda line: line[: line.rfind(",")] + ",1e400\n", "row 60, column y: 1e400 is too large"),
+        (lambda line: line[: line.rfind(",")] + ",1e31\n", "row 60, column y: 1e+31 is too large; the limit is 1e+30"),
+        (lambda line: line[: line.rfind(",")] + ",five\n", "row 60, column y: 'five' is not a number"),
+        (lambda line: line[: line.rfind(",")] + ",$5\n", ""),
+        (lambda line: line[16:], "row 60, column time: the time is missing; correct or remove the row"),
+        (lambda line: f"5{line[16:]}", "row 60, column time: '5' is not a time like"),
+        (lambda line: f"{line}{line}", "rows 60 and 61 have the same time"),
+        (lambda line: line.replace("-", "\r"), "row 60: new-line character seen in unquoted field"),
+    ],
+    ids=["blank", "empty", "longer", "infinite", "large", "word", "currency", "no time", "number", "twice", "old Mac"],
+)
+def test_unusual_rows_are_read_one_by_one(
+    change: Callable[[str], str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table(tmp_path / "series.csv", change=in_row(change))
+    found, at_once = same(tmp_path / "series.csv", monkeypatch, decimal=".")
+    assert at_once[0]
+    assert not all(at_once)
+    if message:
+        assert message in found
+    else:
+        assert not isinstance(found, str), found
+
+
+def test_times_that_begin_again_beside_a_column_of_words_are_read_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The words may be the key of several series."""
+    write_table(tmp_path / "series.csv", keys=("one", "two"))
+    found, at_once = same(tmp_path / "series.csv", monkeypatch)
+    assert found == "series.csv: rows 6 and 82 have the same time; remove one of them"
+    assert at_once.count(False) == 1
+
+
+def test_quotation_marks_around_cells_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "series.csv"
+    write_table(path, keys=("a", "b"), order="time")
+    plain, _ = read(path, monkeypatch, at_once=True)
+    path.write_text(path.read_text().replace(",", '","').replace("\n", '"\n"').removesuffix('"').join(('"', "")))
+    quoted, at_once = read(path, monkeypatch, at_once=True)
+    assert not isinstance(quoted, str), quoted
+    assert quoted[0]["values"] == plain[0]["values"]
+    assert all(at_once)
+
+
+def test_a_line_end_within_quotation_marks_is_read_row_by_row_from_there_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "series.csv"
+    write_table(path, keys=("a", "b"), order="time")
+    head, *lines = path.read_text().splitlines(keepends=True)
+    whole, _ = same(path, monkeypatch)
+    for changed in (70, 0):
+        some = [*lines[:changed], lines[changed].replace("a,", '"a\n",'), *lines[changed + 1 :]]
+        path.write_text(head + "".join(some))
+        found, at_once = same(path, monkeypatch)
+        assert not isinstance(found, str), found
+        assert found[0]["values"] == whole[0]["values"]
+        assert at_once[:1] == ([True] if changed else [])
+        assert all(at_once) == (not changed)
+    path.write_text(head.replace("x", '"x\n"') + "".join(lines))
+    found, at_once = same(path, monkeypatch)
+    assert found[0]["values"] == whole[0]["values"]
+    assert at_once == []
+
+
+def test_texts_in_other_encodings_and_json_are_read_row_by_row_and_packed_ones_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "series.csv"
+    write_table(path)
+    whole, _ = read(path, monkeypatch, at_once=True)
+    text = path.read_text()
+    (tmp_path / "packed.csv.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "wide.csv").write_text(text, "utf-16")
+    names, *rows = (line.split(",") for line in text.splitlines())
+    objects = (
+        {name: cell if name == "time" else float(cell) for name, cell in zip(names, row, strict=True)} for row in rows
+    )
+    (tmp_path / "series.jsonl").write_text("".join(f"{json.dumps(each)}\n" for each in objects))
+    for name, is_at_once in (("packed.csv.gz", True), ("wide.csv", False), ("series.jsonl", False)):
+        found, at_once = read(tmp_path / name, monkeypatch, at_once=True)
+        assert found[0]["values"] == whole[0]["values"]
+        assert bool(at_once) == is_at_once
+    latin, at_once = read(path, monkeypatch, at_once=True, encoding="latin-1")
+    assert (latin[0]["values"], at_once) == (whole[0]["values"], [])
