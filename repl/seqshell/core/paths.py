@@ -147,18 +147,18 @@ def find_checkpoint(name: str | Path, folders: Iterable[Path] = (), kind: Kind =
     return known[name]
 
 
-def ensemble_members(word: str | Path, folders: Iterable[Path] = ()) -> tuple[str, ...]:
+def ensemble_members(word: str | Path, folders: Iterable[Path] = (), base: Path = Path()) -> tuple[str, ...]:
     """The names or paths in A+B, which stands for an ensemble; empty if the word is one name or path.
 
-    A path may contain the sign itself: what is a file is not divided.
+    A path may contain the sign itself: what is a file is not divided. base: where relative paths start.
     """
-    if isinstance(word, Path) or "+" not in word or os.path.isfile(word):
+    if isinstance(word, Path) or "+" not in word or os.path.isfile(base / word):
         return ()
     known, parts, start = list_checkpoints(folders), word.split("+"), 0
     found: list[str] = []
     for end in range(1, len(parts) + 1):
         part = "+".join(parts[start:end])
-        if part in known or (is_path(part) and os.path.isfile(part)):
+        if part in known or (is_path(part) and os.path.isfile(base / part)):
             found.append(part)
             start = end
     rest = ["+".join(parts[start:])] if start < len(parts) else []

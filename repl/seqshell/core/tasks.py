@@ -37,6 +37,7 @@ class TaskSpec:
     strategy: str = "sample"  # of a model whose checkpoint names none
     can_continue: bool = False  # whether an empty line continues the last answer
     can_mix: bool = False  # whether the probabilities of several models can be averaged
+    can_teach: bool = False  # whether a training can learn from a model of the task
 
     # Shell and terminal
     default_model: str  # of the task's command
@@ -127,6 +128,7 @@ TASKS: dict[str, TaskSpec] = {
             behaviour="seqshell.session.tasks.classify:ClassifyBehaviour",
             parts="seqshell.models.task_parts.classify:ClassifyParts",
             can_mix=True,
+            can_teach=True,
             default_model="sentiment",
             settings=frozenset({"unknown"}),
             next_steps="then /classify --explain, /undo",

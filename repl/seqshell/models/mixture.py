@@ -10,6 +10,7 @@ from seqshell.core.errors import UsageError
 from seqshell.core.model import Model
 from seqshell.core.tasks import TASKS, task_spec
 from seqshell.core.text_output import exact
+from seqshell.core.tokenizers import Tokenizer
 from seqshell.core.truncation import Cut
 from seqshell.decoding.mixture import mixed
 
@@ -56,17 +57,23 @@ def _check(model: Model, first: Model) -> None:
         raise UsageError(f"{model.name} cannot be mixed: its task is {model.task}; models for {known} can")
     if model.task != first.task:
         raise UsageError(f"{model.name} is for {model.task}, and {first.name} for {first.task}")
-    for of, one, other in (
-        ("vocabulary", first.tokenizer, model.tokenizer),
-        ("source vocabulary", first.source_tokenizer, model.source_tokenizer),
-    ):
-        if (one and one.to_json()) != (other and other.to_json()):
-            sizes = f"{other.size if other else 0:,} and {one.size if one else 0:,} tokens"
-            raise UsageError(f"{model.name} has another {of} than {first.name} ({sizes}), so they cannot be mixed")
+    if (of := other_vocabulary(model, first.tokenizer, first.source_tokenizer)) is not None:
+        raise UsageError(f"{model.name} has another {of[0]} than {first.name} ({of[1]}), so they cannot be mixed")
     if model.labels != first.labels:
         raise UsageError(f"{model.name} has other labels than {first.name}, so they cannot be mixed")
     if (model.causal, _cut(model)) != (first.causal, _cut(first)):
         raise UsageError(f"{model.name} does not read a text as {first.name} does, so they cannot be mixed")
+
+
+def other_vocabulary(model: Model, tokenizer: Tokenizer, source_tokenizer: Tokenizer | None) -> tuple[str, str] | None:
+    """Which vocabulary of a model differs from those of these tokenizers, and the sizes of both; None if none does."""
+    for of, one, other in (
+        ("vocabulary", tokenizer, model.tokenizer),
+        ("source vocabulary", source_tokenizer, model.source_tokenizer),
+    ):
+        if (one and one.to_json()) != (other and other.to_json()):
+            return of, f"{other.size if other else 0:,} and {one.size if one else 0:,} tokens"
+    return None
 
 
 def _cut(model: Model) -> Cut:

@@ -6,6 +6,7 @@ torch is imported only for architectures without a numpy decoder.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from seqshell.core import paths
@@ -21,14 +22,14 @@ from seqshell.models.precision import in_precision
 from seqshell.models.task_parts.parts import parts_of
 
 
-def open_model(word: str | Path, registry: Registry, precision: str = "float32") -> Model:
+def open_model(word: str | Path, registry: Registry, precision: str = PRECISIONS[0]) -> Model:
     """Open the checkpoint with this name or path, with its weights in a precision: float32, bf16 or int8.
 
     A+B is an ensemble, whose probabilities are the mean of those of its models. Raises CheckpointError with what is
     wrong with the file, or which plugin it needs, and UsageError for models that do not fit together.
     """
     if members := paths.ensemble_members(word, registry.checkpoint_folders):
-        return _ensemble(members, registry, precision)
+        return open_ensemble(members, registry, precision)
     path = paths.find_checkpoint(word, registry.checkpoint_folders)
     header, weights = file.read(path)
     file.require_kind(header, "model", path, word)
@@ -63,8 +64,8 @@ def open_model(word: str | Path, registry: Registry, precision: str = "float32")
     )
 
 
-def _ensemble(members: tuple[str, ...], registry: Registry, precision: str) -> Model:
-    """The mixture of the models with these names or paths, in equal shares."""
+def open_ensemble(members: Sequence[str | Path], registry: Registry, precision: str = PRECISIONS[0]) -> Model:
+    """The mixture of the models with these names or paths, in equal shares. Errors as `open_model`."""
     from seqshell.models.mixture import mixed_model
 
     if precision != PRECISIONS[0]:

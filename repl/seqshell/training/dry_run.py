@@ -25,6 +25,7 @@ from seqshell.training.progress import duration
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.rehearsal import torch_note, write_and_open
 from seqshell.training.run import Run
+from seqshell.training.teacher import answers_of
 
 NUM_EXAMPLES = 3
 LONGEST_CELL = 200  # characters of a text that a table shows
@@ -114,7 +115,7 @@ def dry_run(recipe: Recipe, registry: Registry) -> Plan:
         objective, counts = prepared.objective, isinstance(run, CountingRun)
         memory, free = estimate_memory(prepared).total, free_memory(run.device)
         parameters = run.num_parameters
-        seconds = _seconds_to_count(run) if counts else _seconds_per_batch(run) * objective.num_batches
+        seconds = _seconds_to_count(run) if counts else _seconds_per_epoch(run)
         return Plan(
             recipe=recipe.name,
             task=str(recipe.task),
@@ -139,17 +140,25 @@ def dry_run(recipe: Recipe, registry: Registry) -> Plan:
         )
 
 
-def _seconds_per_batch(run: Run) -> float:
-    """The mean time of the first batches but one, which are trained on. Nothing is kept of that."""
+def _seconds_per_epoch(run: Run) -> float:
+    """From the first batches but one, which are trained on. Nothing is kept of that.
+
+    The time to ask a teacher once about all data is divided by the number of epochs.
+    """
     run.choose_precision()
-    times: list[float] = []
+    answers = answers_of(run.objective)
+    training, asking = list[float](), list[float]()
     for batch in islice(run.objective.batches(0), 1 + TIMED_BATCHES):
         start = time.perf_counter()
+        batch = batch if answers is None else answers.added_to(batch)
+        asked = time.perf_counter()
         run.train_on(batch)
-        times.append(time.perf_counter() - start)
-        if sum(times) > TIMED_SECONDS:
+        asking.append(asked - start)
+        training.append(time.perf_counter() - asked)
+        if sum(asking) + sum(training) > TIMED_SECONDS:
             break
-    return mean(times[1:] or times)
+    once, each = (mean(times[1:] or times) for times in (asking, training))
+    return (each + once / run.settings.epochs) * run.objective.num_batches
 
 
 def _seconds_to_count(run: Run) -> float:

@@ -28,6 +28,7 @@ from seqshell.training.recipes.settings import FILES
 from seqshell.training.recipes.toml import to_toml
 from seqshell.training.run import Run
 from seqshell.training.state_tuning import TunedState, save_tuned
+from seqshell.training.teacher import recorded_settings
 
 LARGEST_HALF = 65_504  # the largest float16
 
@@ -188,9 +189,11 @@ def save_model(
     for key in FILES:
         tables["data"][key] = _without_folder(tables["data"][key])
     tables["training"]["parent"] = _without_folder(tables["training"]["parent"])
+    tables["training"] |= recorded_settings(prepared.teacher)
     provenance = {
         "data": dict(objective.data),
         **({"parent": prepared.parent.as_json()} if prepared.parent is not None else {}),
+        **({"teacher": prepared.teacher.as_json()} if prepared.teacher is not None else {}),
         "split": dict(objective.split),
         **trained,
         "torch": str(torch.__version__),

@@ -35,6 +35,7 @@ from seqshell.training.run import Run
 from seqshell.training.run_files import locked
 from seqshell.training.run_record import end_recorded
 from seqshell.training.samples import sample
+from seqshell.training.teacher import ask_teacher
 from seqshell.training.tensorboard_log import Log, check_log, opened_log
 
 NOTHING = "no checkpoint was written"
@@ -82,6 +83,9 @@ def train(
         prepared = group.together(lambda: prepare(recipe, registry))
     group.check_same("settings", recipe.tables())
     group.check_same("data", prepared.objective.data["sha256"])
+    group.check_same(
+        "weights of the teacher", prepared.teacher.model.fingerprint if prepared.teacher is not None else ""
+    )
     group.from_writer(lambda: check_memory(prepared, group))
     with _run_folder(out, group) as folder, prepared.beside() if group.is_writer else nullcontext():
         with _remaining(NOTHING):
@@ -167,7 +171,9 @@ def _trained(run: Run, registry: Registry, stopped: Callable[[], int], log: Log)
     """The events of the training itself, and for the writer samples and what hooks of plugins show."""
     log.add_sample(run.progress.first_sample)
     sampled, every = -1, run.settings.sample_every
-    trained = _with_errors(itertools.chain(fit_first(run), run.epochs(stopped)), run)
+    trained = _with_errors(
+        itertools.chain(ask_teacher(run.objective, run.group, stopped), fit_first(run), run.epochs(stopped)), run
+    )
     if not run.group.is_writer:
         yield from trained
         return

@@ -30,6 +30,7 @@ from seqshell.training.objective import Objective, TrainingBatch
 from seqshell.training.preparation import Prepared
 from seqshell.training.recipes.settings import TrainingSettings
 from seqshell.training.run_files import kept_copies
+from seqshell.training.teacher import answers_of
 
 OVERHEAD = 150_000_000  # libraries, threads and kernels
 CHECKPOINT_COPIES = 4  # of the weights, while the untrained model is written as a checkpoint and opened
@@ -55,7 +56,8 @@ class SequenceObjective(Protocol):
 class MemoryEstimate:
     """Bytes that a training needs, besides those that the process has already.
 
-    weights: weights, gradients, optimizer, averages and the best weights. writing: copies while files are written, in
+    weights: weights, gradients, optimizer, averages and the best weights, and a teacher with what is remembered of its
+    answers. writing: copies while files are written, in
     the main memory, so 0 on a GPU. activations: what a batch keeps for its gradient. logits: those of a batch
     and their gradients, and those of the validation. rows: of that batch.
     """
@@ -88,6 +90,7 @@ def estimate_memory(prepared: Prepared, group: Group | None = None) -> MemoryEst
     with torch.random.fork_rng(devices=[]):
         size = _size_of_weights(prepared)
         weights, writing = _weights(size, settings), 0 if device.type == "cuda" else _writing(size, settings)
+        weights += _of_teacher(prepared)
         if is_counted(prepared.architecture) or (free is not None and weights > free):
             return MemoryEstimate(weights, writing)
         try:
@@ -144,6 +147,13 @@ def _size(module: nn.Module) -> int:
 
 def _weights(size: int, settings: TrainingSettings) -> int:
     return size * (2 + kept_copies(settings))  # 2: the weights and their gradients
+
+
+def _of_teacher(prepared: Prepared) -> int:
+    """The weights of a teacher, and its answers about all training data."""
+    answers = answers_of(prepared.objective)
+    weights = prepared.teacher.num_bytes if prepared.teacher is not None else 0
+    return weights + (answers.num_bytes if answers is not None else 0)
 
 
 def _writing(size: int, settings: TrainingSettings) -> int:

@@ -23,6 +23,7 @@ from seqshell.training.objective import Objective
 from seqshell.training.parent import Parent
 from seqshell.training.preparation_progress import reported
 from seqshell.training.recipes.recipe import Recipe, Table
+from seqshell.training.teacher import Teacher, check_teacher, open_teacher
 
 if TYPE_CHECKING:
     import torch
@@ -40,8 +41,8 @@ class Prepared:
 
     source_tokenizer: None for tasks without a source. labels: of CLASSIFY, by number. series: of FORECAST.
     parent: the model whose weights the training starts from; None: random weights. notes: what it lacked.
-    vectors: pretrained ones of words, for the embeddings. beside: gives the context in which the rest of the data are
-    encoded while the training runs.
+    vectors: pretrained ones of words, for the embeddings. teacher: the model that it learns from besides the data.
+    beside: gives the context in which the rest of the data are encoded while the training runs.
     """
 
     recipe: Recipe
@@ -55,6 +56,7 @@ class Prepared:
     parent: Parent | None = None
     notes: tuple[str, ...] = ()
     vectors: tuple[WordVectors, ...] = ()
+    teacher: Teacher | None = None
     beside: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @property
@@ -139,6 +141,8 @@ def prepare(recipe: Recipe, registry: Registry) -> Prepared:
     prepared: Prepared = resolve(task_spec(recipe.task).preparation)(recipe, registry, architecture)
     if recipe.data.vectors:
         prepared = with_vectors(prepared)
+    if recipe.training.teacher:
+        prepared = with_teacher(prepared, registry)
     if recipe.training.tune:
         from seqshell.training.state_tuning import check_tuned
 
@@ -161,6 +165,21 @@ def with_vectors(prepared: Prepared) -> Prepared:
     return replace(prepared, vectors=tuple(vectors), notes=notes)
 
 
+def with_teacher(prepared: Prepared, registry: Registry) -> Prepared:
+    """The same with the teacher that its recipe names; without one if its weight is 0.
+
+    Raises RecipeError if it cannot be opened, or has another vocabulary or other labels.
+    """
+    teacher = open_teacher(prepared.recipe, registry, prepared.device)
+    if problem := teacher.difference(prepared.tokenizer, prepared.source_tokenizer, prepared.labels):
+        raise RecipeError(f"{prepared.recipe.name}: training.teacher: {teacher.model.name} has {problem}")
+    if not teacher.weight:
+        return prepared
+    objective: Any = prepared.objective  # a dataclass, whose type is only known to its task
+    notes = (*prepared.notes, teacher.note)
+    return replace(prepared, teacher=teacher, notes=notes, objective=replace(objective, teacher=teacher))
+
+
 def encode_ahead(recipe: Recipe, registry: Registry, stopped: Callable[[], int]) -> Generator[Progress, None, bool]:
     """Encode data that are large, so that `prepare` finds them encoded, and yield the progress.
 
@@ -180,6 +199,7 @@ def _checked(recipe: Recipe, registry: Registry) -> tuple[Recipe, Architecture]:
         raise RecipeError(f"{recipe.name}: {what}, but the task is {recipe.task}")
     check_config(recipe, architecture)
     check_defaults(recipe, registry)
+    check_teacher(recipe, registry, architecture)
     if architecture.shares_vocabulary and recipe.source_tokenizer is not None:
         rule = "has one vocabulary for source and target: write [tokenizer] instead of two tables"
         raise RecipeError(f"{recipe.name}: {architecture.name} {rule}")

@@ -182,6 +182,7 @@ class Run:
     def _snapshot(self, state: State) -> RunSnapshot:
         return RunSnapshot(
             recipe=self.prepared.recipe.tables(),
+            teacher=teacher.model.fingerprint if (teacher := self.prepared.teacher) is not None else "",
             data=self.objective.data,
             device=self.device,
             module=self.module,

@@ -51,10 +51,12 @@ class RunSnapshot:
 
     module, average, optimizer and draws are those of the training itself, not copies; average is module without
     averaging.
-    recipe: its tables. data: of the objective; "sha256" identifies the data. last_weights: of the last epochs.
+    recipe: its tables. teacher: the fingerprint of its teacher; "" without one. data: of the objective; "sha256"
+    identifies the data. last_weights: of the last epochs.
     """
 
     recipe: Metrics
+    teacher: str
     data: Mapping[str, Any]
     device: torch.device
     module: Any
@@ -78,6 +80,7 @@ def write_run(folder: Path, run: RunSnapshot, gradients: Sequence[resume.Tensors
     record = {
         "recipe": run.recipe,
         "sha256": run.data["sha256"],
+        "teacher": run.teacher,
         "precision": run.precision,
         "place": run.progress.to_json(),
         "optimizer": groups,
@@ -169,6 +172,8 @@ def restore_run(folder: Path, run: RunSnapshot, num_orders: int, group: Group) -
         check_same_recipe(record["recipe"], run.recipe, path)
         if record["sha256"] != run.data["sha256"]:
             raise RecipeError(f"{run.data['name']} has changed since {path} was written; omit --resume to start over")
+        if record.get("teacher", "") != run.teacher:
+            raise RecipeError(f"the teacher has changed since {path} was written; omit --resume to start over")
         return _restored(run, record, tensors, num_orders, group)
     except RecipeError:
         raise

@@ -17,7 +17,6 @@ from seqshell.core.errors import RecipeError
 from seqshell.core.events import Table
 from seqshell.core.model import Architecture
 from seqshell.core.state import State
-from seqshell.core.text_output import counted
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.core.truncation import Cut
 from seqshell.host import Registry, resolve
@@ -39,9 +38,11 @@ from seqshell.training.classification.evaluation import (
     predictions,
     unit_of,
 )
+from seqshell.training.classification.examples import describe, shortest_texts
 from seqshell.training.classification.linear_part import FittedPart, fit_linear_part, with_linear_part
-from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion
+from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion, with_criterion
 from seqshell.training.classification.tables import metrics_table
+from seqshell.training.classification.teacher_answers import TeacherAnswers
 from seqshell.training.data.batches import Ids, RowBatches, group_by_length, pad
 from seqshell.training.data.coded import label_counts, numbers_of_labels
 from seqshell.training.data.encoded_example import encoded_example
@@ -54,11 +55,11 @@ from seqshell.training.parent import describe_growth, open_parent, tokenizer_of
 from seqshell.training.preparation import Prepared, check_config
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.stopping import CERTAIN
+from seqshell.training.teacher import Teacher
 
 NUM_EXAMPLES = 3  # examples in the checkpoint if the recipe names none
 SHOWN = 3  # labels in a sample
 NUM_COMPARED = 32  # texts that a decoder and its module are compared on
-TIE = 1e-6  # weight of the nats in a criterion of shares: they decide between equal shares
 METRICS = ("nats", "accuracy", "macro_recall", "macro_f1")
 
 
@@ -73,6 +74,7 @@ class ClassificationObjective:
     labels: tuple[str, ...]
     split_of: ExampleSplit
     stored: tuple[Encoded, Encoded] | None = None
+    teacher: Teacher | None = None
 
     num_orders = 2**31
     padded = (0,)
@@ -92,16 +94,7 @@ class ClassificationObjective:
 
     @property
     def description(self) -> str:
-        lines = f"{self.split['training']:,} examples for training, {self.split['validation']:,} for validation"
-        counts = label_counts(self.split_of.training.labels)
-        (most, many), *_, (least, few) = counts.items()
-        lines += f"\n{len(counts)} labels, from {most} with {many:,} examples to {least} with {few:,}"
-        if self.split_of.training.num_blank:
-            lines += f"\n{self.split_of.training.num_blank:,} blank texts are left out"
-        if self.split_of.training.num_unlabelled:
-            lines += f"\n{counted(self.split_of.training.num_unlabelled, 'text')} without a label left out"
-        unread = self.split["training"] - len(self._training.rows)
-        return lines + (f"\n{unread:,} texts without any known token are left out" if unread else "")
+        return describe(self.split_of, unread=self.split["training"] - len(self._training.rows))
 
     @cached_property
     def num_batches(self) -> int:
@@ -112,12 +105,16 @@ class ClassificationObjective:
         return ()
 
     def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
-        """(inputs [B, T] padded right, labels [B]), and with a linear part its `FittedPart.corrections` [B, C]."""
-        part = self._linear_part
+        """(inputs [B, T] padded right, labels [B]), and for a linear part its `FittedPart.corrections` [B, C].
+
+        With a teacher that was asked, its probabilities [B, C] are last.
+        """
+        part, answers = self._linear_part, self.answers
         for rows in self._epoch(order)[first:]:
             labels = self._training.labels[rows].astype(np.int64)
-            batch = pad([self._training.ids[row] for row in rows]), labels
-            yield batch if part is None else (*batch, part.corrections_of(rows))
+            corrections = () if part is None else (part.corrections_of(rows),)
+            taught = () if answers is None else answers.of_rows(rows)
+            yield pad([self._training.ids[row] for row in rows]), labels, *corrections, *taught
 
     def _epoch(self, order: int) -> RowBatches:
         """The rows of each batch."""
@@ -145,11 +142,15 @@ class ClassificationObjective:
 
         Label smoothing trains towards (1 - s) one-hot + s uniform, so that the model does not become overconfident.
         """
-        inputs, labels, *corrections = on_device(module, batch)
+        inputs, labels, *others = on_device(module, batch)
+        corrections = [] if self._linear_part is None else [others.pop(0)]
         logits = sum(corrections, last_logits(module, inputs, causal=self.architecture.causal).float())
         nats = functional.cross_entropy(
             logits, labels, label_smoothing=self.recipe.training.label_smoothing, reduction="none"
         )
+        if self.answers is not None:
+            taught = others[0] if others else self.answers.of_batch(inputs)
+            nats = self.answers.teacher.blended(nats, logits, taught)
         weights = torch.from_numpy(self.weights).to(nats)[labels]
         auxiliary = auxiliary_losses(module, logits, labels, torch.ones_like(labels, dtype=torch.bool))
         return BatchLoss((weights * nats).mean(), state, auxiliary)
@@ -160,6 +161,11 @@ class ClassificationObjective:
         counts = np.bincount(self._training.labels, minlength=len(self.labels))
         weights = np.maximum(1, counts) ** -self.recipe.training.class_weights
         return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
+
+    @cached_property
+    def answers(self) -> TeacherAnswers | None:
+        """The teacher's, about the training texts."""
+        return None if self.teacher is None else TeacherAnswers(self.teacher, self._training.ids)
 
     def fit(self, module: Any) -> str:
         """Fit the linear part of a module, if it has one, and describe it."""
@@ -205,11 +211,7 @@ class ClassificationObjective:
         predicted[examples.rows] = logs.argmax(1)
         counts = confusion(self._label_numbers(self.split_of.validation).tolist(), predicted.tolist(), len(self.labels))
         metrics = {"nats": mean_nats(logs, examples.labels.astype(np.int64)), **class_metrics(counts)}
-        criterion = self.recipe.training.criterion
-        if criterion == "nats":
-            return metrics
-        parts = ("accuracy", "macro_recall") if criterion == "both" else (criterion,)
-        return {"wanting": 1 - sum(metrics[part] for part in parts) / len(parts) + TIE * metrics["nats"], **metrics}
+        return with_criterion(metrics, self.recipe.training.criterion)
 
     def is_perfect(self, metrics: Metrics) -> bool:
         """True if every validation text gets its label, with certainty."""
@@ -245,13 +247,7 @@ class ClassificationObjective:
 
     @cached_property
     def _shortest(self) -> tuple[str, ...]:
-        training, shortest = self.split_of.training, dict[str, str]()
-        some = training.at(range(0, len(training), every(training.texts)))
-        for text, label in zip(some.texts, some.labels, strict=True):
-            if label not in shortest or len(text) < len(shortest[label]):
-                shortest[label] = text
-        common = [label for label in label_counts(training.labels) if label in shortest]
-        return tuple(dict.fromkeys(shortest[label] for label in common[:NUM_EXAMPLES]))
+        return shortest_texts(self.split_of.training, NUM_EXAMPLES)
 
     def sample(self, module: Any, registry: Registry) -> str:
         """The first example and its most likely labels."""

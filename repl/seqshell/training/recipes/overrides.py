@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from seqshell.core.errors import RecipeError
+from seqshell.core.paths import is_path
 from seqshell.core.text_output import quoted
 from seqshell.training.recipes.settings import FILES, TABLES
 
@@ -43,7 +44,11 @@ def apply_overrides(tables: Mapping[str, Any], overrides: Iterable[str]) -> dict
                 raise RecipeError(f"--set {'.'.join(names)}: {'.'.join(names[: number + 1])} is not a table")
             table[name] = inner = dict(inner)
             table = inner
-        table[names[-1]] = _from_here(value) if names[0] == "data" and names[-1] in FILES else value
+        if names[0] == "data" and names[-1] in FILES:
+            value = _from_here(value)
+        elif names == ["training", "teacher"] and isinstance(value, str):
+            value = "+".join(_parts_from_here(value.split("+")))
+        table[names[-1]] = value
     return result
 
 
@@ -59,6 +64,15 @@ def _parsed(override: str) -> tuple[list[str], Any]:
         value = text
     # A column may be named 2020 or true.
     return names, text.strip() if tuple(names) in _TEXTS and not isinstance(value, str | list) else value
+
+
+def _parts_from_here(parts: list[str]) -> Iterator[str]:
+    """The names and files in A+B, files as `_from_here` makes them; the name of a file may contain the sign itself."""
+    while parts:
+        starts = ("+".join(parts[:number]) for number in range(1, len(parts) + 1))
+        first = next((start for start in starts if is_path(start) and os.path.isfile(start)), "")
+        yield _from_here(first) if first else parts[0]
+        parts = parts[first.count("+") + 1 :]
 
 
 def _from_here(value: Any) -> Any:

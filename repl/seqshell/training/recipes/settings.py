@@ -11,6 +11,7 @@ from seqshell.core.plugin_api import setting
 FILL_RULES = ("short", "linear", "previous", "none")
 # What selects the best weights of a classifier; both: the mean of accuracy and macro recall.
 CRITERIA = ("nats", "accuracy", "macro_recall", "both")
+TEACHER_WEIGHT = 0.8
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,16 @@ class TrainingSettings:
         "",
         choices=("", "state"),
         help="state: with a parent, train only the state in which a language model begins, for /state load",
+    )
+    teacher: str = setting(
+        "",
+        help="classify: a model to learn from besides the data, a name or a file, or an ensemble A+B",
+    )
+    teacher_weight: float = setting(
+        TEACHER_WEIGHT,
+        low=0,
+        high=1,
+        help="share of the loss that compares with the teacher; the rest is the usual loss",
     )
     freeze: tuple[str, ...] = setting(
         (), help='parts of the model that stay as they are, such as ["embedding", "0"] for the embedding and layer 0'
