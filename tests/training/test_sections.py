@@ -87,6 +87,19 @@ def test_sections_begin_at_the_first_space_after_so_many_bytes(tmp_path: Path) -
     assert line_start(text, 5, text.state()) == 5
 
 
+def test_a_large_text_with_too_few_spaces_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sections, "LONGEST", 400)
+    path = tmp_path / "a.txt"
+    path.write_text(TEXT[:120] + "x" * 340 + " end")
+    text = LargeText(path)
+    assert len(Sections.of(text, text.size, text.state())) == 4
+    path.write_text(TEXT[:120] + "x" * 1400 + " end")
+    with pytest.raises(
+        RecipeError, match=r"^a\.txt has no space in 1 kB, from byte 102 on, .* set tokenizer\.name=char"
+    ):
+        Sections.of(text, text.size, text.state())
+
+
 @pytest.mark.parametrize("tokenizer", KINDS)
 def test_batches_before_the_tokens_are_in_the_file_are_those_after(tmp_path: Path, tokenizer: str) -> None:
     made = recipe(tmp_path, tokenizer, validation=0.2)

@@ -14,11 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import RecipeError, VocabularyError
+from seqshell.core.text_output import readable
 from seqshell.training.data.array_store import ArrayStore
 from seqshell.training.data.large_text import LargeText, Report, unheard
 from seqshell.training.data.part_encoding import PartEncoder
 
 SECTION = 1 << 18  # bytes of a section, at least
+LONGEST = 1 << 25  # and at most: a section is encoded at once, which takes many times its size in memory
 SEARCHED = 1 << 12  # bytes in which a space is looked for together
 MOST_SECTIONS = 8  # encoded sections that are kept: neighbouring streams may begin in the same one
 
@@ -35,12 +37,18 @@ class Sections:
 
     @classmethod
     def of(cls, text: LargeText, end: int, state: tuple[int, ...]) -> Sections:
-        """The sections of the first `end` bytes of a text."""
+        """The sections of the first `end` bytes of a text. RecipeError if there is no space for too long."""
         starts = array("q", [0])
         while (space := _space_after(text, starts[-1] + SECTION, end, state)) is not None:
             starts.append(space)
         starts.append(end)
-        return cls(text, np.array(starts, np.int64), state)
+        found = np.array(starts, np.int64)
+        sizes = np.diff(found)
+        longest = int(sizes.argmax())
+        if sizes[longest] > LONGEST:
+            where = f"no space in {readable(int(sizes[longest]))}, from byte {found[longest]:,} on"
+            raise RecipeError(f"{text.name} has {where}, and is too large for that; set tokenizer.name=char, or byte")
+        return cls(text, found, state)
 
     @property
     def size(self) -> int:
