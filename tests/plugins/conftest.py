@@ -209,3 +209,14 @@ def _install(venv: Path, wheels: list[Path]) -> None:
 def _succeed(*command: str | Path) -> None:
     result = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.fixture
+def folder_with_map(folder: Path) -> Path:
+    """The current folder, with a map.toml that names the tokens of the models to import."""
+    import torch
+    from tests.plugins.imported_models import MAP
+
+    (folder / "map.toml").write_text(MAP)
+    torch.manual_seed(3)
+    return folder
