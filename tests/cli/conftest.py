@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from tests.cli.scripts import VOCABULARY
 
 from seqshell.core import threads
-from seqshell.testing import tiny_translation_checkpoint
+from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +24,11 @@ def as_many_threads_afterwards(monkeypatch):
 def translator(tmp_path):
     """The path of a small translation model."""
     return str(tiny_translation_checkpoint(tmp_path / "tiny.safetensors"))
+
+
+@pytest.fixture
+def tiny_file(folder, monkeypatch):
+    """./tiny.safetensors, the model of tests/cli/scripts.py."""
+    monkeypatch.setenv("LC_ALL", "C")  # UTF-8 whatever the locale
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
+    tiny_checkpoint(folder / "tiny.safetensors", VOCABULARY, defaults={"max_tokens": 5, "sampler": "temperature=0.8"})
