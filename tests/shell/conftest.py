@@ -1,10 +1,12 @@
-"""Fixtures of the shell's tests: shells with several open models."""
+"""Fixtures of the shell's tests: shells with several open models, and those that begin anew."""
 
 from dataclasses import replace
 
 import pytest
+from tests.shell.sending import LETTERS
 
-from seqshell.testing import shell_for, tiny_model, tiny_translation_model
+from seqshell.core import paths
+from seqshell.testing import shell_for, tiny_checkpoint, tiny_model, tiny_translation_model
 
 
 @pytest.fixture
@@ -20,3 +22,20 @@ def translator(background_translator):
     """The same shell; the translation model is current."""
     background_translator.workspace.use("english-french")
     return background_translator
+
+
+@pytest.fixture
+def fresh(folder, monkeypatch):
+    """Makes a shell on the model `one`; there is also the model `two`. Files are in the current folder."""
+    monkeypatch.setattr(paths, "shipped", lambda: folder / "nothing ships")
+    models = paths.folder("models")
+    models.mkdir(parents=True)
+    tiny_checkpoint(models / "one.safetensors", LETTERS, defaults={"max_tokens": 12})
+    tiny_checkpoint(models / "two.safetensors", LETTERS, seed=1)
+
+    def make():
+        shell = shell_for()
+        shell.open("one")
+        return shell
+
+    return make

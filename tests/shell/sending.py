@@ -1,15 +1,18 @@
-"""Lines that tests send to a shell."""
+"""Lines that tests send to a shell, and plugins for it."""
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import pytest
 
+import seqshell
 from seqshell.core.errors import SeqshellError, UsageError
-from seqshell.core.events import Event
+from seqshell.core.events import Event, Finished
 from seqshell.shell.shell import Shell
 
+LETTERS = "\n" + "".join(map(chr, range(32, 127)))  # of the models of `fresh`
 E = TypeVar("E", bound=Event)
 F = TypeVar("F", bound=SeqshellError)
 
@@ -30,3 +33,13 @@ def fails(shell: Shell, line: str, kind: type[F] = UsageError) -> F:  # type: ig
     with pytest.raises(kind) as raised:
         send(shell, line)
     return raised.value
+
+
+def answer_to(shell: Shell, *lines: str) -> str:
+    """The text of what the lines answer."""
+    return "".join(event.answer for event in send(shell, *lines) if isinstance(event, Finished))
+
+
+def plugin(**hooks: Callable[..., Any]) -> Any:
+    """A plugin object with these hooks."""
+    return type("Plugin", (), {name: staticmethod(seqshell.hookimpl(function)) for name, function in hooks.items()})

@@ -1,22 +1,17 @@
-"""The shell: several open models, one line at a time, and what is remembered of it."""
+"""The shell: one line at a time, and what is remembered of it."""
 
 from dataclasses import replace
 
 import pytest
+from tests.shell.sending import answer_to, plugin
 
 import seqshell
-from seqshell.core import paths
-from seqshell.core.errors import CheckpointError, PluginError, UsageError
+from seqshell.core.errors import UsageError
 from seqshell.core.events import Finished, LineFinished, LineStarted, Notice, Quit, Text, Token
 from seqshell.shell.line import LastResult
 from seqshell.testing import run, shell_for, tiny_checkpoint, tiny_model
 
 pytestmark = pytest.mark.usefixtures("folder")
-
-
-def answer_to(shell, *lines):
-    """The text of what the lines answer."""
-    return "".join(event.answer for line in lines for event in shell.handle(line) if isinstance(event, Finished))
 
 
 def test_a_message_is_read_and_answered():
@@ -190,210 +185,6 @@ def test_closing_the_events_stops_at_the_last_yielded_token():
     assert shell.session.position == tokens[-1].position + 1 == 6
 
 
-# Several models
-
-
-def test_every_model_has_its_own_timeline(tmp_path):
-    one = tiny_checkpoint(tmp_path / "one.safetensors")
-    tiny_checkpoint(tmp_path / "two.safetensors", seed=1)
-    shell = shell_for()
-    shell.open(one)
-    list(shell.handle("/feed abc"))
-    list(shell.handle("/load ./two.safetensors"))
-    assert (shell.workspace.current, shell.session.position) == ("two", 0)
-    shell.open("./one.safetensors")  # it goes on where it stands
-    assert (shell.workspace.current, shell.session.position, list(shell.workspace.sessions)) == (
-        "one",
-        3,
-        ["one", "two"],
-    )
-    shell.workspace.close("one")
-    assert (shell.workspace.current, list(shell.workspace.sessions)) == ("two", ["two"])
-    shell.workspace.close("two")
-    assert shell.workspace.current is None
-    with pytest.raises(UsageError, match="'two' is not open; open: none"):
-        shell.workspace.use("two")
-
-
-def test_two_files_with_one_name_are_two_models(tmp_path):
-    for folder in "ab":
-        (tmp_path / folder).mkdir()
-        tiny_checkpoint(tmp_path / folder / "tiny.safetensors", seed=ord(folder))
-    shell = shell_for()
-    shell.open("a/tiny.safetensors")
-    shell.open("b/tiny.safetensors")
-    assert list(shell.workspace.sessions) == ["tiny", "tiny-2"]
-
-
-def test_a_model_that_cannot_be_opened_changes_nothing(tmp_path):
-    (tmp_path / "bad.safetensors").write_bytes(b"bad")
-    shell = shell_for(tiny_model())
-    for word in ("./bad.safetensors", "nowhere"):
-        with pytest.raises(CheckpointError):
-            shell.open(word)
-    assert (shell.workspace.current, list(shell.workspace.sessions)) == ("tiny", ["tiny"])
-
-
-def test_a_saved_session_continues_with_the_same_token(tmp_path):
-    path = tiny_checkpoint(tmp_path / "tiny.safetensors")
-    shell = shell_for()
-    shell.open(path)
-    list(shell.handle("abc"))
-    shell.session.save(tmp_path / "saved.safetensors")
-    following = answer_to(shell, "/continue 20")
-    other = shell_for()
-    other.open(path)
-    other.workspace.restore("./saved.safetensors")
-    assert list(other.workspace.sessions) == ["tiny"]
-    assert answer_to(other, "/continue 20") == following
-    alone = shell_for()
-    alone.workspace.restore("./saved.safetensors")  # opens the model, too
-    assert answer_to(alone, "/continue 20") == following
-
-
-def test_only_an_interactive_session_is_saved_as_last(tmp_path):
-    path = tiny_checkpoint(tmp_path / "tiny.safetensors")
-    last = tmp_path / "home" / "sessions" / "last.safetensors"
-    for interactive, lines, kept in [
-        (False, ["abc"], False),
-        (True, [], False),
-        (True, ["/set autosave off", "abc"], False),
-        (True, ["abc"], True),
-    ]:
-        shell = shell_for()
-        shell.interactive = interactive
-        shell.open(path)
-        for line in lines:
-            list(shell.handle(line))
-        assert dict(shell.end()) == ({"tiny": "last"} if kept else {})
-        assert last.exists() == kept
-
-
-@pytest.fixture
-def two_models(tmp_path):
-    """A shell at the prompt with the models first and second; second is current."""
-    shell = shell_for()
-    shell.interactive = True
-    for name in ("first", "second"):
-        shell.open(tiny_checkpoint(tmp_path / f"{name}.safetensors"))
-        list(shell.handle("/set max_tokens 5"))
-    return shell
-
-
-def test_the_sessions_of_all_open_models_are_saved(two_models):
-    """Each saved session continues as the session that was left."""
-    shell = two_models
-    for name in ("first", "second"):
-        shell.workspace.use(name)
-        list(shell.handle("abc"))
-    assert dict(shell.end()) == {"second": "last", "first": "last-first"}
-    for name, saved in (("second", "last"), ("first", "last-first")):
-        again = shell_for()
-        again.workspace.restore(saved)
-        assert again.workspace.current == name
-        assert again.session.ids() == shell.workspace.sessions[name].ids()
-
-
-def test_last_is_the_session_that_answered_last_if_the_current_one_has_read_nothing(two_models, tmp_path):
-    shell = two_models
-    for name in ("second", "first"):
-        shell.workspace.use(name)
-        list(shell.handle("abc"))
-    shell.open(tiny_checkpoint(tmp_path / "third.safetensors"))
-    assert dict(shell.end()) == {"first": "last", "second": "last-second"}
-
-
-def test_a_session_whose_text_was_undone_is_saved_with_its_redo(two_models):
-    list(two_models.handle("/feed abc"))
-    list(two_models.handle("/undo"))
-    assert dict(two_models.end()) == {"second": "last"}
-    again = shell_for()
-    again.workspace.restore("last")
-    list(again.handle("/redo"))
-    assert again.session.text().text == "abc"
-
-
-def test_a_session_that_cannot_be_saved_does_not_keep_the_others_from_it(two_models):
-    shell = two_models
-    for name in ("first", "second"):
-        shell.workspace.use(name)
-        list(shell.handle("abc"))
-    (paths.home() / "sessions" / "last.safetensors").mkdir(parents=True)
-    assert dict(shell.end()) == {"first": "last-first"}
-    (notice,) = shell.take_notices()
-    assert notice.text.startswith("the session of second could not be saved: ")
-
-
-def test_names_of_saved_sessions_are_valid_and_differ(tmp_path):
-    shell = shell_for()
-    shell.interactive = True
-    for name in ("my model", "a" * 70 + "1", "a" * 70 + "2", "current"):
-        shell.workspace.add(replace(tiny_model(), name=name))
-        list(shell.handle("/feed abc"))
-    assert list(shell.end().values()) == ["last", f"last-{'a' * 59}", f"last-{'a' * 57}-2", "last-my-model"]
-
-
-# Plugins
-
-
-def plugin(**hooks):
-    """A plugin object with these hooks."""
-    return type("Plugin", (), {name: staticmethod(seqshell.hookimpl(function)) for name, function in hooks.items()})
-
-
-def test_plugins_receive_the_events_that_they_implement():
-    calls = []
-    listener = plugin(
-        seqshell_session_started=lambda session: calls.append("started"),
-        seqshell_model_loaded=lambda session: calls.append("loaded"),
-        seqshell_token=lambda session, token: calls.append(token.text),
-        seqshell_session_ended=lambda session, reason: calls.append(reason),
-    )
-    shell = shell_for(tiny_model(), plugins=[listener])
-    list(shell.handle("/set max_tokens 2"))
-    answer = answer_to(shell, "abc")
-    shell.end("quit")
-    assert calls == ["started", "loaded", *answer, "quit"]
-
-
-def test_a_failing_hook_is_left_out_and_the_answer_continues():
-    def fail(session, token):
-        raise RuntimeError("no")
-
-    shell = shell_for(tiny_model(), plugins=[plugin(seqshell_token=fail)])
-    list(shell.handle("/set max_tokens 3"))
-    events = list(shell.handle("abc"))
-    assert [type(event).__name__ for event in events] == ["Notice", "Token", "Token", "Token", "Finished"]
-    assert "RuntimeError: no; the plugin is left out" in events[0].text
-
-
-def test_a_failing_plugin_command_is_named_and_ends_only_its_line():
-    @seqshell.command("boom")
-    def boom(shell, arguments):
-        """Fail after some work."""
-        yield Text("so far")
-        yield from shell.session.generate(2)
-        raise ValueError("oops")
-
-    shell = shell_for(tiny_model(), plugins=[plugin(seqshell_commands=lambda: [boom])])
-    with pytest.raises(PluginError, match=r"/boom of the plugin .* failed: ValueError: oops") as caught:
-        list(shell.handle("/boom"))
-    assert 'raise ValueError("oops")' in caught.value.details
-    assert shell.session.position == 2  # what is committed stays
-    list(shell.handle("/undo"))
-    assert shell.session.position == 0
-    assert answer_to(shell, "abc")
-
-
-def test_a_command_is_rejected_for_a_model_of_another_task():
-    @seqshell.command("verdict", tasks=[seqshell.Task.CLASSIFY])
-    def verdict(shell, arguments):
-        yield Text("guilty")
-
-    with pytest.raises(UsageError, match="/verdict is for the task classify; tiny has the task generate"):
-        run(["/verdict"], model=tiny_model(), plugins=[plugin(seqshell_commands=lambda: [verdict])])
-
-
 def test_notices_between_lines_come_with_the_next_line():
     shell = shell_for(tiny_model())
     shell.workspace.add(replace(tiny_model(), header={"defaults": {"max_tokens": -1}}))
@@ -422,63 +213,6 @@ def test_a_recording_omits_lines_that_failed(tmp_path):
     again = shell_for()
     assert answer_to(again, "/source a.seq") == answer
     assert "xyz" not in (tmp_path / "a.seq").read_text()
-
-
-class Hanging:
-    """A plugin whose command and token hook are stopped by the user."""
-
-    __name__ = "hanging"
-
-    @seqshell.hookimpl
-    def seqshell_token(self, token):
-        raise KeyboardInterrupt
-
-    @seqshell.hookimpl
-    def seqshell_commands(self):
-        @seqshell.command("hang")
-        def hang(shell, arguments):
-            yield Text("before")
-            raise KeyboardInterrupt
-
-        yield hang
-
-
-def test_ctrl_c_in_a_token_hook_ends_the_answer_and_leaves_the_plugin_out():
-    shell = shell_for(tiny_model(), plugins=[Hanging()])
-    events = list(shell.handle("abc"))
-    (finished,) = [event for event in events if isinstance(event, Finished)]
-    assert (finished.stop, finished.num_tokens) == ("interrupt", 1)
-    assert [event.text for event in events if isinstance(event, Notice)] == [
-        "the plugin hanging: seqshell_token was stopped by Ctrl-C; the plugin is left out: /plugins --errors"
-    ]
-    assert "hang" not in shell.registry.commands
-    assert answer_to(shell, "abc")
-
-
-def test_ctrl_c_in_a_command_of_a_plugin_names_it_and_the_command_stays():
-    shell = shell_for(tiny_model(), plugins=[Hanging()])
-    with pytest.raises(KeyboardInterrupt):
-        list(shell.handle("/hang"))
-    assert [notice.text for notice in shell.take_notices()] == [
-        "/hang of the plugin hanging was stopped by Ctrl-C; the session is as before this line"
-    ]
-    assert "hang" in shell.registry.commands
-
-
-def test_an_error_of_a_plugin_is_kept_with_its_traceback():
-    @seqshell.command("fall")
-    def fall(shell, arguments):
-        yield Text("before")
-        raise OSError("disk")
-
-    plugin = type("Falling", (), {"seqshell_commands": staticmethod(seqshell.hookimpl(lambda: [fall]))})
-    shell = shell_for(tiny_model(), plugins=[plugin])
-    for _ in range(2):
-        with pytest.raises(PluginError, match="/fall of the plugin Falling failed: OSError: disk"):
-            list(shell.handle("/fall"))
-    (text,) = [event.text for event in shell.handle("/plugins --errors") if isinstance(event, Text)]
-    assert text.count("/fall of the plugin Falling failed: OSError: disk") == 1
-    assert "Traceback" in text
 
 
 def test_a_line_that_ends_before_its_start_was_heard_leaves_the_last_result_as_it_was():
