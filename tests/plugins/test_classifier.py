@@ -6,93 +6,30 @@ import sys
 import numpy as np
 import pytest
 import torch
+from tests.plugins.small_classifiers import (
+    EVERY_CASE,
+    FAMILIES,
+    LENGTHS,
+    SETTINGS,
+    TEXTS,
+    C,
+    E,
+    H,
+    V,
+    assert_close,
+    assert_states_close,
+    hidden_states,
+    last_logits,
+    make,
+    weights,
+)
 
 from seqshell import PAD, UNK, CheckpointError, UsageError
 from seqshell.core.plugin_api import build
 from seqshell.core.state import attention_of, leaves, map_leaves, rows
-from seqshell.layers.hashing import ngram_indices
-from seqshell_classifier.classifiers import BidirectionalClassifier, Classifier
+from seqshell_classifier.classifiers import Classifier
 from seqshell_classifier.config import ClassifierConfig
-from seqshell_classifier.decoders import BidirectionalClassifierDecoder, ClassifierDecoder
-from seqshell_classifier.ngram_keys import window_keys
 from seqshell_classifier.states import EMPTY_LOG_TOTAL, ClassifierState, RunningAttention, RunningMean
-
-V, C, E, H = 13, 3, 5, 4  # sizes: vocabulary, classes, embedding, hidden state
-LENGTHS = np.array([3, 7, 1, 5])
-TEXTS = np.random.default_rng(0).integers(UNK, V, (4, 7))
-TEXTS[np.arange(7) >= LENGTHS[:, None]] = PAD
-
-SETTINGS = [
-    *(
-        {"cell": cell, "pooling": pooling}
-        for cell in ("rnn", "lstm", "gru")
-        for pooling in ("last", "mean", "max", "attention")
-    ),
-    {"num_layers": 3, "pooling": "attention"},
-    {"num_layers": 2, "cell": "gru", "pooling": "last+max"},
-    {"pooling": "attention+mean+max+last", "dropout": 0.5},
-    {"ngrams": 1, "ngram_slots": 7},
-    {"ngrams": 3, "ngram_slots": 50, "ngram_dropout": 0.5, "cell": "gru"},
-    {"linear_ngrams": 1},
-    {"linear_ngrams": 3, "ngrams": 2, "ngram_slots": 50, "cell": "gru"},
-]
-FAMILIES = {
-    "classifier": (Classifier, ClassifierDecoder),
-    "bidirectional_classifier": (BidirectionalClassifier, BidirectionalClassifierDecoder),
-}
-EVERY_CASE = pytest.mark.parametrize(
-    ("name", "settings"), [(name, settings) for name in FAMILIES for settings in SETTINGS]
-)
-
-
-def make(name, settings, seed=1):
-    """A module whose weights are all nonzero, and a decoder with the same weights."""
-    config = build(ClassifierConfig, {"vocab_size": V, "num_classes": C, "embed_size": E, "hidden_size": H} | settings)
-    torch.manual_seed(seed)
-    model_type, decoder_type = FAMILIES[name]
-    module = model_type(config).eval()
-    with torch.no_grad():
-        for weight in module.parameters():
-            weight += 0.5 * torch.randn_like(weight)
-        if config.linear_ngrams:  # it knows the n-grams of the first two texts
-            keys = module.ngram_keys(torch.from_numpy(TEXTS[:2])).unique()[1:]
-            module.linear.fitted(keys, torch.randn(len(keys), C), torch.randn(C))
-    return module, decoder_type(config, weights(module))
-
-
-def weights(module):
-    return {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
-
-
-def last_logits(module, texts):
-    """The logits of each text's last token: [B, C]."""
-    with torch.inference_mode():
-        outputs, _ = module(torch.from_numpy(texts), module.initial_state(len(texts)))
-    last = np.maximum((texts != PAD).sum(1), 1) - 1 if outputs.shape[1] > 1 else 0
-    return outputs.numpy()[np.arange(len(texts)), last]
-
-
-def hidden_states(module, text):
-    """The hidden states of a text [T], before pooling: [T, M]."""
-    with torch.inference_mode():
-        hidden = module.embedding(torch.from_numpy(text)[None])
-        if isinstance(module, Classifier):
-            hidden, _ = module.recurrent(hidden, module.recurrent.initial_state(1))
-        else:
-            for layer in module.recurrent:
-                hidden = layer(hidden, torch.tensor([len(text)]))
-    return hidden[0].numpy()
-
-
-def assert_close(actual, expected, atol=3e-6):
-    np.testing.assert_allclose(actual, expected, atol=atol)
-
-
-def assert_states_close(actual, expected):
-    assert type(actual) is type(expected)
-    for leaf, expected_leaf in zip(leaves(actual), leaves(expected), strict=True):
-        assert (leaf.shape, leaf.dtype) == (expected_leaf.shape, expected_leaf.dtype)
-        assert_close(leaf, expected_leaf)
 
 
 @EVERY_CASE
@@ -103,96 +40,6 @@ def test_the_decoder_equals_the_model(name, settings):
     for row, length in enumerate(LENGTHS):
         text = TEXTS[row : row + 1, :length]
         assert_close(decoder.feed(text, decoder.initial_state(1))[0], last_logits(module, text))
-
-
-def ngram_logits(module, text):
-    """The logits [C] that n-grams add after a text, token by token from their equation."""
-    config, total, ending = module.config, 0, 0
-    known = [-1] * (config.ngrams - 1) + text.tolist()
-    for end in range(config.ngrams, len(known) + 1):
-        windows = np.array([known[end - config.ngrams : end]])
-        (indices,) = np.stack(ngram_indices(windows, config.ngram_slots)[1:], 1).tolist()
-        ending = sum(module.wide.ending.weight[index] for index in indices)
-        total = total + sum(module.wide.inside.weight[index] for index in indices)
-    return (total / len(text) ** 0.5 + ending).detach().numpy()
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_ngrams_add_their_weights_to_the_logits(name):
-    """The weights inside a text are divided by the square root of its length; those at its end are not."""
-    settings = {"ngrams": 3, "ngram_slots": 101}
-    module, _ = make(name, settings)
-    without, _ = make(name, settings)
-    with torch.no_grad():
-        for weight in without.wide.parameters():
-            weight.zero_()
-    added = [ngram_logits(module, text[:length]) for text, length in zip(TEXTS, LENGTHS, strict=True)]
-    assert_close(last_logits(module, TEXTS) - last_logits(without, TEXTS), np.stack(added), 1e-5)
-
-
-def grams(text, distinct):
-    """The n-grams of up to 3 tokens of a text, with its boundaries; the boundaries alone are none."""
-    line = ["^", *text.tolist(), "$"]
-    found = [tuple(line[start : start + size]) for size in (1, 2, 3) for start in range(len(line) - size + 1)]
-    found = [gram for gram in found if gram not in [("^",), ("$",)]]
-    return list(dict.fromkeys(found)) if distinct else found
-
-
-@pytest.mark.parametrize(("name", "distinct"), [("classifier", False), ("bidirectional_classifier", True)])
-def test_the_linear_part_sums_the_weights_of_known_ngrams(name, distinct):
-    """An n-gram has one key wherever it stands; the sum is divided by the root of the number of known n-grams."""
-    module, _ = make(name, {"linear_ngrams": 3})
-    texts = [np.array([5, 6, 5, 6]), np.array([6, 5, 6, 5, 5, 6, 7]), np.array([9])]
-    for text in texts:
-        keys = [key for key in module.ngram_keys(torch.from_numpy(text)[None])[0].tolist() if key != -1]
-        assert len(keys) == len(grams(text, distinct))
-        assert len(set(keys)) == len(grams(text, True))
-    weights = {
-        key: torch.randn(C) for key in module.ngram_keys(torch.from_numpy(texts[0])[None])[0].tolist() if key + 1
-    }
-    bias = torch.randn(C)
-    before = last_logits(module, texts[1][None])
-    module.set_linear(torch.tensor(list(weights)), torch.stack(list(weights.values())), bias)
-    known = [key for key in module.ngram_keys(torch.from_numpy(texts[1])[None])[0].tolist() if key in weights]
-    shared = [gram for gram in grams(texts[1], distinct) if gram in grams(texts[0], True)]
-    expected = sum(weights[key] for key in known) / len(shared) ** 0.5 + bias
-
-    assert len(known) == len(shared) > 5
-    assert_close(last_logits(module, texts[1][None])[0], expected.numpy(), 1e-5)
-    assert not np.allclose(before[0], expected.numpy(), atol=0.01)
-    assert_close(last_logits(module, texts[2][None])[0], bias.numpy())  # it has no known n-gram
-
-
-def test_different_ngrams_have_different_keys():
-    """Among all pairs of 1,000 words, whose ids are close together, and among as many triples."""
-    pairs = np.stack(np.meshgrid(np.arange(4, 1004), np.arange(4, 1004)), -1).reshape(-1, 2)
-    triples = np.random.default_rng(0).integers(4, 1004, (1_000_000, 3))
-    for number, windows in ((1_000_000, pairs), (len(np.unique(triples, axis=0)), triples)):
-        assert number - len(np.unique(window_keys(windows)[-1])) < 0.001 * number
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_weights_are_loaded_whatever_the_number_of_ngrams_in_them(name):
-    module, _ = make(name, {"linear_ngrams": 3})
-    other = FAMILIES[name][0](module.config).eval()
-    assert len(other.linear.keys) == 1
-    other.load_state_dict(module.state_dict())
-
-    assert torch.equal(other.linear.keys, module.linear.keys)
-    assert other.linear.keys.dtype == torch.int32
-    assert_close(last_logits(other, TEXTS), last_logits(module, TEXTS), 0)
-
-
-def test_ngram_dropout_keeps_the_mean():
-    """Half of the n-grams are dropped, and the weights of the others doubled."""
-    module, _ = make("classifier", {"ngrams": 2, "ngram_slots": 101, "ngram_dropout": 0.5})
-    tokens = torch.from_numpy(TEXTS[1:2]).expand(4000, -1)
-    with torch.no_grad():
-        (expected, *_), _ = module.wide.running(tokens, module.wide.initial_state(4000))
-        module.train()
-        dropped, _ = module.wide.running(tokens, module.wide.initial_state(4000))
-    assert dropped[:, -1].std() > 0.1
-    assert_close(dropped.mean(0), expected, 0.1)
 
 
 @pytest.mark.parametrize("settings", SETTINGS)

@@ -323,7 +323,7 @@ def test_data_is_checked() -> None:
 def copier(**options: Any) -> tuple[seqshell.Architecture, Registry]:
     """A module that is built only if both vocabularies have one size."""
     import torch
-    from tests.training.test_own_training import PairConfig, Translator
+    from tests.training.own_models import PairConfig, Translator
 
     class Copier(Translator):
         def __init__(self, config: Any) -> None:

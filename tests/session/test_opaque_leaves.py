@@ -232,7 +232,7 @@ def test_modules_on_a_device_pass_the_check(
 
 
 def test_a_module_on_a_device_answers_as_on_the_cpu(registry: Registry) -> None:
-    from tests.training.test_own_training import Translator
+    from tests.training.own_models import Translator
 
     @dataclass(frozen=True)
     class Config:

@@ -9,7 +9,7 @@ import pytest
 
 import seqshell
 from seqshell.core.errors import SeqshellError, UsageError
-from seqshell.core.events import Event, Finished
+from seqshell.core.events import Event, Finished, Notice
 from seqshell.shell.shell import Shell
 
 LETTERS = "\n" + "".join(map(chr, range(32, 127)))  # of the models of `fresh`
@@ -38,6 +38,11 @@ def fails(shell: Shell, line: str, kind: type[F] = UsageError) -> F:  # type: ig
 def answer_to(shell: Shell, *lines: str) -> str:
     """The text of what the lines answer."""
     return "".join(event.answer for event in send(shell, *lines) if isinstance(event, Finished))
+
+
+def notices(shell: Shell, line: str) -> list[str]:
+    """The texts of the notices of a line."""
+    return [event.text for event in send(shell, line) if isinstance(event, Notice)]
 
 
 def plugin(**hooks: Callable[..., Any]) -> Any:

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
 import pytest
+from tests.shell.sending import fails, notices
 
 from seqshell.cli.program import SUBCOMMANDS
-from seqshell.core.errors import UsageError
-from seqshell.core.events import Notice
 from seqshell.shell.foreign_words import COMMANDS, SETTINGS
-from seqshell.shell.settings import Settings
 from seqshell.shell.shell import Shell
-from seqshell.testing import (
-    tiny_checkpoint,
-    tiny_classification_model,
-    tiny_forecast_model,
-    tiny_model,
-    tiny_translation_model,
-)
+from seqshell.testing import tiny_checkpoint, tiny_classification_model, tiny_forecast_model
 
 # What the user writes: what the error suggests.
 SUGGESTED = {
@@ -101,6 +92,8 @@ SUGGESTED = {
     "/set verbose on": "/top or /state to see what the model computes",
     "/seed abc": "/reseed abc starts a text with it",
 }
+
+
 # The same for keys and for programs outside the shell.
 ELSEWHERE = {
     "/cls": "Ctrl-L at the prompt",
@@ -115,6 +108,8 @@ ELSEWHERE = {
     "/set format json": "seqshell --json outside the shell",
     "/stop": "Ctrl-C at the prompt",
 }
+
+
 # A setting: a setting here, with a value.
 RENAMED = {
     "colour": ("color", "surprisal"),
@@ -155,12 +150,6 @@ def shell(registry, folder):
     return shell
 
 
-def error_of(shell, line):
-    with pytest.raises(UsageError) as caught:
-        list(shell.handle(line))
-    return caught.value
-
-
 def line_in(suggestion):
     """The line to type, without the words around it."""
     return re.split(r" or /| to see | starts ", suggestion)[0]
@@ -168,13 +157,13 @@ def line_in(suggestion):
 
 @pytest.mark.parametrize("line", SUGGESTED)
 def test_the_line_that_an_error_suggests_runs(shell, line):
-    assert error_of(shell, line).hint == SUGGESTED[line]
+    assert fails(shell, line).hint == SUGGESTED[line]
     list(shell.handle(line_in(SUGGESTED[line])))
 
 
 @pytest.mark.parametrize("line", ELSEWHERE)
 def test_what_is_done_outside_the_shell_is_named(shell, line):
-    error = error_of(shell, line)
+    error = fails(shell, line)
     assert error.message.endswith(f"; use {ELSEWHERE[line]}")
     program, name, *_ = ELSEWHERE[line].split()
     assert program.startswith("Ctrl-") or name in (*SUBCOMMANDS, "--json", "--color=always")
@@ -183,7 +172,7 @@ def test_what_is_done_outside_the_shell_is_named(shell, line):
 @pytest.mark.parametrize("name", RENAMED)
 def test_a_setting_known_by_another_name_is_named(shell, name):
     known, value = RENAMED[name]
-    assert error_of(shell, f"/set {name} {value}").message == f"there is no setting {name!r}; use {known}"
+    assert fails(shell, f"/set {name} {value}").message == f"there is no setting {name!r}; use {known}"
     list(shell.handle(f"/set {known} {value}"))
 
 
@@ -230,7 +219,7 @@ def test_every_word_known_from_elsewhere_is_tried():
     ],
 )
 def test_errors_name_settings_as_set_does(shell, line, message):
-    assert error_of(shell, line).message == message
+    assert fails(shell, line).message == message
 
 
 def test_a_plugins_command_has_its_own_name(registry):
@@ -260,14 +249,12 @@ def test_a_text_that_is_the_name_of_a_file_is_noted(shell, folder):
     assert notices(shell, "/score abc") == ["abc is taken as text; @abc reads the file"]
     assert notices(shell, '/score "abc"') == notices(shell, "/score ab") == notices(shell, "/score @abc") == []
     (folder / "numbers").write_text("1 2")
-    assert error_of(shell, "/forecast numbers.csv").hint == "@numbers.csv reads a file"
+    assert fails(shell, "/forecast numbers.csv").hint == "@numbers.csv reads a file"
     shell.settings.set("unknown", "skip")
     assert notices(shell, "@abc")[0] == "@abc is taken as text; /feed @abc reads the file"
     assert not any("is taken as text" in notice for notice in notices(shell, "@ab"))
     path = folder / "abc"
-    assert error_of(shell, str(path)).message.endswith(
-        f"; /feed @{path} reads the file, /{path} sends its name as a text"
-    )
+    assert fails(shell, str(path)).message.endswith(f"; /feed @{path} reads the file, /{path} sends its name as a text")
 
 
 def test_an_escape_outside_quotes_is_noted(shell):
@@ -279,142 +266,6 @@ def test_an_escape_outside_quotes_is_noted(shell):
 def test_a_command_for_another_task_names_a_model_that_has_it(registry, folder):
     shell = Shell(registry)
     shell.workspace.add(tiny_classification_model())
-    assert error_of(shell, "/continue").hint == "/load shakespeare opens another model"
+    assert fails(shell, "/continue").hint == "/load shakespeare opens another model"
     shell.workspace.add(tiny_forecast_model())
-    assert error_of(shell, "/reach").hint == "/load shakespeare opens another model"
-
-
-# Settings that have no effect
-
-
-@pytest.fixture
-def names(registry, folder):
-    """A shell with a model of each task, by the name of the task; the translation model searches greedily."""
-    shell = Shell(registry)
-    for model in (tiny_model(), tiny_translation_model(), tiny_classification_model(), tiny_forecast_model()):
-        shell.workspace.add(replace(model, name=str(model.task)), background=True)
-    return shell
-
-
-def notices(shell, line):
-    return [event.text for event in shell.handle(line) if isinstance(event, Notice)]
-
-
-@pytest.mark.parametrize(
-    ("task", "line", "told"),
-    [
-        (
-            "generate",
-            "/set horizon 3",
-            "horizon has no effect on generate, which is a language model; it is for forecasters",
-        ),
-        (
-            "generate",
-            "/set nbest 3",
-            "nbest has no effect on generate, which is a language model; it is for translation models",
-        ),
-        (
-            "classify",
-            "/set max_tokens 3",
-            "max_tokens has no effect on classify, which is a classifier; it is for language models and translation "
-            "models",
-        ),
-        (
-            "classify",
-            "/set surprisal on",
-            "surprisal has no effect on classify, which is a classifier; it is for language models and translation "
-            "models",
-        ),
-        (
-            "forecast",
-            "/set unknown skip",
-            "unknown has no effect on forecast, which is a forecaster; it is for language models, translation models "
-            "and classifiers",
-        ),
-        (
-            "translate",
-            "/set temperature 0.5",
-            "greedy does not sample, so temperature=0.5 has no effect; /strategy sample does",
-        ),
-    ],
-)
-def test_a_setting_without_effect_on_the_model_says_so(names, task, line, told):
-    names.workspace.use(task)
-    assert notices(names, line) == [told]
-
-
-@pytest.mark.parametrize(
-    ("task", "line"),
-    [
-        ("generate", "/set max_tokens 3"),
-        ("translate", "/set nbest 1"),
-        ("translate", "/set repeat_penalty 1.1"),
-        ("forecast", "/set horizon 2"),
-        ("classify", "/set suggest off"),
-        ("classify", "/set unknown skip"),
-    ],
-)
-def test_a_setting_with_an_effect_is_changed_without_a_notice(names, task, line):
-    names.workspace.use(task)
-    assert notices(names, line) == []
-
-
-@pytest.mark.parametrize("task", ["classify", "forecast"])
-@pytest.mark.parametrize(
-    "line", ["/set temperature 0.5", "/set temperature", "/set top_k default", "/set beam.width 3"]
-)
-def test_settings_of_the_chain_are_refused_by_models_that_draw_nothing(names, task, line):
-    names.workspace.use(task)
-    error = error_of(names, line)
-    noun = {"classify": "a classifier", "forecast": "a forecaster"}[task]
-    name = line.split()[1]
-    assert error.code == "wrong_task"
-    assert error.message == f"{name} is for language models and translation models; {task} is {noun}"
-
-
-def test_settings_of_the_command_line_without_effect_are_reported_once(registry, folder):
-    given = {"temperature": "0.5", "max_tokens": "5", "unknown": "skip"}
-    settings = Settings(registry.samplers, registry.strategies, command_line=given)
-    shell = Shell(registry, settings=settings)
-    shell.workspace.add(replace(tiny_classification_model(), name="labels"))
-    shell.workspace.add(replace(tiny_classification_model(), name="labels"))
-    assert [notice.text for notice in shell.take_notices()] == [
-        "temperature is for language models and translation models; labels is a classifier",
-        "max_tokens has no effect on labels, which is a classifier; it is for language models and translation models",
-    ]
-    assert "temperature" not in settings.names()
-    shell.workspace.add(tiny_model())
-    assert settings.get("temperature") == 0.5
-
-
-@pytest.mark.parametrize(
-    ("strategy", "line", "told"),
-    [
-        ("greedy", "/regen", "greedy gives the same answer again; /strategy sample gives others"),
-        (
-            "greedy",
-            "/regen temperature=1,2",
-            "greedy does not sample, so temperature has no effect; /strategy sample does",
-        ),
-        ("beam", "/regen top_k=1,2", "beam does not sample, so top_k has no effect; /strategy sample does"),
-        ("beam", "/regen 2", ""),
-        ("beam", "/regen repeat_penalty=1,2", ""),
-        ("sample", "/regen temperature=1,2", ""),
-    ],
-)
-def test_candidates_that_will_be_equal_are_noted(names, strategy, line, told):
-    names.workspace.use("translate")
-    for each in ("i love you", f"/strategy {strategy}"):
-        list(names.handle(each))
-    assert notices(names, line) == ([told] if told else [])
-
-
-def test_a_sampler_of_the_command_line_that_a_search_leaves_out_is_reported(registry, folder):
-    settings = Settings(registry.samplers, registry.strategies, command_line={"temperature": "0.5", "max_tokens": "5"})
-    shell = Shell(registry, settings=settings)
-    shell.workspace.add(tiny_model())
-    assert shell.take_notices() == ()
-    shell.workspace.add(tiny_translation_model())
-    assert [notice.text for notice in shell.take_notices()] == [
-        "greedy does not sample, so temperature=0.5 has no effect; /strategy sample does"
-    ]
+    assert fails(shell, "/reach").hint == "/load shakespeare opens another model"
