@@ -23,9 +23,11 @@ from seqshell.core.state import leaves
 from seqshell.host import Registry
 from seqshell.host.builtin import load_registry
 from seqshell.training.distributed.group import Group
+from seqshell.training.keeping import save_model
 from seqshell.training.preparation import prepare
 from seqshell.training.recipes.recipe import Recipe, recipe_from
 from seqshell.training.run import Run
+from seqshell.training.teacher import ask_teacher
 
 UPDATES = 20
 SETTINGS = {
@@ -138,10 +140,18 @@ def recipes(folder: Path) -> Iterator[tuple[str, Recipe]]:
     def case(task: str, tables: dict[str, Any], **training: Any) -> Recipe:
         return recipe_from({"task": task, **tables, "training": SETTINGS | training}, name="case", folder=folder)
 
+    def taught(task: str) -> Recipe:
+        like = prepare(case(task, DATA[task]), registry())
+        torch.manual_seed(7)
+        save_model(like, like.new_module().eval(), folder / f"{task}.safetensors", registry(), {}, print)
+        return case(task, DATA[task], teacher=f"./{task}.safetensors")
+
     for task, tables in DATA.items():
         yield task, case(task, tables, accumulate=2 if task == "translate" else 1)  # its batches differ in size
     yield "own module", case("generate", OWN, accumulate=2, clip_value=0.1)
     yield "too few rows", case("classify", DATA["classify"], batch_size=2, class_weights=1.0, label_smoothing=0.1)
+    yield "taught", taught("generate")
+    yield "taught labels", taught("classify")
     yield "bf16", case("generate", DATA["generate"], precision="bf16", optimizer="sgd", learning_rate=0.1)
 
 
@@ -150,6 +160,7 @@ def results(folder: Path, group: Group | None = None) -> dict[str, dict[str, tor
     found, plugins = {}, registry()
     for name, recipe in recipes(folder):
         run = Run(prepare(recipe, plugins), folder / "x.run", group)
+        list(ask_teacher(run.objective, run.group, lambda: 0))
         next(event for event in run.epochs() if run.progress.step == UPDATES)
         kept = {"weights": run.module, "average": run.average}
         found[name] = {

@@ -67,7 +67,7 @@ def wait_for(path: Path, ranks: list[subprocess.Popen[str]]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("case", [*rank_cases.DATA, "own module", "too few rows", "bf16"])
+@pytest.mark.parametrize("case", [*rank_cases.DATA, "own module", "too few rows", "taught", "taught labels", "bf16"])
 def test_two_processes_train_as_one_does(both: tuple[Results, Results], case: str) -> None:
     """Over 20 updates with AdamW or SGD, clipping, averaged weights, streams that begin anew, and a carried state."""
     one, two = (results[case] for results in both)

@@ -10,6 +10,9 @@ import torch
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Notice, Progress
+from seqshell.core.state import leaves, map_leaves
+from seqshell.core.tasks import task_spec
+from seqshell.core.tokenizers import PAD
 from seqshell.host import resolve
 from seqshell.models import file
 from seqshell.models.saving import save_checkpoint
@@ -41,7 +44,29 @@ QUICK = {
     "resume_every": 1000,
     "ema": 0.9,
 }
-TABLES = {"classify": LABELLED}
+WORDS = ["the cat sat on the mat", "a dog saw it", "the very old log and a cat", "it sat", "on the log a dog sat"]
+FILES = {
+    "names.tsv": "text\tlabel\n" + "".join(f"{text}\t{label}\n" for text, label in ROWS),
+    "text.txt": " ".join(WORDS) * 5,
+    "pairs.tsv": "".join(f"{line}\t{line[::-1]}\n" for line in WORDS),
+    "tags.conll": "\n".join("".join(f"{word}\t{len(word) % 3}\n" for word in line.split()) for line in WORDS),
+}
+TABLES = {
+    "classify": LABELLED,
+    "generate": {"data": {"text": "text.txt"}, "architecture": "lstm", "model": {"embed_size": 6, "hidden_size": 8}},
+    "translate": {
+        "data": {"pairs": "pairs.tsv", "validation": "pairs.tsv"},
+        "architecture": "seq2seq",
+        "tokenizer": {"name": "word"},
+        "model": {"embed_size": 5, "encoder_size": 6, "hidden_size": 6},
+    },
+    "tag": {
+        "data": {"tags": "tags.conll", "validation": "tags.conll"},
+        "architecture": "bidirectional_tagger",
+        "tokenizer": {"name": "char"},
+        "model": {"embed_size": 5, "hidden_size": 6},
+    },
+}
 
 
 @pytest.fixture
@@ -50,7 +75,8 @@ def names(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     (tmp_path / "other").mkdir()
     monkeypatch.chdir(tmp_path / "other")
-    (tmp_path / "data" / "names.tsv").write_text("text\tlabel\n" + "".join(f"{a}\t{b}\n" for a, b in ROWS))
+    for name, text in FILES.items():
+        (tmp_path / "data" / name).write_text(text)
     return tmp_path / "data"
 
 
@@ -64,7 +90,8 @@ def saved(folder: Path, registry, name: str, seed: int, task="classify", tokeniz
     like = prepare(recipe(folder, task), registry)
     tokenizer = like.tokenizer if tokenizer is None else tokenizer
     labels = like.labels if labels is None else labels
-    sizes = {"vocab_size": tokenizer.size, **({"num_classes": len(labels)} if labels else {})}
+    numbers = {"num_classes": len(labels), "source_vocab_size": like.source_tokenizer and like.source_tokenizer.size}
+    sizes = {name: numbers.get(name, tokenizer.size) for name in task_spec(task).sizes}
     spec = registry.lookup("architecture", like.architecture.name)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -76,6 +103,7 @@ def saved(folder: Path, registry, name: str, seed: int, task="classify", tokeniz
         architecture=like.architecture.name,
         module=module,
         tokenizer=tokenizer,
+        source_tokenizer=like.source_tokenizer,
         labels=labels,
         registry=registry,
         provenance={},
@@ -240,6 +268,98 @@ def test_a_checkpoint_names_its_teachers_without_folders(names, registry):
     assert plan.seconds_per_epoch > 0
 
 
+# Sequences
+
+
+def logits_of(task, module, batch):
+    """[B, T, V], from the initial state, or that of the encoder."""
+    tensors = [torch.from_numpy(array) for array in batch]
+    if task == "translate":
+        source, lengths, inputs, _ = tensors
+        return module(inputs, module.encode(source, lengths))[0]
+    return module(tensors[0], module.initial_state(len(tensors[0])))[0]
+
+
+@pytest.mark.parametrize("task", ["generate", "translate", "tag"])
+def test_the_loss_of_sequences_compares_each_token_with_the_teacher(names, registry, monkeypatch, task):
+    members = [saved(names, registry, "one", 1, task, hidden_size=4)]
+    if task != "tag":  # taggers form no ensembles
+        members.append(saved(names, registry, "two", 2, task))
+    teacher = "+".join(f"./{name}.safetensors" for name in ("one", "two")[: len(members)])
+    prepared = prepare(recipe(names, task, teacher=teacher, teacher_weight=0.4, label_smoothing=0.1), registry)
+    objective, module = prepared.objective, prepared.new_module().eval()
+    batch = next(objective.batches(0))
+    targets = batch[-1] - (task == "tag")
+    counts = batch[-1] != PAD if task != "generate" else np.ones(targets.shape, bool)
+
+    with torch.no_grad():
+        logs = logits_of(task, module, batch).double().log_softmax(-1).numpy()
+        taught = np.mean([logits_of(task, each, batch).double().softmax(-1).numpy() for each in members], 0)
+    right = np.take_along_axis(logs, np.where(counts, targets, 0)[..., None], -1)[..., 0]
+    expected = -(0.6 * (0.9 * right + 0.1 * logs.mean(-1)) + 0.4 * (taught * logs).sum(-1))[counts].mean()
+
+    def found():
+        module.zero_grad()
+        loss = objective.loss(module, batch, objective.initial_state(module)).loss
+        loss.backward()
+        return loss.detach(), [weight.grad.clone() for weight in module.parameters() if weight.grad is not None]
+
+    whole, gradients = found()
+    assert whole.item() == pytest.approx(expected, rel=1e-5)
+    assert objective.teacher.num_classes == logs.shape[-1]
+    monkeypatch.setattr("seqshell.training.chunked_loss.MOST_AT_ONCE", 100)
+    monkeypatch.setattr("seqshell.training.chunked_loss.PART", 2000)
+    in_parts, of_parts = found()
+    torch.testing.assert_close(in_parts, whole)
+    torch.testing.assert_close(of_parts, gradients)
+    with torch.no_grad():
+        torch.testing.assert_close(objective.loss(module, batch, objective.initial_state(module)).loss, whole)
+
+
+def test_a_module_with_auxiliary_losses_has_them_beside_a_teacher(names, registry, monkeypatch):
+    for task in ("generate", "translate"):
+        saved(names, registry, task, 1, task)
+        prepared = prepare(recipe(names, task, teacher=f"./{task}.safetensors"), registry)
+        objective, module = prepared.objective, prepared.new_module().eval()
+        batch = next(objective.batches(0))
+        plain = objective.loss(module, batch, objective.initial_state(module))
+        assert not plain.auxiliary
+        monkeypatch.setattr(
+            type(module),
+            "auxiliary",
+            lambda self, outputs, targets, mask: {"size": outputs.square()[mask].mean()},
+            raising=False,
+        )
+        found = objective.loss(module, batch, objective.initial_state(module))
+        monkeypatch.undo()
+        monkeypatch.chdir(names)
+        torch.testing.assert_close(found.loss, plain.loss)
+        squares = logits_of(task, module, batch).square()
+        expected = squares if task == "generate" else squares[torch.from_numpy(batch[-1] != PAD)]
+        torch.testing.assert_close(found.auxiliary["size"], expected.mean())
+
+
+def test_a_teacher_carries_its_own_state_which_begins_anew_with_that_of_the_model(names, registry):
+    teacher = saved(names, registry, "one", 1, "generate")
+    run = started(
+        recipe(names, "generate", teacher="./one.safetensors", batch_size=3, state_zeroing=0.5), registry, names
+    )
+    first, second = list(run.objective.batches(0))[:2]
+    for batch in (first, second):
+        run.train_on(batch)
+
+    chosen = np.random.default_rng(0)
+    chosen.random(3)  # before the first batch, when all are at the initial state
+    zeroed = chosen.random(3) < 0.5
+    assert 0 < zeroed.sum() < 3
+    with torch.no_grad():
+        after = teacher(torch.from_numpy(first[0]), teacher.initial_state(3))[1]
+        after = map_leaves(lambda leaf: leaf * torch.from_numpy(~zeroed).view(3, *[1] * (leaf.ndim - 1)), after)
+        expected = teacher(torch.from_numpy(second[0]), after)[1]
+    for leaf, other in zip(leaves(run.state[1]), leaves(expected), strict=True):
+        torch.testing.assert_close(leaf, other)
+
+
 # Names, and what is refused
 
 
@@ -284,6 +404,15 @@ def test_files_are_relative_to_the_recipe_and_of_an_override_to_the_current_fold
         (
             {"teacher": "./turned.safetensors"},
             "training.teacher: turned has the labels of the training in another order",
+        ),
+        (
+            {"task": "translate", "teacher": "english-french"},
+            "training.teacher: english-french has another vocabulary than the training (5,000 and 29 tokens); a "
+            "teacher needs the same one",
+        ),
+        (
+            {"task": "generate", "teacher": "./x.safetensors", "overrides": ["architecture=ngram", "model={}"]},
+            "training.teacher: ngram is fitted by counting, so it has no teacher",
         ),
         ({"teacher_weight": 0.5}, "training.teacher_weight has no effect without training.teacher"),
     ],

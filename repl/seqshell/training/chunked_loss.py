@@ -111,16 +111,23 @@ def sequence_loss(
     if hidden.transpose(0, 1).is_contiguous():  # as compiled layers return them
         hidden, targets = hidden.transpose(0, 1), targets.transpose(0, 1)
     rows, flat = hidden.flatten(0, 1), targets.flatten()
-    if size == targets.numel():
-        total = part_loss(rows, flat)
-    elif torch.is_grad_enabled():
-        weights = [weight for weight in module.parameters() if weight.requires_grad]
-        total = _InParts.apply(part_loss, size, flat, rows, *weights)  # type: ignore[no-untyped-call]  # torch leaves it so
-    else:
-        total = torch.stack(
-            [part_loss(*part) for part in zip(torch.split(rows, size), torch.split(flat, size), strict=True)]
-        ).sum()
+    total = summed_in_parts(part_loss, size, rows, flat, module)
     return (total / (targets != ignore_index).sum() if reduction == "mean" else total), state
+
+
+def summed_in_parts(part_loss: LossOf, size: int, rows: Tensor, targets: Tensor, module: Any = None) -> Tensor:
+    """The sum of part_loss(rows, targets) over parts of `size` of both, with its gradient for the rows.
+
+    module: whose weights get their gradients, too.
+    """
+    if size == len(rows):
+        return part_loss(rows, targets)
+    if torch.is_grad_enabled():
+        weights = [] if module is None else [weight for weight in module.parameters() if weight.requires_grad]
+        total: Tensor = _InParts.apply(part_loss, size, targets, rows, *weights)  # type: ignore[no-untyped-call]  # torch leaves it so
+        return total
+    parts = zip(torch.split(rows, size), torch.split(targets, size), strict=True)
+    return torch.stack([part_loss(*part) for part in parts]).sum()
 
 
 class _InParts(torch.autograd.Function):

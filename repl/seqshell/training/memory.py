@@ -36,6 +36,7 @@ OVERHEAD = 150_000_000  # libraries, threads and kernels
 CHECKPOINT_COPIES = 4  # of the weights, while the untrained model is written as a checkpoint and opened
 LOGITS_COPIES = 4.5  # logits, log-probabilities and their gradients, at the same time
 PART_COPIES = 6
+TEACHER_COPIES = 3  # logits and probabilities of a teacher, and of one of its models
 VALIDATION_COPIES = 2  # logits and log-probabilities
 BATCHES = 50  # the largest of so many is measured
 
@@ -97,8 +98,10 @@ def estimate_memory(prepared: Prepared, group: Group | None = None) -> MemoryEst
             module = prepared.new_module().train()
             batch = max(islice(objective.batches(0), BATCHES), key=lambda batch: sum(array.size for array in batch))
             batch = (group or Group()).part(objective, batch)[0]
-            activations, logits = _activations(objective, module, batch), _logits(objective, module, batch)
-            if prepared.architecture.grows:
+            has_teacher = prepared.teacher is not None
+            activations = _activations(objective, module, batch)
+            logits = _logits(objective, module, batch, has_teacher=has_teacher)
+            if prepared.architecture.grows or (prepared.teacher is not None and prepared.teacher.model.grows):
                 activations += _of_growth(objective, module, batch, settings)
         except Exception:
             return MemoryEstimate(weights, writing)
@@ -207,16 +210,16 @@ def _kept(objective: Objective, module: nn.Module, batch: TrainingBatch, rows: i
     return max(0, sum(kept.values()) - num_logits * chunked_loss.BYTES)
 
 
-def _logits(objective: Objective, module: nn.Module, batch: TrainingBatch) -> int:
+def _logits(objective: Objective, module: nn.Module, batch: TrainingBatch, *, has_teacher: bool) -> int:
     if not isinstance(objective, SequenceObjective):
         return 0
-    size = objective.num_logits(batch) * chunked_loss.BYTES
+    size, more = objective.num_logits(batch) * chunked_loss.BYTES, TEACHER_COPIES if has_teacher else 0
     validation = VALIDATION_COPIES * objective.validation_logits * chunked_loss.BYTES
     if size > chunked_loss.MOST_AT_ONCE and chunked_loss.is_in_parts(module):
         largest = max(weight.numel() * weight.element_size() for weight in module.parameters())
         # The gradient of the read-out, of two parts.
-        return validation + PART_COPIES * chunked_loss.PART + 2 * largest
-    return validation + int(LOGITS_COPIES * size)
+        return validation + (PART_COPIES + more) * chunked_loss.PART + 2 * largest
+    return validation + int((LOGITS_COPIES + more) * size)
 
 
 def _to_lower(prepared: Prepared, needed: MemoryEstimate, free: int) -> Iterator[str]:

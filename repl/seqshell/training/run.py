@@ -31,6 +31,7 @@ from seqshell.training.run_files import RunSnapshot, restore_run, write_run
 from seqshell.training.run_folder import RESUME_FILE
 from seqshell.training.run_record import described
 from seqshell.training.stopping import has_exploded, improves
+from seqshell.training.teacher import Reader
 from seqshell.training.weight_update import Optimizer, update_average
 
 RECORDS_PER_EPOCH = 20  # training losses that metrics.jsonl keeps
@@ -263,7 +264,7 @@ class Run:
         """
         zeroing, number = self.settings.state_zeroing, self.group.num_streams(self.state)
         chosen = self.draws.random(number) < zeroing if zeroing else np.zeros(number, np.bool_)
-        self.state = begun_anew(self.state, self.module, chosen, self.group.rows)
+        self.state = begun_anew(self.state, Reader(self.module, self.prepared.teacher), chosen, self.group.rows)
 
     def weights(self) -> Tensors:
         """A copy of the averaged weights on the CPU."""

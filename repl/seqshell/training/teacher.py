@@ -21,6 +21,7 @@ from seqshell.core.errors import RecipeError, SeqshellError
 from seqshell.core.events import Progress
 from seqshell.core.model import Architecture, Model
 from seqshell.core.named_files import named_path, shown_name
+from seqshell.core.state import State
 from seqshell.core.tasks import TASKS, task_spec
 from seqshell.core.text_output import counted, quoted
 from seqshell.core.tokenizers import Tokenizer
@@ -60,6 +61,11 @@ class Teacher:
         """Of its weights."""
         return sum(tensor.nbytes for tensor in (*self.module.parameters(), *self.module.buffers()))
 
+    @property
+    def num_classes(self) -> int:
+        """The size of its distributions."""
+        return len(self.model.labels) or self.model.tokenizer.size
+
     def as_json(self) -> dict[str, Any]:
         """What the checkpoint records about it."""
         members = [{"name": each.name, "fingerprint": each.fingerprint} for each in self.model.members]
@@ -88,10 +94,29 @@ class Teacher:
         with torch.no_grad(), torch.autocast(device_of(self.module).type, enabled=False):
             yield self.module
 
-    def blended(self, nats: Tensor, logits: Tensor, probabilities: Tensor) -> Tensor:
-        """The losses [N] of a training with this teacher. nats: the usual losses [N]; logits, probabilities: [N, C]."""
-        to_teacher = functional.cross_entropy(logits, probabilities, reduction="none")
-        return (1 - self.weight) * nats + self.weight * to_teacher
+    def losses(self, logits: Tensor, labels: Tensor, probabilities: Tensor, label_smoothing: float = 0.0) -> Tensor:
+        """The losses [N] of a training with this teacher: the cross-entropy with the mean of both targets.
+
+        logits: [N, C]. labels: [N]. probabilities: its own, [N, C]. label_smoothing s: the usual target is (1 - s)
+        one-hot + s uniform.
+        """
+        usual = 1 - self.weight
+        target = self.weight * probabilities + usual * label_smoothing / logits.shape[-1]
+        of_label = torch.full_like(target[:, :1], usual * (1 - label_smoothing))
+        return functional.cross_entropy(logits, target.scatter_add_(1, labels[:, None], of_label), reduction="none")
+
+
+@dataclass(frozen=True)
+class Reader:
+    """What reads the streams of a training: a module, and its teacher if there is one, whose states are one tuple."""
+
+    module: Any
+    teacher: Teacher | None
+
+    def initial_state(self, batch_size: int = 1) -> State:
+        """Of the module, or of both."""
+        own = self.module.initial_state(batch_size)
+        return own if self.teacher is None else (own, self.teacher.module.initial_state(batch_size))
 
 
 def recorded_settings(teacher: Teacher | None) -> dict[str, Any]:

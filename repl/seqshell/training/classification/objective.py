@@ -145,12 +145,12 @@ class ClassificationObjective:
         inputs, labels, *others = on_device(module, batch)
         corrections = [] if self._linear_part is None else [others.pop(0)]
         logits = sum(corrections, last_logits(module, inputs, causal=self.architecture.causal).float())
-        nats = functional.cross_entropy(
-            logits, labels, label_smoothing=self.recipe.training.label_smoothing, reduction="none"
-        )
-        if self.answers is not None:
+        smoothing = self.recipe.training.label_smoothing
+        if self.answers is None:
+            nats = functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+        else:
             taught = others[0] if others else self.answers.of_batch(inputs)
-            nats = self.answers.teacher.blended(nats, logits, taught)
+            nats = self.answers.teacher.losses(logits, labels, taught, smoothing)
         weights = torch.from_numpy(self.weights).to(nats)[labels]
         auxiliary = auxiliary_losses(module, logits, labels, torch.ones_like(labels, dtype=torch.bool))
         return BatchLoss((weights * nats).mean(), state, auxiliary)

@@ -36,12 +36,14 @@ from seqshell.training.language.corpus import beside, read_recipe_text
 from seqshell.training.language.metrics import BLOCK, metrics_table
 from seqshell.training.language.section_streams import SectionStreams
 from seqshell.training.language.sections import SectionTokens
+from seqshell.training.language.taught import taught_loss
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
 from seqshell.training.optimizer import on_device
 from seqshell.training.parent import describe_growth, open_parent, tokenizer_of
 from seqshell.training.preparation import Prepared, check_config, tokenizer_type
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.stopping import CERTAIN, criterion
+from seqshell.training.teacher import Reader, Teacher
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class LanguageObjective:
     text: SplitText
     streams: Streams | SectionStreams
     validation_ids: NDArray[Any]
+    teacher: Teacher | None = None
 
     padded = ()
 
@@ -86,7 +89,7 @@ class LanguageObjective:
         return self.streams.num_batches
 
     def initial_state(self, module: Any) -> State:
-        return module.initial_state(self.streams.batch_size)
+        return Reader(module, self.teacher).initial_state(self.streams.batch_size)
 
     def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
         """(inputs [B, T], targets [B, T]); row b of one batch continues in row b of the next."""
@@ -116,6 +119,8 @@ class LanguageObjective:
         """
         inputs, targets = on_device(module, batch)
         smoothing = self.recipe.training.label_smoothing
+        if self.teacher is not None:
+            return taught_loss(self.teacher, module, inputs, targets, state, label_smoothing=smoothing)
         if is_in_parts(module):
             return BatchLoss(*sequence_loss(module, inputs, targets, state, label_smoothing=smoothing))
         logits, state = module(inputs, state)

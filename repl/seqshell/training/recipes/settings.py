@@ -120,7 +120,7 @@ class TrainingSettings:
     )
     teacher: str = setting(
         "",
-        help="classify: a model to learn from besides the data, a name or a file, or an ensemble A+B",
+        help="all but forecast: a model to learn from besides the data, a name or a file, or an ensemble A+B",
     )
     teacher_weight: float = setting(
         TEACHER_WEIGHT,

@@ -35,6 +35,8 @@ from seqshell.training.tagging.data import TaggedText, read_recipe_tagged
 from seqshell.training.tagging.encoding import NO_TAG, UNSEEN, EncodedSentences, encoded, predictions
 from seqshell.training.tagging.metrics import tag_metrics
 from seqshell.training.tagging.tables import metrics_table
+from seqshell.training.taught_loss import SequenceAnswers, taught_nats
+from seqshell.training.teacher import Teacher
 
 NUM_EXAMPLES = 3  # examples in the checkpoint if the recipe names none
 EXAMPLE_WORDS = (5, 12)  # words of such an example, at least and at most
@@ -53,6 +55,7 @@ class TaggingObjective:
     tags: tuple[str, ...]
     training: TaggedText
     validation: TaggedText
+    teacher: Teacher | None = None
 
     num_orders = 2**31
     padded = (0,)
@@ -128,13 +131,16 @@ class TaggingObjective:
         inputs, targets = on_device(module, batch)
         targets = targets[:, : inputs.shape[1]]  # a part of a batch has less padding
         logits = module(inputs, module.initial_state(len(inputs)))[0].float()
-        nats = functional.cross_entropy(
-            logits.flatten(0, 1),
-            targets.flatten() - 1,
-            ignore_index=NO_TAG - 1,
-            label_smoothing=self.recipe.training.label_smoothing,
-        )
-        mask = targets != NO_TAG
+        mask, smoothing = targets != NO_TAG, self.recipe.training.label_smoothing
+        if self.teacher is not None:
+            answers = SequenceAnswers(self.teacher, inputs, self.teacher.module.initial_state(len(inputs)))
+            numbers, ignored = targets - 1, NO_TAG - 1
+            total = taught_nats(answers, logits, numbers, label_smoothing=smoothing, ignore_index=ignored)
+            nats = total / mask.sum()
+        else:
+            nats = functional.cross_entropy(
+                logits.flatten(0, 1), targets.flatten() - 1, ignore_index=NO_TAG - 1, label_smoothing=smoothing
+            )
         return BatchLoss(nats, state, auxiliary_losses(module, logits, (targets - 1).clamp_min(0), mask))
 
     def validate(self, module: Any, group: Group = ALONE) -> Metrics:

@@ -32,6 +32,7 @@ from seqshell.training.parent import describe_growth
 from seqshell.training.preparation import Prepared, check_config
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.stopping import CERTAIN
+from seqshell.training.teacher import Teacher
 from seqshell.training.translation import bleu
 from seqshell.training.translation.corpus import read_recipe_pairs
 from seqshell.training.translation.data import PairSplit
@@ -63,6 +64,7 @@ class TranslationObjective:
     tokenizer: Tokenizer
     sentences: PairSplit
     encoded: tuple[EncodedPairs, EncodedPairs] | None = None
+    teacher: Teacher | None = None
 
     num_orders = 2**31
     padded = (0, 2, 3)
@@ -151,6 +153,7 @@ class TranslationObjective:
             label_smoothing=settings.label_smoothing,
             teacher_forcing=teacher_forcing(settings, step),
             by_batch=settings.teacher_forcing_by == "batch",
+            teacher=self.teacher,
         )
 
     @torch.inference_mode()
