@@ -23,11 +23,12 @@ def write_atomically(path: str | Path, data: bytes) -> None:
 
 
 @contextmanager
-def replacing(path: str | Path) -> Iterator[BinaryIO]:
+def replacing(path: str | Path, *, is_lasting: bool = True) -> Iterator[BinaryIO]:
     """A file to write to, which replaces that of the path when the context ends, unless with an exception.
 
-    The target of a symbolic link is replaced, not the link. Raises UsageError if the file cannot be written; devices,
-    pipes and folders are refused.
+    The target of a symbolic link is replaced, not the link. is_lasting: wait until the disk has it; without, a crash of
+    the system may leave parts of it, which a checksum in it must show.
+    Raises UsageError if the file cannot be written; devices, pipes and folders are refused.
     """
     target = Path(os.path.realpath(named_path(path)))
     try:
@@ -41,11 +42,14 @@ def replacing(path: str | Path) -> Iterator[BinaryIO]:
             with os.fdopen(handle, "w+b") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if is_lasting:
+                    os.fsync(file.fileno())
             os.replace(temporary, target)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+        if not is_lasting:
+            return
         folder = os.open(target.parent, os.O_RDONLY)  # the rename itself must reach the disk
         try:
             os.fsync(folder)

@@ -15,10 +15,10 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from filelock import FileLock, Timeout
@@ -59,9 +59,7 @@ class ArrayStore:
                 end = size - len(MARK) - 8 - length
                 file.seek(end)
                 facts = json.loads(file.read(length))
-                state = os.fstat(file.fileno())
-                found = _digest(path, end, (state.st_ino, state.st_size, state.st_mtime_ns))
-                if found != facts["checksum"]:
+                if _digest(path, end, _state(file)) != facts["checksum"]:
                     return None
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
                 arrays = {
@@ -101,8 +99,8 @@ class Spool:
     def __init__(self, dtype: np.dtype[Any], file: Any) -> None:
         self.dtype, self._file = dtype, file
 
-    def add(self, values: bytes) -> None:
-        """Append the bytes of numbers."""
+    def add(self, values: Any) -> None:
+        """Append numbers: their bytes, or an array."""
         self._file.write(values)
 
     def array(self) -> NDArray[Any]:
@@ -135,22 +133,28 @@ def write_store(path: Path, arrays: Iterable[Parts], facts: Facts) -> None:
     digest, places = hashlib.sha256(), dict[str, tuple[str, int, int]]()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
+        # The checksum shows what a crash leaves of it.
+        with replacing(path, is_lasting=False) as file, ThreadPoolExecutor(1) as beside:
             place = 0
+
+            def write(part: bytes) -> None:
+                nonlocal place
+                hashed = beside.submit(digest.update, part)
+                file.write(part)
+                hashed.result()
+                place += len(part)
+
             for name, kind, parts in arrays:
                 dtype, start = np.dtype(kind), place
                 for part in parts:
-                    file.write(part)
-                    digest.update(part)
-                    place += len(part)
+                    write(part)
                 places[name] = dtype.str, (place - start) // dtype.itemsize, start
-                gap = bytes(-place % ALIGNED)
-                file.write(gap)
-                digest.update(gap)
-                place += len(gap)
+                write(bytes(-place % ALIGNED))
             whole = {"arrays": places, "checksum": digest.hexdigest()}
             text = json.dumps({**facts, **whole}).encode("utf-8", "surrogatepass")
             file.write(text + len(text).to_bytes(8, "little") + MARK)
+            file.flush()
+            _DIGESTS[path, place, _state(file)] = digest.hexdigest()
     except UsageError as error:
         raise RecipeError(
             f"the encoded data cannot be kept: {error.message}; choose another place with --out"
@@ -225,12 +229,23 @@ def _is_free(path: Path) -> bool:
         return is_free
 
 
-@lru_cache(maxsize=8)
-def _digest(path: Path, end: int, stat: tuple[int, ...]) -> str:
-    """The sha256 of the first bytes of a file. stat: of the file, which changes when it does."""
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while end > 0 and (block := file.read(min(BLOCK, end))):
-            digest.update(block)
-            end -= len(block)
-    return digest.hexdigest()
+def _state(file: IO[bytes]) -> tuple[int, ...]:
+    """What changes when a file does."""
+    stat = os.fstat(file.fileno())
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _digest(path: Path, end: int, state: tuple[int, ...]) -> str:
+    """The sha256 of the first bytes of a file. state: of the file."""
+    key = path, end, state
+    if key not in _DIGESTS:
+        digest, left = hashlib.sha256(), end
+        with path.open("rb", buffering=0) as file:
+            while left > 0 and (block := file.read(min(BLOCK, left))):
+                digest.update(block)
+                left -= len(block)
+        _DIGESTS[key] = digest.hexdigest()
+    return _DIGESTS[key]
+
+
+_DIGESTS: dict[tuple[Path, int, tuple[int, ...]], str] = {}  # of files that were written or read

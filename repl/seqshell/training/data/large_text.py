@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import gzip
 import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -90,9 +92,9 @@ class LargeText:
         """Read the file once, unless it is as it was at the last call. Errors as for `blocks`."""
         state = self.state()
         if (known := _KNOWN.get(self)) is None or known[0] != state:
-            digest = hashlib.sha256()
-            characters = sum(map(len, self.blocks(report, digest)))
-            known = _KNOWN[self] = state, Facts(digest.hexdigest(), characters)
+            with HashedBeside() as digest:
+                characters = sum(map(len, self.blocks(report, digest)))
+                known = _KNOWN[self] = state, Facts(digest.hexdigest(), characters)
         return known[1]
 
     def contents(self, report: Report = unheard, size: int = BLOCK) -> Iterator[bytes]:
@@ -125,9 +127,11 @@ class LargeText:
                     except UsageError as error:
                         raise RecipeError(error.message) from None
                     decoder = codecs.getincrementaldecoder(encoding)()
+                    is_utf8 = encoding == "utf-8"
                     ends_in_cr = b"\r" in block and b"\n" not in block  # as in files of old Macs
                 try:
-                    text = decoder.decode(block, final=not block)
+                    is_ascii = is_utf8 and block.isascii() and not decoder.getstate()[0]
+                    text = block.decode("ascii") if is_ascii else decoder.decode(block, final=not block)
                 except UnicodeDecodeError as error:
                     content, start = bytes(error.object), error.start
                     before = lines, place + len(block) - len(content)
@@ -145,7 +149,9 @@ class LargeText:
                 place += len(block)
                 text = held + text
                 held = "\r" if block and text.endswith("\r") else ""  # its LF may be in the next block
-                text = text[: len(text) - len(held)].replace("\r\n", "\n")
+                text = text[: len(text) - len(held)]
+                if "\r" in text:  # which is found much sooner than CRLF
+                    text = text.replace("\r\n", "\n")
                 if text:
                     yield text.replace("\r", "\n") if ends_in_cr else text
                 if not block:
@@ -153,6 +159,27 @@ class LargeText:
 
 
 _KNOWN: dict[LargeText, tuple[tuple[int, ...], Facts]] = {}  # with what shows that a file has changed
+
+
+class HashedBeside(contextlib.ExitStack):
+    """A context with the sha256 of bytes, which a thread computes: one part is hashed while the next one is used."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._digest, self._beside = hashlib.sha256(), self.enter_context(ThreadPoolExecutor(1, "seqshell-sha256"))
+        self._last: Future[None] | None = None
+
+    def update(self, part: bytes) -> None:
+        """Hash the next part."""
+        if self._last is not None:
+            self._last.result()
+        self._last = self._beside.submit(self._digest.update, part)
+
+    def hexdigest(self) -> str:
+        """The digest of all parts."""
+        if self._last is not None:
+            self._last.result()
+        return self._digest.hexdigest()
 
 
 class _Counted:

@@ -166,7 +166,7 @@ class NewRows:
     def _spill(self) -> None:
         assert self._spools
         for spool, values in zip(self._spools, (self._content, self._ends), strict=True):
-            spool.add(values.tobytes())
+            spool.add(values)
             del values[:]
 
 

@@ -50,9 +50,10 @@ def find_season(values: Array) -> int:
     where they are mostly noise, a long season shows in the level again.
     """
     values = values[-MOST_ROWS:].astype(np.float64)
-    levels, changes = _peaks(_correlations(_detrended(values))), _peaks(_correlations(np.diff(values, axis=0)))
+    levels = _peaks(_correlations(_detrended(values)))
     if max(levels.values(), default=0.0) > CLEAR:
         return _earliest(levels)
+    changes = _peaks(_correlations(np.diff(values, axis=0)))
     if max(changes.values(), default=0.0) > max(LEAST_OF_CHANGES, NOISE / math.sqrt(len(values))):
         return _earliest(changes)
     best = max(levels, key=lambda lag: levels[lag], default=1)
@@ -91,9 +92,8 @@ def _correlations(values: Array) -> NDArray[np.float64]:
     # Constant columns have no correlations and become 0.
     centred = centred / np.where(spread > FLAT * np.abs(values).max(0), spread, np.inf)
     spectrum = np.fft.rfft(centred, 2 * len(values), axis=0)
-    found: NDArray[np.float64] = np.fft.irfft(np.abs(spectrum) ** 2, axis=0)[: longest + longest // 2 + 1].mean(
-        1
-    ) / len(values)
+    power = (np.abs(spectrum) ** 2).mean(1)
+    found: NDArray[np.float64] = np.fft.irfft(power)[: longest + longest // 2 + 1] / len(values)
     return found
 
 

@@ -18,12 +18,13 @@ from seqshell.training.forecasting.blocks import Block
 class CollectedRows:
     """Of each row: the number of its series, its time as a number, its number in the file, its values and its time.
 
-    names: of series, with their numbers. notes: about the numbers.
+    names: of series, with their numbers. notes: about the numbers. has_gaps: whether a value is missing.
     """
 
     def __init__(self, spools: Spools) -> None:
         self.names: dict[str, int] = {}
         self.notes: dict[str, None] = {}
+        self.has_gaps = False
         self.values, self.times = spools.new(np.float64), NewRows(np.uint8, spools)
         self._codes, self._keys, self._numbers = array("I"), array("d"), array("q")
 
@@ -37,7 +38,8 @@ class CollectedRows:
         self._codes.frombytes(codes[block.codes].tobytes())
         self._keys.frombytes(keys.tobytes())
         self._numbers.frombytes(numbers[block.rows].tobytes())
-        self.values.add(block.values.tobytes())
+        self.has_gaps |= bool(np.isnan(block.values).any())
+        self.values.add(np.ascontiguousarray(block.values))
         self.times.extend(block.texts, block.sizes)
         self.notes |= dict.fromkeys(block.notes)
 

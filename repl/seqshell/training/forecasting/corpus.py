@@ -168,6 +168,9 @@ class LargeSeries:
         columns: Sequence[str],
     ) -> _Filled:
         """The values of each series, oldest first, with their gaps filled."""
+        if order is None and not rows.has_gaps:
+            starts = np.cumsum([0, *rows.sizes])[:-1].tolist()
+            return _Filled(rows.values, rows.sizes, starts, [])
         out, kept_sizes, firsts, notes, start = spools.new(np.float64), list[int](), list[int](), list[str](), 0
         for name, size in zip(rows.names, rows.sizes, strict=True):
             kept, note = range(size), ""
@@ -191,10 +194,10 @@ class LargeSeries:
                     columns,
                 )
                 kept, note = filled.kept, filled.note
-                out.add(np.ascontiguousarray(filled.values).tobytes())
+                out.add(np.ascontiguousarray(filled.values))
             else:
                 for first in blocks:
-                    out.add(np.ascontiguousarray(block(first)).tobytes())
+                    out.add(np.ascontiguousarray(block(first)))
             kept_sizes.append(len(kept))
             firsts.append(start + kept.start)
             if note:

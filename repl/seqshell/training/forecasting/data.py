@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from seqshell.core.gaps import Filled, GapFault, fill_gaps
 from seqshell.core.tables.numbers import CellFault, NumberColumn, read_numbers
 from seqshell.core.tables.table_file import TableFile, way_out
 from seqshell.core.tables.time_parts import split_names
+from seqshell.core.threads import available_cores
 from seqshell.training.data.array_store import forget
 from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.tables import read_table
@@ -27,7 +29,11 @@ FORGOTTEN = 16  # times as many rows are read before they are left to the system
 MANY = 1 << 24  # values of which one column at a time is copied
 MAX_VALUE = 1e30  # of a value, so that sums of squares still fit into 64 bits
 
+MOST_THREADS = 2  # that normalise, each with a copy of a column
+
 Numbers = NDArray[np.float64]
+Item = TypeVar("Item")
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -109,11 +115,14 @@ class Scale:
     def normalised(self, values: Numbers) -> NDArray[np.float32]:
         """values: [..., F]."""
         found = np.empty(values.shape, np.float32)
-        for start in range(0, len(values), TOGETHER):
-            if start % (FORGOTTEN * TOGETHER) == 0:
-                forget(values)
-            rows = slice(start, start + TOGETHER)
-            found[rows] = (values[rows] - self.mean) / self.std
+
+        def normalise(start: int) -> None:
+            for first in range(start, min(start + FORGOTTEN * TOGETHER, len(values)), TOGETHER):
+                rows = slice(first, first + TOGETHER)
+                found[rows] = (values[rows] - self.mean) / self.std
+            forget(values)
+
+        _in_threads(normalise, range(0, len(values), FORGOTTEN * TOGETHER))
         return found
 
     def restored(self, values: NDArray[Any]) -> Numbers:
@@ -124,17 +133,26 @@ class Scale:
 def scale_of(values: Numbers) -> Scale:
     """The scale of training rows [N, F]; the std of a constant column is 1."""
     columns = [slice(None)] if values.size < MANY else [slice(place, place + 1) for place in range(values.shape[1])]
-    means, stds = [], []
-    for column in columns:
+
+    def measured(column: slice) -> tuple[Numbers, Numbers]:
         some = np.empty((len(values), len(range(values.shape[1])[column])))
         for start in range(0, len(values), TOGETHER):
             if start % (FORGOTTEN * TOGETHER) == 0:
                 forget(values)
             some[start : start + TOGETHER] = values[start : start + TOGETHER, column]
-        means.append(some.mean(0))
-        stds.append(some.std(0))
+        return some.mean(0), some.std(0)
+
+    means, stds = zip(*_in_threads(measured, columns), strict=True)
     mean, std = np.concatenate(means), np.concatenate(stds)
     return Scale(mean, np.where(std > 0, std, 1.0))
+
+
+def _in_threads(work: Callable[[Item], Found], items: Sequence[Item]) -> list[Found]:
+    """work(item) for all items, in threads if there are several: numpy lets go of Python's lock."""
+    if len(items) == 1:
+        return [work(items[0])]
+    with ThreadPoolExecutor(min(MOST_THREADS, available_cores())) as pool:
+        return list(pool.map(work, items))
 
 
 def read_series(data: DataSettings, folder: Path = Path()) -> SeriesData:

@@ -64,29 +64,33 @@ class PlainReader:
         if keys is None and np.isnan(values).all(1).any():
             raise Unusual  # it may be blank
         names, codes = self._series(cells, [places[name] for name in self.series.key])
-        order = np.argsort(codes, kind="stable") if len(names) > 1 else np.arange(len(values))
-        if keys is not None:
-            order = self._sorted(order, codes, keys)
-        codes = codes[order]
-        content, lengths = texts(order, np.flatnonzero(np.diff(codes)) + 1)
-        return Block(names, codes, order, None if keys is None else keys[order], values[order], content, lengths, notes)
+        order = self._order(codes if len(names) > 1 else None, keys)
+        if order is not None:
+            codes, values, keys = codes[order], values[order], None if keys is None else keys[order]
+        begins = np.flatnonzero(np.diff(codes)) + 1 if len(names) > 1 else np.zeros(0, np.int64)
+        order = np.arange(len(values)) if order is None else order
+        return Block(names, codes, order, keys, values, *texts(order, begins), notes)
 
-    def _sorted(
-        self, order: NDArray[np.int64], codes: NDArray[np.int64], keys: NDArray[np.float64]
-    ) -> NDArray[np.int64]:
-        """Rows by series, sorted by time. Raises Unusual for equal times, and if a key might be found."""
+    def _order(self, codes: NDArray[np.int64] | None, keys: NDArray[np.float64] | None) -> NDArray[np.int64] | None:
+        """The rows by series, if there are several, and time; None if they are in this order.
+
+        Raises Unusual for equal times, and if a key might be found.
+        """
+        order = None if codes is None or (np.diff(codes) >= 0).all() else np.argsort(codes, kind="stable")
+        if keys is None:
+            return order
 
         def steps() -> NDArray[np.float64]:
             """To the next row, where it is of the same series."""
-            found: NDArray[np.float64] = np.diff(keys[order])[np.diff(codes[order]) == 0]
-            return found
+            steps: NDArray[np.float64] = np.diff(keys if order is None else keys[order])
+            return steps if codes is None else steps[np.diff(codes if order is None else codes[order]) == 0]
 
         if (steps() > 0).all():
             return order
         others = len(self.series.table.beginning.columns) - len(self.series.time) - len(self.series.decimals)
         if not self.series.key and others:
             raise Unusual
-        order = np.lexsort((keys, codes))
+        order = np.argsort(keys) if codes is None else np.lexsort((keys, codes))
         if (steps() == 0).any():
             raise Unusual
         return order
@@ -102,7 +106,7 @@ class PlainReader:
             step = max(1, CELLS // len(columns))
             for start in range(0, len(cells), step):
                 rows = slice(start, start + step)
-                starts, ends = cells.starts[rows][:, columns].ravel(), cells.ends[rows][:, columns].ravel()
+                starts, ends = (np.take(each[rows], columns, 1).ravel() for each in (cells.starts, cells.ends))
                 found[rows, of] = _numbers(cells.content, starts, ends, decimal).reshape(-1, len(columns))
         notes = []
         if "," in decimals:
