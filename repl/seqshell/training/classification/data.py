@@ -45,6 +45,17 @@ class Columns:
     text_key: str = "data.text_column"
     label_key: str = "data.label_column"
 
+    def places(self, table: TableFile) -> tuple[int, int]:
+        """The indices of both in a table. Raises RecipeError for a missing one."""
+        return table.place(self.text, self.text_key), table.place(self.label, self.label_key)
+
+    def label_of(self, cell: str) -> str:
+        """The label in a cell of a table; "" for none."""
+        label = cell.strip()
+        if label in NO_TEXT and label not in self.names:
+            label = ""
+        return self.names.get(label, " ".join(label.split()))
+
 
 @dataclass(frozen=True)
 class Examples:
@@ -154,11 +165,16 @@ def split_examples(examples: Examples, share: float) -> ExampleSplit:
     return split
 
 
-def split_rows(examples: Examples, share: float) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The rows for training and those for validation. Errors as for `split_examples`."""
+def split_rows(
+    examples: Examples, share: float, texts: NDArray[Any] | None = None
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The rows for training and those for validation. Errors as for `split_examples`.
+
+    texts: [N], the number of each text among the different ones, if it is known.
+    """
     check_labels(examples.labels, examples.name)
     names = sorted(label_counts(examples.labels))
-    labels, texts = numbers_of_labels(examples.labels, names), numbers_of(examples.texts)
+    labels, texts = numbers_of_labels(examples.labels, names), numbers_of(examples.texts) if texts is None else texts
     pairs = texts.astype(np.int64) * len(names) + labels
     pairs.sort()
     pairs = pairs[np.diff(pairs, prepend=-1) > 0]  # each text with each of its labels
@@ -234,14 +250,8 @@ def rows_of_table(
 
     rows: with their numbers. Raises RecipeError for a missing column.
     """
-    places = table.place(columns.text, columns.text_key), table.place(columns.label, columns.label_key)
-
-    @lru_cache
-    def label_of(cell: str) -> str:
-        label = cell.strip()
-        if label in NO_TEXT and label not in columns.names:
-            label = ""
-        return columns.names.get(label, " ".join(label.split()))
+    places = columns.places(table)
+    label_of = lru_cache(columns.label_of)
 
     def found() -> Iterator[tuple[str, str, int]]:
         for number, row in rows:

@@ -19,8 +19,11 @@ def shortest_texts(training: Examples, number: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(shortest[label] for label in common[:number]))
 
 
-def describe(split: ExampleSplit, unread: int) -> str:
-    """Both parts and the labels, then a note per line. unread: training texts without any known token."""
+def describe(split: ExampleSplit, unread: str) -> str:
+    """Both parts and the labels, then a note per line.
+
+    unread: the number of training texts without any known token, in words; "" for none.
+    """
     training = split.training
     lines = [f"{len(training):,} examples for training, {len(split.validation):,} for validation"]
     counts = label_counts(training.labels)
@@ -31,5 +34,5 @@ def describe(split: ExampleSplit, unread: int) -> str:
     if training.num_unlabelled:
         lines.append(f"{counted(training.num_unlabelled, 'text')} without a label left out")
     if unread:
-        lines.append(f"{unread:,} texts without any known token are left out")
+        lines.append(f"{unread} texts without any known token are left out")
     return "\n".join(lines)

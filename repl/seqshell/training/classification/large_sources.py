@@ -14,6 +14,7 @@ from seqshell.core.named_files import named_path
 from seqshell.training.classification.data import Columns, read_recipe_examples, recipe_columns, rows_of_table
 from seqshell.training.classification.folders import Folder, find_files
 from seqshell.training.data import large_text
+from seqshell.training.data.cell_blocks import CellBlock, Column, Irregular
 from seqshell.training.data.fasttext import SAMPLE, is_fasttext, read_fasttext
 from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.large_table import BEGINNING, LargeTable, large_table
@@ -40,8 +41,18 @@ class LargeSource(Protocol):
     def digest(self) -> str:
         """The sha256 of the content, as Examples has it."""
 
+    @property
+    def text(self) -> LargeText:
+        """The file of which `cells` gives places."""
+
     def read(self, report: Report) -> None:
         """Read all once, so that `digest` is known."""
+
+    def cells(self, report: Report) -> Iterator[CellBlock]:
+        """The cells of texts and of labels, found by their bytes.
+
+        Raises Irregular, perhaps after some blocks, if the rows must be read one by one.
+        """
 
     def rows(self, report: Report) -> Iterator[tuple[str, str, int]]:
         """Text, label and number of each row, "" for none; white space is single spaces."""
@@ -70,10 +81,19 @@ class TableSource:
 
     @property
     def digest(self) -> str:
-        return self.table.text.facts().sha256
+        return self.text.sha256()
+
+    @property
+    def text(self) -> LargeText:
+        return self.table.text
 
     def read(self, report: Report) -> None:
-        self.table.text.facts(report)
+        self.text.sha256(report)
+
+    def cells(self, report: Report) -> Iterator[CellBlock]:
+        text, label = self.columns.places(self.table.beginning)
+        found = Column(text, is_hashed=True, single_spaced=True), Column(label, is_hashed=True)
+        return self.table.blocks(found, report)
 
     def rows(self, report: Report) -> Iterator[tuple[str, str, int]]:
         return rows_of_table(self.table.beginning, self.table.rows(report), self.columns)
@@ -104,10 +124,13 @@ class FastTextSource:
 
     @property
     def digest(self) -> str:
-        return self.text.facts().sha256
+        return self.text.sha256()
 
     def read(self, report: Report) -> None:
-        self.text.facts(report)
+        self.text.sha256(report)
+
+    def cells(self, report: Report) -> Iterator[CellBlock]:
+        raise Irregular
 
     def rows(self, report: Report) -> Iterator[tuple[str, str, int]]:
         for label, text, number in read_fasttext(self.path.name, lines_of(self.text.blocks(report))):
@@ -138,12 +161,19 @@ class FolderSource:
 
     @property
     def digest(self) -> str:
-        lines = (f"{self._name(label, text)} {text.facts().sha256}\n" for label, text in self._texts())
+        lines = (f"{self._name(label, text)} {text.sha256()}\n" for label, text in self._texts())
         return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+    @property
+    def text(self) -> LargeText:
+        return next(self._texts())[1]
 
     def read(self, report: Report) -> None:
         for _, text, part in self._reported(report):
-            text.facts(part)
+            text.sha256(part)
+
+    def cells(self, report: Report) -> Iterator[CellBlock]:
+        raise Irregular
 
     def rows(self, report: Report) -> Iterator[tuple[str, str, int]]:
         for file, (label, text, part) in enumerate(self._reported(report)):

@@ -8,7 +8,7 @@ of a linear model that was fitted without it (stacking, Wolpert 1992, https://do
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -17,9 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seqshell.training.classification.bags import Bags, Ints, collect, frequent
-from seqshell.training.classification.cross_validation import Labelled, choose_strength, held_out_logits, mixture
+from seqshell.training.classification.cross_validation import FOLDS, Labelled, choose_strength, held_out_logits, mixture
+from seqshell.training.classification.data import folds
+from seqshell.training.classification.encoding import EncodedExamples, LateExamples
 from seqshell.training.classification.linear import LinearModel, unit_rows
 from seqshell.training.data.batches import Ids, pad
+from seqshell.training.data.token_rows import items_at
 
 TOKENS = 16_384  # per call of the module, padding included
 
@@ -75,6 +78,36 @@ class FittedPart:
 def with_linear_part(module: Any) -> LinearPart | None:
     """The module, if it has a linear part to fit."""
     return module if isinstance(module, LinearPart) and module.num_linear else None
+
+
+def fit_to_some(
+    module: LinearPart,
+    training: EncodedExamples | LateExamples,
+    texts: Sequence[str],
+    *,
+    weights: NDArray[np.float32],
+    num_classes: int,
+    unit: str,
+    step: int,
+) -> FittedPart:
+    """Fit the linear part of a module to every step-th of the training texts, as `fit_linear_part` does.
+
+    texts: of all examples. weights: [C], of a text by its label.
+    """
+    ids, some = training.at(np.arange(0, len(training), step))
+    labels = training.labels[some].astype(np.int64)
+    part = fit_linear_part(
+        module,
+        ids,
+        labels,
+        importance=weights[labels],
+        folds=np.array(folds(items_at(texts, training.rows_of(some)), FOLDS)),
+        num_classes=num_classes,
+        unit=unit,
+    )
+    corrections = np.zeros((-(-len(training) // step), num_classes), np.float32)
+    corrections[some // step] = part.corrections
+    return replace(part, corrections=corrections, step=step)
 
 
 def fit_linear_part(

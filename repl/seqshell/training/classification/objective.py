@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -22,15 +22,9 @@ from seqshell.core.truncation import Cut
 from seqshell.host import Registry, resolve
 from seqshell.models.task_parts.parts import Inputs
 from seqshell.training.auxiliary import auxiliary_losses
-from seqshell.training.classification.corpus import Encoded, read_recipe_texts
-from seqshell.training.classification.cross_validation import FOLDS
-from seqshell.training.classification.data import (
-    Examples,
-    ExampleSplit,
-    folds,
-    label_names,
-)
-from seqshell.training.classification.encoding import EncodedExamples, encode_into, encoded
+from seqshell.training.classification.corpus import beside, read_recipe_texts
+from seqshell.training.classification.data import Examples, ExampleSplit, label_names
+from seqshell.training.classification.encoding import EncodedExamples, LateExamples, LateTexts, encode_into, encoded
 from seqshell.training.classification.evaluation import (
     baseline_metrics,
     last_logits,
@@ -39,14 +33,16 @@ from seqshell.training.classification.evaluation import (
     unit_of,
 )
 from seqshell.training.classification.examples import describe, shortest_texts
-from seqshell.training.classification.linear_part import FittedPart, fit_linear_part, with_linear_part
+from seqshell.training.classification.large_examples import Encoded
+from seqshell.training.classification.linear_part import FittedPart, fit_to_some, with_linear_part
 from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion, with_criterion
 from seqshell.training.classification.tables import metrics_table
 from seqshell.training.classification.teacher_answers import TeacherAnswers
-from seqshell.training.data.batches import Ids, RowBatches, group_by_length, pad
+from seqshell.training.data.batches import Ids, RowBatches, pad
 from seqshell.training.data.coded import label_counts, numbers_of_labels
 from seqshell.training.data.encoded_example import encoded_example
-from seqshell.training.data.token_rows import NewRows, TokenRows, items_at, lengths_of
+from seqshell.training.data.late_encoding import full_batches
+from seqshell.training.data.token_rows import NewRows, TokenRows, items_at
 from seqshell.training.data.vocabularies import every
 from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
@@ -73,7 +69,7 @@ class ClassificationObjective:
     tokenizer: Tokenizer
     labels: tuple[str, ...]
     split_of: ExampleSplit
-    stored: tuple[Encoded, Encoded] | None = None
+    stored: tuple[Encoded | LateTexts, Encoded] | None = None
     teacher: Teacher | None = None
 
     num_orders = 2**31
@@ -94,7 +90,7 @@ class ClassificationObjective:
 
     @property
     def description(self) -> str:
-        return describe(self.split_of, unread=self.split["training"] - len(self._training.rows))
+        return describe(self.split_of, unread=self._training.left_out(self.split["training"]))
 
     @cached_property
     def num_batches(self) -> int:
@@ -110,18 +106,17 @@ class ClassificationObjective:
         With a teacher that was asked, its probabilities [B, C] are last.
         """
         part, answers = self._linear_part, self.answers
-        for rows in self._epoch(order)[first:]:
+        for ids, rows in full_batches(self._epoch(order), first, self._training.at):
             labels = self._training.labels[rows].astype(np.int64)
             corrections = () if part is None else (part.corrections_of(rows),)
             taught = () if answers is None else answers.of_rows(rows)
-            yield pad([self._training.ids[row] for row in rows]), labels, *corrections, *taught
+            yield pad(ids), labels, *corrections, *taught
 
     def _epoch(self, order: int) -> RowBatches:
         """The rows of each batch."""
         settings = self.recipe.training
         draws = np.random.default_rng((settings.seed, order))
-        lengths = lengths_of(self._training.ids)
-        return group_by_length(lengths, rows=settings.batch_size, tokens=settings.batch_tokens, draws=draws)
+        return self._training.group(settings.batch_size, settings.batch_tokens, draws)
 
     def num_tokens(self, batch: TrainingBatch) -> int:
         return int(np.count_nonzero(batch[0]))
@@ -132,7 +127,7 @@ class ClassificationObjective:
 
     def inputs(self) -> Inputs:
         """The tokens of the texts one after the other, and the first texts padded."""
-        texts = self._training.ids[:NUM_COMPARED]
+        texts, _ = self._training.first(NUM_COMPARED)
         return replace(
             Inputs.of_stream(np.concatenate([np.asarray(ids, np.int64) for ids in texts])), padded=pad(texts)
         )
@@ -143,7 +138,7 @@ class ClassificationObjective:
         Label smoothing trains towards (1 - s) one-hot + s uniform, so that the model does not become overconfident.
         """
         inputs, labels, *others = on_device(module, batch)
-        corrections = [] if self._linear_part is None else [others.pop(0)]
+        corrections = [] if self._linear_part is None or not others else [others.pop(0)]
         logits = sum(corrections, last_logits(module, inputs, causal=self.architecture.causal).float())
         smoothing = self.recipe.training.label_smoothing
         if self.answers is None:
@@ -165,7 +160,7 @@ class ClassificationObjective:
     @cached_property
     def answers(self) -> TeacherAnswers | None:
         """The teacher's, about the training texts."""
-        return None if self.teacher is None else TeacherAnswers(self.teacher, self._training.ids)
+        return None if self.teacher is None else TeacherAnswers(self.teacher, self.training_ids)
 
     def fit(self, module: Any) -> str:
         """Fit the linear part of a module, if it has one, and describe it."""
@@ -184,20 +179,16 @@ class ClassificationObjective:
             module = with_linear_part(resolve(self.architecture.model)(self.config))
         if module is None:
             return None
-        training, step = self._training, every(self.split_of.training.texts)
-        some = np.arange(0, len(training.rows), step)  # the texts that it is fitted to
-        labels = training.labels[some].astype(np.int64)
-        texts = items_at(self.split_of.training.texts, training.rows[some])
-        part = fit_linear_part(
+        texts = self.split_of.training.texts
+        return fit_to_some(
             module,
-            items_at(training.ids, some),
-            labels,
-            importance=self.weights[labels],
-            folds=np.array(folds(texts, FOLDS)),
+            self._training,
+            texts,
+            weights=self.weights,
             num_classes=len(self.labels),
             unit=unit_of(self.tokenizer),
+            step=every(texts),
         )
-        return replace(part, step=step)
 
     def validate(self, module: Any, group: Group = ALONE) -> Metrics:
         """Nats, accuracy, macro recall and macro F1; first, unless it is the nats, 1 - the recipe's criterion."""
@@ -233,10 +224,10 @@ class ClassificationObjective:
 
     def first_examples(self, number: int) -> list[dict[str, Any]]:
         """The first texts that the model can read, with their labels."""
-        examples, encoded_ones = self.split_of.training, self._training
+        examples, (first, places) = self.split_of.training, self._training.first(number)
         return [
             {"text": examples.texts[row], **encoded_example(self.tokenizer, ids), "label": examples.labels[row]}
-            for row, ids in zip(encoded_ones.rows[:number].tolist(), encoded_ones.ids, strict=False)
+            for row, ids in zip(self._training.rows_of(places).tolist(), first, strict=True)
         ]
 
     def examples(self) -> tuple[str, ...]:
@@ -262,6 +253,7 @@ class ClassificationObjective:
     @property
     def training_ids(self) -> Sequence[Ids]:
         """The ids of the training texts that the model can read."""
+        assert isinstance(self._training, EncodedExamples)  # see `LargeExamples`
         return self._training.ids
 
     @property
@@ -269,8 +261,11 @@ class ClassificationObjective:
         return Cut.of(dataclasses.asdict(self.config))
 
     @cached_property
-    def _training(self) -> EncodedExamples:
-        return self._encoded(self.split_of.training, self.stored and self.stored[0])
+    def _training(self) -> EncodedExamples | LateExamples:
+        examples, stored = self.split_of.training, self.stored and self.stored[0]
+        if isinstance(stored, LateTexts):
+            return LateExamples(stored, self._label_numbers(examples))
+        return self._encoded(examples, stored)
 
     @cached_property
     def _validation(self) -> EncodedExamples:
@@ -306,10 +301,14 @@ class ClassificationObjective:
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
     """Read the labelled texts and train the tokenizer on them, or extend the parent's tokenizer and labels."""
     parent = open_parent(recipe, registry)
-    tokenizer, split, stored = read_recipe_texts(recipe, registry, architecture, tokenizer_of(parent))
+    given = tokenizer_of(parent)
+    tokenizer, split, stored = read_recipe_texts(recipe, registry, architecture, given)
     found = sorted(label_counts(split.training.labels))
     labels = tuple(dict.fromkeys((*(parent.model.labels if parent is not None else ()), *found)))
     config = check_config(recipe, architecture, {"vocab_size": tokenizer.size, "num_classes": len(labels)})
     objective = ClassificationObjective(recipe, architecture, config, tokenizer, labels, split, stored)
     notes = describe_growth(parent, (tokenizer, lambda: objective.training_ids), labels=labels)
-    return Prepared(recipe, architecture, config, tokenizer, None, objective, labels, parent=parent, notes=notes)
+    rest = partial(beside, recipe, registry, architecture, given)
+    return Prepared(
+        recipe, architecture, config, tokenizer, None, objective, labels, parent=parent, notes=notes, beside=rest
+    )

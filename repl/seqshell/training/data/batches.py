@@ -45,10 +45,16 @@ class RowBatches(Sequence[NDArray[np.int64]]):
 
 
 def group(
-    sources: Sequence[Ids], targets: Sequence[Ids], *, sentences: int, tokens: int, draws: np.random.Generator
+    sources: Sequence[Ids] | NDArray[Any],
+    targets: Sequence[Ids] | NDArray[Any],
+    *,
+    sentences: int,
+    tokens: int,
+    draws: np.random.Generator,
 ) -> RowBatches:
     """Group pairs of similar length: the row numbers of each batch, batches in random order.
 
+    sources, targets: ids, or the length of each.
     tokens: limit for the target tokens of a batch, EOS and padding included; 0: a batch is `sentences` pairs.
     """
     order = shuffled(len(sources), draws)

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from seqshell.training.data.small_integers import integer_type
 from seqshell.training.data.token_rows import contents_of
 
-SIZE = 8  # bytes of a hash: among ten million texts, one of 400,000 sets has two with the same
+WORD = 8  # bytes that are hashed together; after the texts of a block there are as many
+FACTOR, SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)  # odd, so that different words stay different
+ENDS = np.array([(1 << 8 * size) - 1 for size in range(WORD + 1)], np.uint64)  # the first bytes of a word
 
 
 def hashes_of(contents: Iterable[bytes]) -> NDArray[np.int64]:
@@ -19,12 +21,36 @@ def hashes_of(contents: Iterable[bytes]) -> NDArray[np.int64]:
     return np.fromiter(map(hash, contents), np.int64)
 
 
+def hashes_between(block: bytes, starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """[N]: the hash of each text in a block of bytes, which ends in WORD bytes that belong to no text.
+
+    Among ten million texts, one of 400,000 sets has two with the same hash.
+    """
+    words = np.ndarray((len(block) - WORD + 1,), "<u8", block, 0, (1,))  # those that begin at each byte
+    order = np.argsort(-sizes, kind="stable")
+    places, left, hashes = starts[order], sizes[order], sizes[order].astype(np.uint64) * FACTOR
+    number = int(np.searchsorted(-left, 0))  # of texts that do not end before
+    while number:
+        found, left = words[places[:number]], left[:number]
+        whole = int(np.searchsorted(-left, -WORD, "right"))
+        found[whole:] &= ENDS[left[whole:]]
+        here = hashes[:number]
+        here ^= found
+        here *= FACTOR
+        here ^= here >> SHIFT
+        places, left = places[:number] + WORD, left - WORD
+        number = int(np.searchsorted(-left, 0))
+    result = np.empty(len(order), np.uint64)
+    result[order] = hashes
+    return result
+
+
 def numbers_of(texts: Iterable[str]) -> NDArray[Any]:
     """[N]: the number of each text among the different ones, in the order in which they come first; small integers."""
     return numbers_of_hashes(hashes_of(contents_of(texts)))
 
 
-def numbers_of_hashes(hashes: bytearray | NDArray[np.int64]) -> NDArray[Any]:
+def numbers_of_hashes(hashes: bytearray | NDArray[Any]) -> NDArray[Any]:
     """The same, given the hashes one after the other."""
     found = np.frombuffer(hashes, np.uint64)
     dtype = integer_type(len(found))

@@ -34,7 +34,7 @@ def num_workers(kind: Any, size: int) -> int:
 
 
 def encoded_rows(tokenizer: Tokenizer, texts: Sequence[str], sides: int = 1) -> Iterator[Encoded]:
-    """The ids of texts, some thousand at a time. sides: how many such iterators share the cores."""
+    """The ids of texts, some thousand at a time. sides: how many such iterators, and trainings, share the cores."""
     size = int(texts.lengths.sum(dtype=np.int64)) if isinstance(texts, TextRows) else 0
     with EncodingWorkers(tokenizer, None, -(-num_workers(type(tokenizer), size) // sides)) as workers:
         yield from workers.encoded_rows(grouped(texts))

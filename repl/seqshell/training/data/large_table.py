@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, islice, starmap
 from pathlib import Path
 
@@ -15,9 +15,11 @@ from seqshell.core.tables.json_rows import is_json, read_json
 from seqshell.core.tables.reading import parse_table
 from seqshell.core.tables.table_file import TableFile
 from seqshell.core.tables.tidying import SAMPLE, without_totals
+from seqshell.training.data.cell_blocks import CellBlock, Column, Irregular, Layout
 from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.json_arrays import array_lines, is_array
 from seqshell.training.data.large_text import LargeText, Report, is_large, lines_of, unheard
+from seqshell.training.data.row_scanning import end_of_first_row, scan_rows, start_of_text
 
 BEGINNING = 1_000_000  # characters that show what a table is
 LAST = SAMPLE  # rows, of which the last one may be a total of those above
@@ -43,14 +45,41 @@ class LargeTable:
         """How many times as long as its beginning the table is, about."""
         return self.text.size / self.size
 
+    def blocks(self, columns: Sequence[Column], report: Report = unheard) -> Iterator[CellBlock]:
+        """The cells of some columns, with the numbers of their rows, found by their bytes.
+
+        Raises Irregular, perhaps after some blocks, if the rows must be read one by one.
+        """
+        delimiter = self.beginning.delimiter or NO_DELIMITER
+        if is_json(self.text.path.name) or not delimiter.isascii():
+            raise Irregular
+        shifted = tuple(replace(column, place=column.place + self.shift) for column in columns)
+        size = len(self.beginning.columns) + self.shift
+        layout = Layout(shifted, ord(delimiter), delimiter != "\t" or self.is_quoted, size)
+        above = self.first + self._has_header
+        start = start_of_text(self.text, self.first)
+        if self._has_header:
+            start = end_of_first_row(self.text, layout, start)
+        for block in scan_rows(self.text, layout, start, report, self._ends_in_total):
+            yield replace(block, numbers=block.numbers + above + 1)
+
+    @property
+    def _has_header(self) -> bool:
+        return self.beginning.has_names and self.beginning.numbers[0] > self.first + 1
+
+    def _ends_in_total(self, tail: bytes) -> bool:
+        """Whether the last of the rows has totals."""
+        lines = lines_of([tail.decode().replace("\r\n", "\n")])
+        rows = [Row(cells[self.shift :], number) for cells, number in self._raw(lines, 0)]
+        return len(without_totals(rows)[0]) < len(rows)
+
     def rows(self, report: Report = unheard) -> Iterator[tuple[int, tuple[str, ...]]]:
         """The number and the cells of each row. Raises RecipeError, with the row, for one with other cells."""
         if is_json(self.text.path.name):
             yield from self._json_rows(report)
             return
-        below = self.beginning.has_names and self.beginning.numbers[0] > self.first + 1
         lines = islice(lines_of(self.text.blocks(report)), self.first, None)
-        yield from self._checked(islice(self._raw(lines, self.first), int(below), None))
+        yield from self._checked(islice(self._raw(lines, self.first), int(self._has_header), None))
 
     def rows_of(self, lines: Iterable[str], above: int, *, is_end: bool) -> Iterator[tuple[int, tuple[str, ...]]]:
         """The rows of some lines below the names. above: lines of the file above them. is_end: if they are the last."""

@@ -88,6 +88,20 @@ class LargeText:
             raise RecipeError(f"{self.name} was changed while it was read; train again")
         return content
 
+    def sha256(self, report: Report = unheard) -> str:
+        """The sha256 of the bytes, which are read once, unless the file is as it was at the last call."""
+        state = self.state()
+        if (facts := _KNOWN.get(self)) is not None and facts[0] == state:
+            return facts[1].sha256
+        if (known := _DIGESTS.get(self)) is None or known[0] != state:
+            digest = hashlib.sha256()
+            with opened(self.path, error=RecipeError) as file:
+                counted = _Counted(file, digest, report, self.size)
+                while counted.read(BLOCK):
+                    pass
+            known = _DIGESTS[self] = state, digest.hexdigest()
+        return known[1]
+
     def facts(self, report: Report = unheard) -> Facts:
         """Read the file once, unless it is as it was at the last call. Errors as for `blocks`."""
         state = self.state()
@@ -97,8 +111,8 @@ class LargeText:
                 known = _KNOWN[self] = state, Facts(digest.hexdigest(), characters)
         return known[1]
 
-    def contents(self, report: Report = unheard, size: int = BLOCK) -> Iterator[bytes]:
-        """The bytes of the text in blocks of so many, unpacked. Raises RecipeError for a file that cannot be read."""
+    def contents(self, report: Report = unheard, size: int = 0) -> Iterator[bytes]:
+        """The bytes of the text, unpacked, in blocks of so many. Raises RecipeError for a file that cannot be read."""
         with opened(self.path, error=RecipeError) as file:
             stream = self._stream(file, None, report)
             yield from iter(lambda: _read(stream, self.name, size), b"")
@@ -159,6 +173,7 @@ class LargeText:
 
 
 _KNOWN: dict[LargeText, tuple[tuple[int, ...], Facts]] = {}  # with what shows that a file has changed
+_DIGESTS: dict[LargeText, tuple[tuple[int, ...], str]] = {}
 
 
 class HashedBeside(contextlib.ExitStack):
@@ -202,9 +217,9 @@ def _unpacked(stream: Any) -> Any:
     return gzip.GzipFile(fileobj=stream)
 
 
-def _read(stream: Any, name: str, size: int = BLOCK) -> bytes:
+def _read(stream: Any, name: str, size: int = 0) -> bytes:
     try:
-        data: bytes = stream.read(size)
+        data: bytes = stream.read(size or BLOCK)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise RecipeError(f"cannot unpack {name}: {str(error)[:1].lower()}{str(error)[1:]}") from None
     return data

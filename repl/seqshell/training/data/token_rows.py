@@ -144,10 +144,6 @@ class NewRows:
         if self._spools and len(self._content) > BUFFER:
             self._spill()
 
-    def extend_texts(self, texts: Sequence[bytes]) -> None:
-        """Add texts in UTF-8 to rows of bytes."""
-        self.extend(np.frombuffer(b"".join(texts), np.uint8), np.fromiter(map(len, texts), np.int64, len(texts)))
-
     def arrays(self) -> tuple[Any, Any]:
         """The content and the ends, as Rows has them. No row can be added any more."""
         if not self._spools:
@@ -187,6 +183,8 @@ def items_at(items: Sequence[Any], rows: NDArray[Any]) -> Sequence[Any]:
     return items.at(rows) if isinstance(items, Rows | Coded) else tuple(items[row] for row in rows.tolist())
 
 
-def lengths_of(rows: Sequence[Sequence[int]]) -> NDArray[Any]:
-    """The number of tokens of each text, in small integers."""
+def lengths_of(rows: Sequence[Sequence[int]] | NDArray[Any]) -> NDArray[Any]:
+    """The number of tokens of each text, in small integers, unless the numbers are given."""
+    if isinstance(rows, np.ndarray):
+        return rows
     return rows.lengths if isinstance(rows, TokenRows) else small(np.fromiter(map(len, rows), np.int64, len(rows)))

@@ -14,6 +14,7 @@ from itertools import cycle, islice
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.word_counts import CountedText
+from seqshell.training.data.file_rows import FileRows
 from seqshell.training.data.row_encoding import MAY_BE_SPACE, SPACE, text_of
 from seqshell.training.data.token_rows import TextRows
 from seqshell.training.data.word_numbers import word_counts
@@ -48,15 +49,23 @@ def row_counts(texts: TextRows) -> Iterator[CountedText]:
     others = list[str]()
 
     def parts() -> Iterator[bytes]:
+        if isinstance(texts, FileRows):
+            for joined, rest in texts.joined():
+                yield b" " + joined if joined else b""
+                yield usual(rest)
+            return
         left = filter(None, texts.contents())
         while some := list(islice(left, TOGETHER)):
-            usual = list[bytes]()
-            for content in some:
-                if MAY_BE_SPACE[content[0]] and content[0] != SPACE and (text := text_of(content))[0].isspace():
-                    others.append(text)
-                else:
-                    usual.append(content[1:] if content[0] == SPACE else content)
-            yield b" " + b" ".join(usual) if usual else b""
+            yield usual(some)
+
+    def usual(contents: list[bytes]) -> bytes:
+        found = list[bytes]()
+        for content in contents:
+            if MAY_BE_SPACE[content[0]] and content[0] != SPACE and (text := text_of(content))[0].isspace():
+                others.append(text)
+            else:
+                found.append(content[1:] if content[0] == SPACE else content)
+        return b" " + b" ".join(found) if found else b""
 
     yield from counted_words(parts(), texts.size)
     yield from others

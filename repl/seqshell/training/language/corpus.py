@@ -6,9 +6,8 @@ Both give the same tokens. The file is keyed by text and tokenizer: other traini
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,6 +23,7 @@ from seqshell.models.guarded_tokenizer import guarded_tokenizer
 from seqshell.training.data.array_store import ArrayStore, check_room, write_store, written_once
 from seqshell.training.data.encoding_workers import EncodingWorkers, num_workers
 from seqshell.training.data.large_text import Facts, Halves, LargeText, is_large, line_start
+from seqshell.training.data.late_encoding import encoded_beside
 from seqshell.training.data.part_encoding import part_encoder
 from seqshell.training.data.plugin_data import PluginData
 from seqshell.training.data.python_data import NOT_FILES
@@ -36,7 +36,7 @@ from seqshell.training.language.sections import SectionTokens
 from seqshell.training.language.text_files import TextFiles
 from seqshell.training.parent import open_parent, tokenizer_of
 from seqshell.training.preparation import tokenizer_type
-from seqshell.training.preparation_progress import Report, Stages, StoppedWork, silent
+from seqshell.training.preparation_progress import Stages, silent
 from seqshell.training.recipes.recipe import Recipe
 
 RecipeText = tuple[Tokenizer, SplitText, NDArray[Any] | SectionTokens, NDArray[Any]]
@@ -75,7 +75,9 @@ def encoding(recipe: Recipe, registry: Registry) -> Callable[[Stages], None] | N
 def beside(recipe: Recipe, kind: Any, parent: Tokenizer | None) -> AbstractContextManager[None]:
     """A context in which the text of a recipe is encoded while a training runs."""
     corpus = large_corpus(recipe, kind, parent)
-    return nullcontext() if corpus is None or ArrayStore.open(corpus.path) is not None else corpus.beside()
+    if corpus is None or ArrayStore.open(corpus.path) is not None:
+        return nullcontext()
+    return encoded_beside(corpus.encode_rest)
 
 
 def large_corpus(recipe: Recipe, kind: Any, parent: Tokenizer | None = None) -> LargeCorpus | None:
@@ -162,30 +164,9 @@ class LargeCorpus(TextFiles):
         text = StoredText(self.text.path.name, whole.sha256, characters, num_bytes, beginning)
         return tokenizer, text, tokens("training", range(cut)), tokens("validation", range(cut, whole.characters))
 
-    @contextmanager
-    def beside(self) -> Iterator[None]:
-        """A context in which a thread encodes what is not encoded yet."""
-        ended = threading.Event()
-
-        def stage(name: str) -> Report:
-            def report(done: int, total: int) -> None:
-                if ended.is_set():
-                    raise StoppedWork
-
-            return report
-
-        def work() -> None:
-            # What goes wrong here shows when the text is read.
-            with suppress(RecipeError, StoppedWork):
-                (self._sections(silent) or self).encode(stage)
-
-        thread = threading.Thread(target=work, name="seqshell-encoding", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join()
+    def encode_rest(self, stages: Stages) -> None:
+        """Write what is not encoded yet."""
+        (self._sections(silent) or self).encode(stages)
 
     def encode(self, stages: Stages) -> None:
         """Write the file, unless it is there. Waits while another training writes it.

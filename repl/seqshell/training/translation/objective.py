@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import chain
 from typing import Any
 
@@ -22,8 +22,9 @@ from seqshell.decoding.batched import answers
 from seqshell.decoding.strategies import Greedy
 from seqshell.host import Registry
 from seqshell.models.task_parts.parts import NUM_STEPS, Inputs
-from seqshell.training.data.batches import Ids, Resplit, RowBatches, group, pair_arrays, splits_words
+from seqshell.training.data.batches import Ids, RowBatches, pair_arrays
 from seqshell.training.data.encoded_example import encoded_example
+from seqshell.training.data.late_encoding import full_batches
 from seqshell.training.decoders import make_decoder
 from seqshell.training.distributed.group import ALONE, Group
 from seqshell.training.objective import BatchLoss, Metrics, TrainingBatch
@@ -34,22 +35,16 @@ from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.stopping import CERTAIN
 from seqshell.training.teacher import Teacher
 from seqshell.training.translation import bleu
-from seqshell.training.translation.corpus import read_recipe_pairs
+from seqshell.training.translation.corpus import beside, read_recipe_pairs
 from seqshell.training.translation.data import PairSplit
-from seqshell.training.translation.encoding import LONGEST_VALIDATION, EncodedPairs, encode_pairs
+from seqshell.training.translation.encoding import LONGEST_VALIDATION, EncodedPairs, LatePairs, encode_pairs
 from seqshell.training.translation.evaluation import teacher_forced, text_of
 from seqshell.training.translation.loss import training_loss
 from seqshell.training.translation.metrics import exact_match
 from seqshell.training.translation.teacher_forcing import teacher_forcing
+from seqshell.training.translation.variations import Variations, varies
 
 VALIDATION_SENTENCES = 1000  # translated after each epoch
-MARKS = " .!?\u2026\u202f\xa0"  # marks at the end of a sentence, and the spaces before them
-# How people type a sentence in a hurry: in lower case, without final punctuation, or both.
-PLAIN_FORMS: tuple[Callable[[str], str], ...] = (
-    str.lower,
-    lambda text: text.rstrip(MARKS),
-    lambda text: text.lower().rstrip(MARKS),
-)
 NUM_COMPARED = 8  # pairs that a decoder and its module are compared on
 
 
@@ -63,7 +58,7 @@ class TranslationObjective:
     source_tokenizer: Tokenizer
     tokenizer: Tokenizer
     sentences: PairSplit
-    encoded: tuple[EncodedPairs, EncodedPairs] | None = None
+    encoded: tuple[EncodedPairs | LatePairs, EncodedPairs] | None = None
     teacher: Teacher | None = None
 
     num_orders = 2**31
@@ -81,17 +76,16 @@ class TranslationObjective:
     @property
     def description(self) -> str:
         lines = f"{self.split['training']:,} sentence pairs for training, {self.split['validation']:,} for validation"
-        left_out = self.split["training"] - len(self._training.texts)
-        if left_out:
+        if left_out := self._training.left_out(self.split["training"]):
             longest = self.recipe.training.max_length
-            lines += f"\n{left_out:,} pairs are left out: a side has more than {longest} tokens or no known token"
+            lines += f"\n{left_out} pairs are left out: a side has more than {longest} tokens or no known token"
         if self.sentences.validation.sources == self.sentences.training.sources:
             lines += "\nvalidated on the training pairs: the scores show only memorisation"
         return lines
 
     @cached_property
     def num_batches(self) -> int:
-        return len(self._epoch(0)[2])
+        return len(self._epoch(0)[1])
 
     def initial_state(self, module: Any) -> State:
         """(): each sentence starts from the state of its encoder."""
@@ -99,30 +93,17 @@ class TranslationObjective:
 
     def batches(self, order: int, first: int = 0) -> Iterator[TrainingBatch]:
         """(source [B, S], lengths [B], inputs [B, T], targets [B, T]), padded right."""
-        sources, targets, batches = self._epoch(order)
-        for rows in batches[first:]:
-            yield pair_arrays([sources[row] for row in rows], [targets[row] for row in rows])
+        pairs, batches = self._epoch(order)
+        for sources, targets in full_batches(batches, first, pairs.ids):
+            yield pair_arrays(sources, targets)
 
-    def _epoch(self, order: int) -> tuple[Sequence[Ids], Sequence[Ids], RowBatches]:
-        """The ids of sources and targets in this epoch, and the rows of each batch."""
-        settings = self.recipe.training
+    def _epoch(self, order: int) -> tuple[EncodedPairs | LatePairs, RowBatches]:
+        """The pairs as they are encoded in this epoch, and the rows of each batch."""
+        settings, pairs = self.recipe.training, self._training
         draws = np.random.default_rng((settings.seed, order))
-        sources: Sequence[Ids] = self._training.sources
-        targets: Sequence[Ids] = self._training.targets
-        if settings.subword_dropout and all(map(splits_words, (self.source_tokenizer, self.tokenizer))):
-            sources, targets = (list(side.sentences(draws)) for side in self._resplit)
-        if settings.plain_sources:
-            chosen = draws.random(len(sources)) < settings.plain_sources
-            forms = draws.integers(len(PLAIN_FORMS), size=len(sources))
-            sources = [
-                plain[form] if is_plain else ids
-                for is_plain, form, plain, ids in zip(chosen, forms, self._plain, sources, strict=True)
-            ]
-        return (
-            sources,
-            targets,
-            group(sources, targets, sentences=settings.batch_size, tokens=settings.batch_tokens, draws=draws),
-        )
+        if varies(settings):
+            pairs = self._variations.pairs(draws)
+        return pairs, pairs.group(settings.batch_size, settings.batch_tokens, draws)
 
     def num_tokens(self, batch: TrainingBatch) -> int:
         return int(np.count_nonzero(batch[3]))
@@ -132,7 +113,8 @@ class TranslationObjective:
 
     def inputs(self) -> Inputs:
         """The first pairs; each target is read over and over until the end of the longest sentence or of NUM_STEPS."""
-        sources, targets = self._training.sources[:NUM_COMPARED], self._training.targets[:NUM_COMPARED]
+        pairs = self._training.first(NUM_COMPARED)
+        sources, targets = pairs.sources, pairs.targets
         source, lengths, *_ = pair_arrays(sources, targets)
         size = max(NUM_STEPS // len(targets), *map(len, targets))
         steps = np.stack([np.resize(np.array([BOS, *ids, EOS], np.int64), size) for ids in targets])
@@ -165,12 +147,17 @@ class TranslationObjective:
         pairs = self._validation
         nats = teacher_forced(module, pairs.sources, pairs.targets, group)
         metrics = {"nats": nats, "perplexity": math.exp(min(700.0, nats))}
-        expected = pairs.texts.targets[:VALIDATION_SENTENCES]
+        expected = self._expected
         found = group.interleaved(self._translated(module, pairs.sources[:VALIDATION_SENTENCES][group.rows]))
         metrics["exact"] = exact_match(found, expected)
         if bleu.is_available():
             metrics["bleu"] = bleu.bleu(found, expected).value
         return metrics
+
+    @cached_property
+    def _expected(self) -> Sequence[str]:
+        """The targets of the first pairs for validation."""
+        return self._validation.texts.targets[:VALIDATION_SENTENCES]
 
     def is_perfect(self, metrics: Metrics) -> bool:
         """True if every validation source gets its target, with certainty."""
@@ -201,7 +188,7 @@ class TranslationObjective:
 
     def first_examples(self, number: int) -> list[dict[str, Any]]:
         """The first pairs that are short enough."""
-        pairs = self._training.at(range(min(number, len(self._training.sources))))
+        pairs = self._training.first(number)
         texts = zip(pairs.texts.sources, pairs.texts.targets, strict=True)
         ids = zip(pairs.sources, pairs.targets, strict=True)
         return [
@@ -230,19 +217,25 @@ class TranslationObjective:
 
     def source_ids(self) -> Iterable[Ids]:
         """The ids of the training sources."""
-        return self._training.sources
+        return self._whole.sources
 
     def target_ids(self) -> Iterable[Ids]:
         """The ids of the training targets."""
-        return self._training.targets
+        return self._whole.targets
 
     @cached_property
-    def _training(self) -> EncodedPairs:
+    def _training(self) -> EncodedPairs | LatePairs:
         if self.encoded is not None:
             return self.encoded[0]
         return encode_pairs(
             self.sentences.training, self.source_tokenizer, self.tokenizer, self.recipe.training.max_length
         )
+
+    @property
+    def _whole(self) -> EncodedPairs:
+        """The pairs for training where all must be encoded before the training, see `LargePairs`."""
+        assert isinstance(self._training, EncodedPairs)
+        return self._training
 
     @cached_property
     def _validation(self) -> EncodedPairs:
@@ -253,28 +246,8 @@ class TranslationObjective:
         return found
 
     @cached_property
-    def _resplit(self) -> tuple[Resplit, Resplit]:
-        settings, texts = self.recipe.training, self._training.texts
-        sides = (self.source_tokenizer, texts.sources), (self.tokenizer, texts.targets)
-        first, second = (
-            Resplit(tokenizer, lines, settings.subword_dropout, settings.seed) for tokenizer, lines in sides
-        )
-        return first, second
-
-    @cached_property
-    def _plain(self) -> list[list[Ids]]:
-        """Each source in each of the PLAIN_FORMS; unchanged where it then has no known token."""
-        return [
-            [self._encoded(form(text), ids) for form in PLAIN_FORMS]
-            for text, ids in zip(self._training.texts.sources, self._training.sources, strict=True)
-        ]
-
-    def _encoded(self, source: str, otherwise: Ids) -> Ids:
-        """The ids of a source; `otherwise` if it has no known token."""
-        try:
-            return self.source_tokenizer.encode(source) or otherwise
-        except VocabularyError:
-            return otherwise
+    def _variations(self) -> Variations:
+        return Variations(self._whole, self.source_tokenizer, self.tokenizer, self.recipe.training)
 
     def _translated(self, module: Any, sources: Sequence[Ids], longest: int | None = None) -> list[str]:
         """Translate each source greedily, with at most `longest` tokens or the recipe's max_tokens."""
@@ -301,4 +274,15 @@ def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> P
     if source_tokenizer is tokenizer:
         sides = [(tokenizer, lambda: chain(objective.source_ids(), objective.target_ids()))]
     notes = describe_growth(parent, *sides)
-    return Prepared(recipe, architecture, config, tokenizer, source_tokenizer, objective, parent=parent, notes=notes)
+    encoded_beside = partial(beside, recipe, registry, parent)
+    return Prepared(
+        recipe,
+        architecture,
+        config,
+        tokenizer,
+        source_tokenizer,
+        objective,
+        parent=parent,
+        notes=notes,
+        beside=encoded_beside,
+    )

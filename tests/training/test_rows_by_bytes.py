@@ -1,0 +1,275 @@
+"""Rows and cells of large files found by their bytes: the same as those that are read one by one."""
+
+from __future__ import annotations
+
+import json
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.training.test_large_data import classification, translation, write_pairs, write_texts
+
+from seqshell.core.errors import RecipeError
+from seqshell.core.events import Progress
+from seqshell.host import Registry
+from seqshell.training.data import file_rows, large_table, large_text, token_rows
+from seqshell.training.data.array_store import ArrayStore, remove_stores
+from seqshell.training.data.cell_blocks import Column, Irregular, hashes_of_texts
+from seqshell.training.data.file_format import FileFormat
+from seqshell.training.data.file_rows import FileContent, FileRows
+from seqshell.training.data.large_table import LargeTable
+from seqshell.training.data.large_text import LargeText
+from seqshell.training.data.token_rows import TextRows
+from seqshell.training.data.word_counting import row_counts
+from seqshell.training.loop import train
+from seqshell.training.preparation import prepare
+
+PLAIN = "".join(f"text {number} of it,label{number % 3}\n" for number in range(40))
+SPACES = (
+    " a b",
+    "a b ",
+    "a  b",
+    "  ",
+    "",
+    "a\u00a0b",
+    "a\u2003",
+    "\u3000a",
+    "a\tb",
+    "“a”",
+    "日本",
+    " \u00a0 ",
+    "Â",
+    "à",
+)
+
+
+@pytest.fixture(autouse=True)
+def _small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(large_text, "LARGE", 1)
+    monkeypatch.setattr(large_text, "BLOCK", 90)
+    monkeypatch.setattr(large_table, "BEGINNING", 300)
+    monkeypatch.setattr(token_rows, "TOGETHER", 7)
+    monkeypatch.setattr(file_rows, "NEAR", 40)
+
+
+def written(folder: Path, content: str | bytes, name: str = "t.csv") -> LargeTable:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    found = large_table.large_table(path, FileFormat())
+    assert found is not None
+    return found
+
+
+def cells_of(table: LargeTable, columns: tuple[Column, ...]) -> list[tuple[int, tuple[str, ...]]]:
+    """The number and the cells of each row, found by their bytes."""
+    content, found = table.text.path.read_bytes(), []
+    for block in table.blocks(columns):
+        for row, number in enumerate(block.numbers.tolist()):
+            cells = []
+            for column in block.columns:
+                start, size = int(column.starts[row]), int(column.sizes[row])
+                meant = column.changed.get(row, content[start : start + size])
+                assert column.is_blank[row] == (not meant.decode().strip())
+                cells.append(meant.decode())
+            found.append((number, tuple(cells)))
+    return found
+
+
+TABLES = {
+    "plain": "text,label\n" + PLAIN,
+    "no names": PLAIN,
+    "no end": "text,label\n" + PLAIN.removesuffix("\n"),
+    "crlf": ("text,label\n" + PLAIN).replace("\n", "\r\n"),
+    "mark": b"\xef\xbb\xbftext,label\n" + PLAIN.encode(),
+    "comment": "# of mine\n\ntext,label\n" + PLAIN,
+    "separator": "sep=;\ntext;label\n" + PLAIN.replace(",", ";"),
+    "blank rows": "text,label\n"
+    + PLAIN
+    + "\n \n"
+    + PLAIN
+    + ",\n"
+    + PLAIN
+    + ' "" ,x\n'.replace('"', "")
+    + " , \n"
+    + PLAIN,
+    "quotes": "text,label\n" + PLAIN + '"a, ""b""\nc",x\n"",y\n"""",z\n' + PLAIN + '"d\n\n",x\n',
+    "quotes crlf": ("text,label\n" + PLAIN + '"a, ""b""\nc",x\n"",y\n"d\n\n","x"\n').replace("\n", "\r\n"),
+    "blank rows in quotes": "text,label\n" + PLAIN + '"a",x\n"",""\n" ","\n"\n"",x\n' + PLAIN,
+    "index": ",text,label\n" + "".join(f"{row},text {row} of it,label{row % 3}\n" for row in range(60)),
+    "more columns": "id,text,more,label\n" + "".join(f"n{row},text {row},é,l{row % 3}\n" for row in range(60)),
+    "total": "text,label\n" + "".join(f"text {row} of it,{row % 3}\n" for row in range(60)) + "Total,60\n",
+    "spaces": "text,label\n" + PLAIN + "".join(f"{each},x\n" for each in SPACES),
+    "quoted spaces": "text,label\n" + PLAIN + "".join(f'"{each}",x\n' for each in (*SPACES, " a\n")),
+    "tabs": ("text,label\n" + PLAIN + 'a "b" c,x\n').replace(",", "\t"),
+    "quotes between tabs": ("text,label\n" + PLAIN).replace(",", '"\t"').replace("\n", '"\n"').removesuffix('"'),
+}
+
+
+@pytest.mark.parametrize("form", TABLES)
+@pytest.mark.parametrize("block", [90, 1 << 20])
+def test_cells_found_by_their_bytes_are_those_that_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, block: int
+) -> None:
+    monkeypatch.setattr(large_text, "BLOCK", block)
+    content = TABLES[form]
+    table = written(tmp_path, content if form != "quotes between tabs" else '"' + str(content))
+    names = table.beginning.columns
+    places = [names.index(name) if name in names else place for place, name in enumerate(("text", "label"))]
+    found = cells_of(table, tuple(Column(place, is_hashed=True) for place in places))
+    assert found == [(number, tuple(row[place] for place in places)) for number, row in table.rows()]
+    assert len(found) >= 40
+    single = [cells[0] for _, cells in cells_of(table, (Column(places[0], single_spaced=True), Column(places[1])))]
+    assert single == [" ".join(row[places[0]].split()) for _, row in table.rows()]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "a,b,c\n",
+        "a\n",
+        'a "b",x\n',
+        '"a"b,x\n',
+        '"a\n',
+        "a\0,x\n",
+        "a\rb,x\n",
+        b"\xff,x\n",
+        "\n" * 90,
+        ",\n" * 90,
+        f'"{"a" * 140_000}",x\n',
+    ],
+    ids=lambda end: str(end)[:9].encode("unicode_escape").decode(),
+)
+def test_unusual_rows_are_read_one_by_one(tmp_path: Path, end: str | bytes) -> None:
+    content = ("text,label\n" + PLAIN).encode() + (end.encode() if isinstance(end, str) else end) + PLAIN.encode()
+    table = written(tmp_path, content)
+    with pytest.raises(Irregular):
+        cells_of(table, (Column(0), Column(1)))
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.csv.gz", "t.csv"])
+def test_other_files_are_read_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    import gzip
+
+    text = "".join(json.dumps({"text": line}) + "\n" for line in PLAIN.split("\n")) if "json" in name else PLAIN
+    content = (
+        gzip.compress(text.encode()) if name.endswith(".gz") else text.encode("utf-16" if name == "t.csv" else "utf-8")
+    )
+    table = written(tmp_path, content, name)
+    with pytest.raises(Irregular):
+        cells_of(table, (Column(0),))
+    if name == "t.csv":
+        table = written(tmp_path, text)
+        monkeypatch.setattr("seqshell.training.data.row_scanning.LONGEST", 50)
+        (tmp_path / name).write_text(f'{text}"{"a" * 900}')
+        with pytest.raises(Irregular):
+            cells_of(table, (Column(0),))
+
+
+def test_equal_texts_have_equal_hashes(tmp_path: Path) -> None:
+    texts = ["", "a", "b", "ab", "abcdefgh", "abcdefghi", "é" * 30, "é" * 31, "a\0", "a" * 16, "a" * 17]
+    hashes = hashes_of_texts([text.encode() for text in (*texts, *texts)]).tolist()
+    assert hashes[: len(texts)] == hashes[len(texts) :]
+    assert len(set(hashes)) == len(texts)
+    table = written(tmp_path, TABLES["quotes"])
+    found = [block.columns[0] for block in table.blocks((Column(0, is_hashed=True),))]
+    expected = hashes_of_texts([row[0].encode() for _, row in table.rows()])
+    np.testing.assert_array_equal(np.concatenate([cells.hashes for cells in found]), expected)
+
+
+def test_texts_in_a_file_are_read_in_any_order_and_their_words_are_counted(tmp_path: Path) -> None:
+    lines = [f"some{number % 4} words {'x' * number}" for number in range(40)] + ["\tafter a tab", "“quoted”", ""]
+    path = tmp_path / "a.txt"
+    path.write_text("\n".join(lines) + "\n")
+    contents = [line.encode() for line in lines]
+    sizes = np.array(list(map(len, contents)))
+    starts, text = np.cumsum(sizes + 1) - sizes - 1, LargeText(path)
+    kept = np.frombuffer(b"keptmore", np.uint8)
+    content = FileContent(text, text.size, text.state(), kept)
+    more = np.append(starts, [text.size, text.size + 4]), np.append(sizes, [4, 4])
+    rows = FileRows(content, *more)
+    whole = [*lines, "kept", "more"]
+    assert list(rows) == whole
+    assert [rows[-1], rows[3], *rows[40:42]] == ["more", whole[3], *whole[40:42]]
+    with pytest.raises(IndexError):
+        rows[45]
+    order = np.random.default_rng(0).permutation(len(whole))
+    assert list(rows.at(order)) == [whole[place] for place in order.tolist()]
+    assert rows.at(order).at(np.array([2, 0]))[0] == whole[order[2]]
+    assert rows.lengths.tolist() == [len(each.encode()) for each in whole]
+    ends = np.append(0, np.cumsum(more[1]))
+    others = TextRows(np.frombuffer("".join(whole).encode(), np.uint8), ends)
+
+    def counts(texts: Any) -> dict[str, int]:
+        found = dict[str, int]()
+        for each in row_counts(texts):
+            word, number = (each, 1) if isinstance(each, str) else each
+            found[word] = found.get(word, 0) + number
+        return found
+
+    assert counts(rows) == counts(rows.at(order)) == counts(others)
+    path.write_text("changed")
+    for read in (lambda: rows[0], lambda: rows.contents_at(np.array([0, 41])), lambda: counts(rows)):
+        with pytest.raises(RecipeError, match=r"^a\.txt was changed while it was read; train again$"):
+            read()
+
+
+def batches_of(objective: Any, first: int = 0) -> list[list[Any]]:
+    return [[array.tolist() for array in batch] for batch in objective.batches(5, first)]
+
+
+@pytest.mark.parametrize("kind", ["pairs", "char pairs", "texts", "cut texts"])
+def test_batches_before_the_tokens_are_in_the_file_are_those_after(
+    tmp_path: Path, registry: Registry, kind: str
+) -> None:
+    write_pairs(tmp_path)
+    write_texts(tmp_path)
+    cut = {"model": {"max_length": 3}} if "cut" in kind else {}
+    made = classification(tmp_path, **cut) if "texts" in kind else translation(tmp_path)
+    if kind == "char pairs":
+        made = translation(
+            tmp_path, tokenizer={"name": "char"}, training={"max_length": 12, "batch_tokens": 60, "batch_size": 1}
+        )
+    prepared = prepare(made, registry)
+    before = batches_of(prepared.objective)
+    assert len(before) == prepared.objective.num_batches > 3
+    assert all(len(batch[0]) for batch in before)
+    assert batches_of(prepared.objective, 3) == before[3:]
+    with prepared.beside():
+        while not any(store is not None and {"ids", "sources"} & set(store.arrays) for store in stores(tmp_path)):
+            pass
+    name = "texts.csv" if "texts" in kind else "pairs.tsv"
+    examples = prepared.objective.first_examples(2)
+    (tmp_path / name).write_text("changed")  # of texts whose tokens are there, no more is read for a batch
+    assert batches_of(prepared.objective) == before
+    assert batches_of(prepared.objective, 3) == before[3:]
+    assert examples
+
+
+def stores(folder: Path) -> list[ArrayStore | None]:
+    """The stores without the places of texts."""
+    paths = [path for path in folder.rglob("*.tokens") if path.is_file()]
+    found = [ArrayStore.open(path) for path in paths]
+    return [store for store in found if store is not None and "training" not in store.arrays]
+
+
+@pytest.mark.parametrize("make", [translation, classification], ids=["pairs", "texts"])
+def test_weights_do_not_depend_on_the_file_nor_on_a_stop(tmp_path: Path, registry: Registry, make: Any) -> None:
+    from safetensors.numpy import load_file
+
+    write_pairs(tmp_path)
+    write_texts(tmp_path)
+    defaults = {"defaults": {"max_tokens": 3}} if make is translation else {}
+    made, paths = make(tmp_path, **defaults), [tmp_path / f"{name}.safetensors" for name in ("whole", "again", "part")]
+    list(train(made, registry, paths[0]))
+    list(train(made, registry, paths[1]))
+    remove_stores(tmp_path / "encoded")
+    events = train(made, registry, paths[2])
+    updates = (event for event in events if isinstance(event, Progress) and "epoch" in event.description)
+    next(islice(updates, 4, None))
+    events.close()
+    remove_stores(tmp_path / "encoded")
+    list(train(made, registry, paths[2], resume=True))
+    whole, *others = ({name: values.tolist() for name, values in load_file(path).items()} for path in paths)
+    assert others == [whole, whole]
