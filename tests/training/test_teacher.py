@@ -429,3 +429,13 @@ def test_a_teacher_that_does_not_fit_is_refused_in_one_line(names, registry, set
     with pytest.raises(RecipeError) as caught:
         prepare(recipe(names, **settings), registry)
     assert str(caught.value) == f"child: {message}"
+
+
+def test_there_are_no_teachers_of_forecasters(names, registry):
+    tables = {"task": "forecast", "architecture": "forecaster", "data": {"table": "x.csv"}}
+    chosen = recipe_from(tables | {"training": {"teacher": "oil-temperature"}}, name="child", folder=names)
+    with pytest.raises(RecipeError) as caught:
+        prepare(chosen, registry)
+    assert str(caught.value) == (
+        "child: training.teacher: no teacher for task forecast; there are teachers for generate, translate, classify, tag"
+    )

@@ -38,10 +38,13 @@ class SequenceAnswers:
     def probabilities(self, rows: Tensor) -> Tensor:
         """The distributions [N, V] after the tokens with these numbers [N], which count through the batch."""
         with self.teacher.asked():
-            found = torch.zeros(())
-            for share, (part, outputs) in zip(self._shares, self._parts, strict=True):
-                logits = part.logits(outputs[rows]) if has_halves(part) else outputs[rows]
-                found = found.to(logits.device) + share * logits.float().softmax(-1)
+            each = (
+                (part.logits(outputs[rows]) if has_halves(part) else outputs[rows]).float().softmax(-1)
+                for part, outputs in self._parts
+            )
+            found: Tensor = next(each).mul_(self._shares[0])
+            for share, other in zip(self._shares[1:], each, strict=True):
+                found.add_(other, alpha=share)
             return found
 
 
