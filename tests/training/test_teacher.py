@@ -437,5 +437,6 @@ def test_there_are_no_teachers_of_forecasters(names, registry):
     with pytest.raises(RecipeError) as caught:
         prepare(chosen, registry)
     assert str(caught.value) == (
-        "child: training.teacher: no teacher for task forecast; there are teachers for generate, translate, classify, tag"
+        "child: training.teacher: no teacher for task forecast; there are teachers for generate, translate, classify, "
+        "tag"
     )
