@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
 import json
 import random
@@ -11,12 +12,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from seqshell.core.errors import RecipeError
 from seqshell.training.data import large_table, large_text, line_blocks
 from seqshell.training.data.array_store import ArrayStore
-from seqshell.training.forecasting import block_reading
+from seqshell.training.forecasting import block_reading, plain_blocks
 from seqshell.training.forecasting.blocks import Block
 from seqshell.training.forecasting.corpus import large_series
 from seqshell.training.forecasting.plain_blocks import PlainReader
@@ -140,6 +142,7 @@ def in_row(change: Callable[[str], str]) -> Callable[[list[str]], list[str]]:
         (lambda line: line.replace("\n", ",7\n"), "row 60: 4 cells, but others have 3"),
         (lambda line: line[: line.rfind(",")] + ",1e400\n", "row 60, column y: 1e400 is too large"),
         (lambda line: line[: line.rfind(",")] + ",1e31\n", "row 60, column y: 1e+31 is too large; the limit is 1e+30"),
+        (lambda line: f"{line[:16]},NA,1e400\n", "row 60, column y: 1e400 is too large"),
         (lambda line: line[: line.rfind(",")] + ",five\n", "row 60, column y: 'five' is not a number"),
         (lambda line: line[: line.rfind(",")] + ",$5\n", ""),
         (lambda line: line[16:], "row 60, column time: the time is missing; correct or remove the row"),
@@ -147,7 +150,20 @@ def in_row(change: Callable[[str], str]) -> Callable[[list[str]], list[str]]:
         (lambda line: f"{line}{line}", "rows 60 and 61 have the same time"),
         (lambda line: line.replace("-", "\r"), "row 60: new-line character seen in unquoted field"),
     ],
-    ids=["blank", "empty", "longer", "infinite", "large", "word", "currency", "no time", "number", "twice", "old Mac"],
+    ids=[
+        "blank",
+        "empty",
+        "longer",
+        "infinite",
+        "large",
+        "gap",
+        "word",
+        "currency",
+        "no time",
+        "number",
+        "twice",
+        "old Mac",
+    ],
 )
 def test_unusual_rows_are_read_one_by_one(
     change: Callable[[str], str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -170,6 +186,70 @@ def test_times_that_begin_again_beside_a_column_of_words_are_read_one_by_one(
     found, at_once = same(tmp_path / "series.csv", monkeypatch)
     assert found == "series.csv: rows 6 and 82 have the same time; remove one of them"
     assert at_once.count(False) == 1
+
+
+def longer(lines: list[str]) -> list[str]:
+    return [line.replace("\n", ",7\n") if number > 59 else line for number, line in enumerate(lines)]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ({"times": "", "change": in_row(lambda line: f",\n{line}")}, ""),
+        ({"change": longer}, "row 61: 4 cells, but others have 3"),
+        ({"delimiter": "\t", "keys": ("b", '5"'), "order": "time"}, ""),
+    ],
+    ids=["blank", "longer", "quote"],
+)
+def test_unusual_blocks_are_read_row_by_row(
+    table: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_table(tmp_path / "series.csv", **table)
+    found, at_once = same(tmp_path / "series.csv", monkeypatch)
+    assert found == f"series.csv, {message}" if message else not isinstance(found, str), found
+    assert not all(at_once)
+
+
+def test_times_that_are_words_in_a_block_are_read_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def change(lines: list[str]) -> list[str]:
+        return [f"noon{line[16:]}" if 50 <= number < 100 else line for number, line in enumerate(lines)]
+
+    write_table(tmp_path / "series.csv", change=change)
+    assert not all(same(tmp_path / "series.csv", monkeypatch)[1])
+
+
+def test_words_that_become_dates_are_read_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def change(lines: list[str]) -> list[str]:
+        notes = [
+            f"word{number % 7}" if number < 90 else f"2001-02-{number % 28 + 1:02}" for number in range(len(lines))
+        ]
+        return [f"{note},{line}" for note, line in zip(["note", *notes[1:]], lines, strict=True)]
+
+    write_table(tmp_path / "series.csv", times="", change=change)
+    at_once = same(tmp_path / "series.csv", monkeypatch)[1]
+    assert at_once[0]
+    assert not all(at_once)
+
+
+def test_keys_with_one_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plain_blocks, "_MIXED", np.uint64(0))
+    write_table(tmp_path / "series.csv", keys=("aaaaaaaa1", "bbbbbbbb1"), order="time")
+    found, at_once = same(tmp_path / "series.csv", monkeypatch)
+    assert found[1]["names"] == ["aaaaaaaa1", "bbbbbbbb1"]
+    assert not any(at_once)
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_blocks_are_the_lines_without_the_first_ones(
+    first: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(line_blocks, "BLOCK", 10)
+    lines = [f"line {number}\n" for number in range(20)]
+    (tmp_path / "text").write_bytes(codecs.BOM_UTF8 + "".join(lines).encode())
+    found = list(line_blocks.line_blocks(large_text.LargeText(tmp_path / "text"), first, 4, large_text.unheard))
+    assert b"".join(found).decode() == "".join(lines[first:])
+    assert len(found) > 10
+    assert found[-1].decode() == "".join(lines[-4:])
 
 
 def test_quotation_marks_around_cells_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

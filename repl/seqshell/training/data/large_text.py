@@ -192,9 +192,7 @@ class HashedBeside(contextlib.ExitStack):
 
     def hexdigest(self) -> str:
         """The digest of all parts."""
-        if self._last is not None:
-            self._last.result()
-        return self._digest.hexdigest()
+        return self._beside.submit(self._digest.hexdigest).result()
 
 
 class _Counted:

@@ -10,7 +10,6 @@ from itertools import chain, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.errors import UsageError
 from seqshell.core.tables.encoding import find_encoding
 from seqshell.core.tables.json_rows import is_json
 from seqshell.core.tables.table_file import TableFile
@@ -59,11 +58,8 @@ def has_plain_lines(table: LargeTable) -> bool:
     if is_json(table.text.path.name):
         return False
     first = next(table.text.contents())
-    try:
-        encoding = find_encoding(first, table.text.name, table.text.encoding)
-        if codecs.lookup(encoding).name not in ("utf-8", "utf-8-sig", "ascii"):
-            return False
-    except UsageError:
+    encoding = find_encoding(first, table.text.name, table.text.encoding)
+    if codecs.lookup(encoding).name not in ("utf-8", "utf-8-sig", "ascii"):
         return False
     above = first.split(b"\n", table.beginning.numbers[0])
     return len(above) > table.beginning.numbers[0] and not any(line.count(b'"') % 2 for line in above[:-1])

@@ -24,6 +24,7 @@ from seqshell.training.forecasting.data import MAX_VALUE
 
 CELLS = 1 << 15  # numbers that are read together
 _PLAIN = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_PLAIN_CELLS = re.compile(rb"%b(?:\n%b)*+" % (_PLAIN.pattern, _PLAIN.pattern))
 _MIXED = np.uint64(0x9E3779B97F4A7C15)  # 2 ** 64 divided by the golden ratio, which is odd
 
 
@@ -207,8 +208,20 @@ def _numbers(
     if not is_odd.any():
         return values
     values[starts == ends] = np.nan
-    for place in np.flatnonzero(is_odd & (starts < ends)).tolist():
-        values[place] = _number(content[starts[place] : ends[place]].tobytes().strip(), decimal.encode())
+    places = np.flatnonzero(is_odd & (starts < ends))
+    if not len(places):
+        return values
+    first = int(starts[0])
+    text = content[first : ends[-1]].tobytes()
+    ranges = zip((starts[places] - first).tolist(), (ends[places] - first).tolist(), strict=True)
+    cells = [text[start:end].strip() for start, end in ranges]
+    if decimal == "." and _PLAIN_CELLS.fullmatch(b"\n".join(cells)):
+        found = np.array(list(map(float, cells))) + 0.0
+        if not (np.abs(found) <= MAX_VALUE).all():
+            raise Unusual
+        values[places] = found
+    else:
+        values[places] = [_number(cell, decimal.encode()) for cell in cells]
     return values
 
 
@@ -216,7 +229,7 @@ def _number(cell: bytes, decimal: bytes) -> float:
     """The number in a cell; NaN for a gap. Raises Unusual for another one."""
     if _PLAIN.fullmatch(cell if decimal == b"." else cell.replace(b".", b"x").replace(decimal, b".")):
         value = float(cell.replace(decimal, b".")) + 0.0
-        if not math.isfinite(value) or abs(value) > MAX_VALUE:
+        if abs(value) > MAX_VALUE:
             raise Unusual
         return value
     if not is_gap(cell.decode()):
