@@ -116,7 +116,7 @@ def test_a_validation_file_may_not_have_other_labels(tmp_path):
         ),
         ({"data": {"validation": ["a", "b"]}}, "data.validation must be a share"),
         ({"model": {"num_classes": 3}}, "model.num_classes is filled in from the data; leave it out"),
-        ({"criterion": "luck"}, "criterion must be nats, accuracy, macro_recall or both, not 'luck'"),
+        ({"criterion": "luck"}, "criterion must be nats, accuracy, macro_recall, both or bleu, not 'luck'"),
         ({"architecture": "lstm"}, "lstm is an architecture for generate, but the task is classify"),
         (
             {"rows": [("x", "a"), ("y", "b"), ("z", "b")]},

@@ -52,6 +52,7 @@ class TaskSpec:
     encoding: str = ""  # target of the function that gives the work of encoding large data, before the preparation
     sizes: tuple[str, ...]  # the config fields that are filled in from the data
     tokenizer: str = "char"  # of a recipe that names none
+    criteria: tuple[str, ...] = ("nats",)  # what training.criterion may be
     has_source: bool = False  # whether a recipe may have a second tokenizer, for the source
     loss_unit: str = "nats"
     evaluation: str  # target of the TaskEvaluation
@@ -119,6 +120,7 @@ TASKS: dict[str, TaskSpec] = {
             encoding="seqshell.training.translation.corpus:encoding",
             sizes=("source_vocab_size", "target_vocab_size"),
             tokenizer="bpe",
+            criteria=("nats", "bleu"),
             has_source=True,
             evaluation="seqshell.training.translation.task_evaluation:TranslationEvaluation",
             evaluation_options=("strategy", "settings", "language", "rouge", "held_out", "training"),
@@ -142,6 +144,7 @@ TASKS: dict[str, TaskSpec] = {
             preparation="seqshell.training.classification.objective:prepare",
             encoding="seqshell.training.classification.corpus:encoding",
             sizes=("vocab_size", "num_classes"),
+            criteria=("nats", "accuracy", "macro_recall", "both"),
             evaluation="seqshell.training.classification.task_evaluation:ClassificationEvaluation",
             last_steps="seqshell.training.classification.last_steps:last_steps",
             evaluation_options=("text_column", "label_column", "held_out", "training"),

@@ -281,6 +281,7 @@ def _closing_notes(keeper: Keeper, picture: Path | None, log: Log, *, unfinished
         yield Notice(f"wrote {path}: the state of epoch {best['epoch']} of {recipe.training.epochs}")
         yield Text(command_line(keeper.registry, "-m", recipe.training.parent, "-c", f"/state load {name}"))
         return
-    weights = "fitted weights" if "fitted" in best else f"weights of epoch {best['epoch']} of {recipe.training.epochs}"
+    begun = "fitted weights" if prepared.parent is None else f"the weights of {prepared.parent.model.name}"
+    weights = begun if "fitted" in best else f"weights of epoch {best['epoch']} of {recipe.training.epochs}"
     yield Notice(f"wrote {path}: {weights}, {duration(progress.seconds)} of training")
     yield Text(command_line(keeper.registry, "-m", name))

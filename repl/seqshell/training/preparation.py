@@ -199,11 +199,20 @@ def _checked(recipe: Recipe, registry: Registry) -> tuple[Recipe, Architecture]:
         raise RecipeError(f"{recipe.name}: {what}, but the task is {recipe.task}")
     check_config(recipe, architecture)
     check_defaults(recipe, registry)
+    check_criterion(recipe)
     check_teacher(recipe, registry, architecture)
     if architecture.shares_vocabulary and recipe.source_tokenizer is not None:
         rule = "has one vocabulary for source and target: write [tokenizer] instead of two tables"
         raise RecipeError(f"{recipe.name}: {architecture.name} {rule}")
     return replace(recipe, data=with_plugin_data(recipe.data, registry)), architecture
+
+
+def check_criterion(recipe: Recipe) -> None:
+    """Raise RecipeError for a criterion of another task."""
+    criterion, known = recipe.training.criterion, task_spec(recipe.task).criteria
+    if criterion not in known:
+        what = f"training.criterion={criterion} is not for task {recipe.task}"
+        raise RecipeError(f"{recipe.name}: {what}; it may be {' or '.join(known)}")
 
 
 def check_config(recipe: Recipe, architecture: Architecture, sizes: Mapping[str, int] = NO_SIZES) -> Any:

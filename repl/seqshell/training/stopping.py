@@ -1,4 +1,4 @@
-"""When a training ends before its last epoch, and when its loss has exploded."""
+"""Which weights are the best, when a training ends before its last epoch, and when its loss has exploded."""
 
 from __future__ import annotations
 
@@ -11,12 +11,24 @@ MIN_IMPROVEMENT = 1e-4  # smaller improvements of the validation do not count fo
 EXPLODED = 3.0  # an epoch's training loss has exploded if it is this many times the first loss
 # Nats: the right answer has a probability of 99 % on average. From here on, a lower loss changes no answer.
 CERTAIN = 0.01
+TIE = 1e-6  # weight of the nats in a criterion that is a share: they decide between equal shares
+WANTING = "wanting"  # the metric that is 1 - such a share
 
 
 def criterion(metrics: Metrics) -> float:
     """The metric that selects the weights, which is the first one; lower is better. NaN counts as infinite."""
     value = float(next(iter(metrics.values())))
     return math.inf if math.isnan(value) else value
+
+
+def selected_by(share: float, metrics: Metrics) -> Metrics:
+    """The metrics, with a share from 0 to 1 as their criterion: the higher it is, the better are the weights."""
+    return {WANTING: 1 - share + TIE * metrics["nats"], **metrics}
+
+
+def without_criterion(metrics: Metrics) -> Metrics:
+    """The metrics without what `selected_by` has added."""
+    return {name: value for name, value in metrics.items() if name != WANTING}
 
 
 def improves(metrics: Metrics, best: Metrics | None) -> bool:

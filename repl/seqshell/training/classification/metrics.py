@@ -6,13 +6,12 @@ label, and a last column for texts that the model could not read.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-TIE = 1e-6  # weight of the nats in a criterion of shares: they decide between equal shares
 UNREAD = -1  # predicted label of a text that the model could not read
 Counts = NDArray[np.int64]
 
@@ -35,14 +34,6 @@ def class_metrics(counts: Counts) -> dict[str, float]:
         "macro_recall": float(recalls.mean()) if present.any() else 0.0,
         "macro_f1": float(scores.mean()) if present.any() else 0.0,
     }
-
-
-def with_criterion(metrics: Mapping[str, float], criterion: str) -> dict[str, float]:
-    """The metrics; first, unless the criterion is the nats, 1 - the share that it names, or the mean of both."""
-    if criterion == "nats":
-        return dict(metrics)
-    parts = ("accuracy", "macro_recall") if criterion == "both" else (criterion,)
-    return {"wanting": 1 - sum(metrics[part] for part in parts) / len(parts) + TIE * metrics["nats"], **metrics}
 
 
 def label_metrics(counts: Counts, labels: Sequence[str]) -> list[dict[str, Any]]:

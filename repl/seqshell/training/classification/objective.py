@@ -35,7 +35,7 @@ from seqshell.training.classification.evaluation import (
 from seqshell.training.classification.examples import describe, shortest_texts
 from seqshell.training.classification.large_examples import Encoded
 from seqshell.training.classification.linear_part import FittedPart, fit_to_some, with_linear_part
-from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion, with_criterion
+from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion
 from seqshell.training.classification.tables import metrics_table
 from seqshell.training.classification.teacher_answers import TeacherAnswers
 from seqshell.training.data.batches import Ids, RowBatches, pad
@@ -50,7 +50,7 @@ from seqshell.training.optimizer import on_device
 from seqshell.training.parent import describe_growth, open_parent, tokenizer_of
 from seqshell.training.preparation import Prepared, check_config
 from seqshell.training.recipes.recipe import Recipe
-from seqshell.training.stopping import CERTAIN
+from seqshell.training.stopping import CERTAIN, selected_by
 from seqshell.training.teacher import Teacher
 
 NUM_EXAMPLES = 3  # examples in the checkpoint if the recipe names none
@@ -202,7 +202,11 @@ class ClassificationObjective:
         predicted[examples.rows] = logs.argmax(1)
         counts = confusion(self._label_numbers(self.split_of.validation).tolist(), predicted.tolist(), len(self.labels))
         metrics = {"nats": mean_nats(logs, examples.labels.astype(np.int64)), **class_metrics(counts)}
-        return with_criterion(metrics, self.recipe.training.criterion)
+        criterion = self.recipe.training.criterion
+        if criterion == "nats":
+            return metrics
+        shares = ("accuracy", "macro_recall") if criterion == "both" else (criterion,)
+        return selected_by(sum(metrics[share] for share in shares) / len(shares), metrics)
 
     def is_perfect(self, metrics: Metrics) -> bool:
         """True if every validation text gets its label, with certainty."""

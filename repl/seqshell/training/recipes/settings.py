@@ -9,8 +9,8 @@ from seqshell.core.limits import MAX_TOKENS, MAX_TURNS
 from seqshell.core.plugin_api import setting
 
 FILL_RULES = ("short", "linear", "previous", "none")
-# What selects the best weights of a classifier; both: the mean of accuracy and macro recall.
-CRITERIA = ("nats", "accuracy", "macro_recall", "both")
+# What selects the best weights; `TaskSpec.criteria` has those of a task. both: the mean of accuracy and macro recall.
+CRITERIA = ("nats", "accuracy", "macro_recall", "both", "bleu")
 TEACHER_WEIGHT = 0.8
 
 
@@ -164,7 +164,9 @@ class TrainingSettings:
         0.0, low=0, high=4, help="classify: weight examples by (1 / frequency of the label) to this power; 0: equally"
     )
     criterion: str = setting(
-        "nats", choices=CRITERIA, help="classify: the validation metric that selects the best weights"
+        "nats",
+        choices=CRITERIA,
+        help="the validation metric that selects the best weights; classify: all but bleu; translate: nats or bleu",
     )
     point_loss: str = setting("mse", choices=("mse", "mae"), help="forecast: the loss of the point forecast")
     interval: float = setting(

@@ -29,7 +29,7 @@ from seqshell.training.optimizer import on_device
 from seqshell.training.parent import describe_growth, open_parent, tokenizer_of
 from seqshell.training.preparation import Prepared, check_config, tokenizer_type
 from seqshell.training.recipes.recipe import Recipe
-from seqshell.training.stopping import CERTAIN
+from seqshell.training.stopping import CERTAIN, selected_by, without_criterion
 from seqshell.training.tagging.baseline import NAME, baseline_tags
 from seqshell.training.tagging.data import TaggedText, read_recipe_tagged
 from seqshell.training.tagging.encoding import NO_TAG, UNSEEN, EncodedSentences, encoded, predictions
@@ -41,7 +41,6 @@ from seqshell.training.teacher import Teacher
 NUM_EXAMPLES = 3  # examples in the checkpoint if the recipe names none
 EXAMPLE_WORDS = (5, 12)  # words of such an example, at least and at most
 NUM_COMPARED = 32  # sentences that a decoder and its module are compared on
-TIE = 1e-6  # weight of the nats in the criterion: they decide between equal shares
 
 
 @dataclass(frozen=True)
@@ -153,8 +152,7 @@ class TaggingObjective:
         logs = group.interleaved([found[place] for place in range(len(rows))])
         predicted = [[self.tags[number] for number in each.argmax(-1)] for each in logs]
         metrics = tag_metrics(self._true, predicted)
-        nats = mean_nats(logs, examples)
-        return {"wanting": 1 - metrics.get("f1", metrics["accuracy"]) + TIE * nats, "nats": nats, **metrics}
+        return selected_by(metrics.get("f1", metrics["accuracy"]), {"nats": mean_nats(logs, examples), **metrics})
 
     def is_perfect(self, metrics: Metrics) -> bool:
         """True if every word of the validation gets its tag, with certainty."""
@@ -171,7 +169,7 @@ class TaggingObjective:
         return {**self.as_measured(self.validate(module)), "baselines": {NAME: baseline}}
 
     def as_measured(self, validation: Metrics) -> Metrics:
-        return {name: value for name, value in validation.items() if name != "wanting"}
+        return without_criterion(validation)
 
     def table(self, measured: Metrics) -> Table:
         return metrics_table(self.recipe.name, measured)

@@ -32,7 +32,7 @@ from seqshell.training.optimizer import on_device
 from seqshell.training.parent import describe_growth
 from seqshell.training.preparation import Prepared, check_config
 from seqshell.training.recipes.recipe import Recipe
-from seqshell.training.stopping import CERTAIN
+from seqshell.training.stopping import CERTAIN, selected_by, without_criterion
 from seqshell.training.teacher import Teacher
 from seqshell.training.translation import bleu
 from seqshell.training.translation.corpus import beside, read_recipe_pairs
@@ -142,7 +142,8 @@ class TranslationObjective:
     def validate(self, module: Any, group: Group = ALONE) -> Metrics:
         """Teacher-forced nats and perplexity per token, exact matches and, if sacrebleu is installed, BLEU.
 
-        Exact matches (0 to 1) and BLEU are of the first sentences, translated greedily.
+        First, unless it is the nats, 1 - BLEU / 100. Exact matches (0 to 1) and BLEU are of the first sentences,
+        translated greedily.
         """
         pairs = self._validation
         nats = teacher_forced(module, pairs.sources, pairs.targets, group)
@@ -152,7 +153,7 @@ class TranslationObjective:
         metrics["exact"] = exact_match(found, expected)
         if bleu.is_available():
             metrics["bleu"] = bleu.bleu(found, expected).value
-        return metrics
+        return selected_by(metrics["bleu"] / 100, metrics) if self.recipe.training.criterion == "bleu" else metrics
 
     @cached_property
     def _expected(self) -> Sequence[str]:
@@ -173,7 +174,7 @@ class TranslationObjective:
         return self.validate(module)
 
     def as_measured(self, validation: Metrics) -> Metrics:
-        return validation
+        return without_criterion(validation)
 
     def table(self, measured: Metrics) -> Table:
         titles = {
@@ -266,6 +267,8 @@ class TranslationObjective:
 
 def prepare(recipe: Recipe, registry: Registry, architecture: Architecture) -> Prepared:
     """Read the sentence pairs, and train the tokenizers on them, or extend the parent's."""
+    if recipe.training.criterion == "bleu" and not bleu.is_available():
+        raise RecipeError(f"{recipe.name}: training.criterion=bleu needs sacrebleu: pip install sacrebleu")
     parent, (source_tokenizer, tokenizer, sentences, encoded) = read_recipe_pairs(recipe, registry)
     sizes = {"source_vocab_size": source_tokenizer.size, "target_vocab_size": tokenizer.size}
     config = check_config(recipe, architecture, sizes)
