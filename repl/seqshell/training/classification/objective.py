@@ -94,7 +94,8 @@ class ClassificationObjective:
 
     @cached_property
     def num_batches(self) -> int:
-        return len(self._epoch(0))
+        settings = self.recipe.training
+        return len(self._epoch(0)) if settings.batch_tokens else -(-len(self._training) // settings.batch_size)
 
     def initial_state(self, module: Any) -> State:
         """(): each text starts from the initial state."""

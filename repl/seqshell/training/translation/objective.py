@@ -85,6 +85,9 @@ class TranslationObjective:
 
     @cached_property
     def num_batches(self) -> int:
+        settings = self.recipe.training
+        if not settings.batch_tokens:
+            return -(-len(self._training.texts) // settings.batch_size)
         return len(self._epoch(0)[1])
 
     def initial_state(self, module: Any) -> State:
