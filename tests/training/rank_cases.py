@@ -7,12 +7,15 @@ rank_cases.py FOLDER    write FOLDER/two.pt, the weights and losses of each case
 from __future__ import annotations
 
 import math
+import os
 import sys
 import types
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import nn
@@ -20,8 +23,10 @@ from torch import nn
 import seqshell
 from seqshell.cli.program import run as run_program
 from seqshell.core.state import leaves
-from seqshell.host import Registry
+from seqshell.core.tasks import task_spec
+from seqshell.host import Registry, resolve
 from seqshell.host.builtin import load_registry
+from seqshell.training.data import large_table, large_text
 from seqshell.training.distributed.group import Group
 from seqshell.training.keeping import save_model
 from seqshell.training.preparation import prepare
@@ -125,6 +130,14 @@ def registry() -> Registry:
     return load_registry(modules=[plugin])
 
 
+@contextmanager
+def large_files(home: Path) -> Iterator[None]:
+    """A context in which the smallest file is a large one, whose tokens are written below a folder."""
+    large = patch.object(large_text, "LARGE", 1), patch.object(large_table, "BEGINNING", 100)
+    with large[0], large[1], patch.dict(os.environ, {"SEQSHELL_HOME": str(home)}):
+        yield
+
+
 def recipes(folder: Path) -> Iterator[tuple[str, Recipe]]:
     """Each case by name."""
     folder.mkdir()
@@ -152,6 +165,11 @@ def recipes(folder: Path) -> Iterator[tuple[str, Recipe]]:
     yield "too few rows", case("classify", DATA["classify"], batch_size=2, class_weights=1.0, label_smoothing=0.1)
     yield "taught", taught("generate")
     yield "taught labels", taught("classify")
+    with large_files(folder / "home"):
+        for task in ("translate", "classify"):
+            large = case(task, DATA[task])
+            assert resolve(task_spec(task).encoding)(large, registry()) is not None
+            yield f"large {task}", large
     yield "bf16", case("generate", DATA["generate"], precision="bf16", optimizer="sgd", learning_rate=0.1)
 
 

@@ -18,6 +18,7 @@ from tests.training import rank_cases
 from seqshell.training.resume import read_resume
 
 PAGE = Path(__file__).parents[2] / "docs" / "distributed.md"
+OTHERS = ("own module", "too few rows", "taught", "taught labels", "large translate", "large classify", "bf16")
 Results = dict[str, dict[str, torch.Tensor]]
 
 
@@ -67,7 +68,7 @@ def wait_for(path: Path, ranks: list[subprocess.Popen[str]]) -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.parametrize("case", [*rank_cases.DATA, "own module", "too few rows", "taught", "taught labels", "bf16"])
+@pytest.mark.parametrize("case", [*rank_cases.DATA, *OTHERS])
 def test_two_processes_train_as_one_does(both: tuple[Results, Results], case: str) -> None:
     """Over 20 updates with AdamW or SGD, clipping, averaged weights, streams that begin anew, and a carried state."""
     one, two = (results[case] for results in both)
