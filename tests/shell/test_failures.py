@@ -35,6 +35,14 @@ def test_a_full_or_read_only_disk_is_no_bug(number, home):
     assert not home.exists()
 
 
+def test_a_missing_torch_is_no_bug(home):
+    fault = fault_of(ModuleNotFoundError("No module named 'torch'", name="torch"))
+
+    assert fault.line == "this needs torch, which is not installed; pip install torch"
+    assert (fault.code, home.exists()) == ("missing", False)
+    assert fault_of(ModuleNotFoundError("No module named 'nothing'", name="nothing")).code == "bug"
+
+
 def test_any_other_exception_is_a_bug_whose_traceback_is_in_the_log(home):
     fault = fault_of(RuntimeError("can't\nbe"))
 

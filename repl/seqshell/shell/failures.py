@@ -50,6 +50,8 @@ def fault_of(error: Exception) -> Fault:
         return Fault(f"not enough memory: {reason_of(error)}", "close other programs or models", "memory")
     if isinstance(error, OSError) and error.errno in REFUSED:
         return Fault(f"the system refused to go on: {error.strerror}", code="system")
+    if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+        return Fault("this needs torch, which is not installed", "pip install torch", "missing")
     trace = "".join(traceback.format_exception(error))
     where = _logged(trace)
     reason = str(error).partition("\n")[0]
