@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.errors import CheckpointError, RecipeError
 from seqshell.core.named_files import shown_name
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.core.truncation import Cut
@@ -32,7 +31,7 @@ from seqshell.training.classification.data import (
 from seqshell.training.classification.encoding import LateTexts, encode_into, rates_of
 from seqshell.training.classification.large_sources import LargeSource
 from seqshell.training.classification.new_examples import NewExamples, stored_examples
-from seqshell.training.data.array_store import ArrayStore, Spools, array_parts, check_room, write_store, written_once
+from seqshell.training.data.array_store import ArrayStore, Spools, array_parts, check_room, write_store
 from seqshell.training.data.coded import label_counts
 from seqshell.training.data.distinct import numbers_of_hashes
 from seqshell.training.data.file_rows import FileRows, stored_file_rows
@@ -40,8 +39,9 @@ from seqshell.training.data.late_encoding import LateTokens, Rates, StoredTokens
 from seqshell.training.data.small_integers import rows_where
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.token_rows import NewRows, TokenRows, stored_rows
+from seqshell.training.data.two_stores import TwoStores
 from seqshell.training.data.vocabularies import SAMPLE, shown_to_tokenizer, train_tokenizer
-from seqshell.training.preparation_progress import Stages, silent
+from seqshell.training.preparation_progress import Stages
 from seqshell.training.recipes.recipe import Recipe
 
 SIDES = ("training", "validation")
@@ -53,7 +53,7 @@ RecipeTexts = tuple[Tokenizer, ExampleSplit, tuple[Encoded | LateTexts, Encoded]
 
 
 @dataclass(frozen=True)
-class LargeExamples:
+class LargeExamples(TwoStores[Begun]):
     """The labelled texts of a recipe in large files. kind: of the tokenizer. cut: how the model shortens texts.
 
     parent: the tokenizer of the model that the training starts from.
@@ -67,56 +67,19 @@ class LargeExamples:
 
     def read(self) -> RecipeTexts:
         """The texts, and their tokens or what encodes them."""
-        tokenizer, split, rates, validation = self._begun()
-        if self._needs_all:
-            self.encode(silent)
+        tokenizer, split, rates, validation = self.begun()
         return tokenizer, split, (self._encoded(split.training, tokenizer, rates), validation)
 
-    def begin(self, stages: Stages) -> None:
-        """Write what a training needs to begin, and all tokens if it needs them, too."""
-        self._begin(stages)
-        if self._needs_all:
-            self.encode(stages)
-
-    def _begin(self, stages: Stages) -> None:
+    def read_files(self, stages: Stages) -> None:
         self.source.read(stages(f"reading {shown_name(self.source.path.name)}"))
-        waiting = stages("waiting for another training")
-        written_once(self._first, lambda: self._write_first(stages), lambda: waiting(0, 1))
-
-    def _begun(self) -> Begun:
-        """What the file has that is written first, which is written if it is missing."""
-        for _ in range(2):
-            self._begin(silent)
-            store = ArrayStore.open(self._first)
-            try:
-                if store is not None:
-                    return self._of(store)
-            except (CheckpointError, KeyError, TypeError, ValueError):
-                self._first.unlink(missing_ok=True)
-        raise RecipeError(f"{self._first} was removed while it was read; train again")
-
-    def encode(self, stages: Stages) -> None:
-        """Write all tokens, unless they are there."""
-        waiting = stages("waiting for another training")
-        written_once(self.path, lambda: self._write(stages), lambda: waiting(0, 1))
 
     @property
-    def _needs_all(self) -> bool:
+    def needs_all(self) -> bool:
         """Whether a training asks for the tokens of all texts before it begins."""
         settings = self.recipe.training
         return bool(settings.teacher) or (self.parent is not None and settings.extend_vocabulary)
 
-    @cached_property
-    def path(self) -> Path:
-        """The file with the tokens."""
-        return self._path_of()
-
-    @cached_property
-    def _first(self) -> Path:
-        """The file that is written first."""
-        return self._path_of(part="first")
-
-    def _path_of(self, **part: Any) -> Path:
+    def path_of(self, **part: Any) -> Path:
         data = self.recipe.data
         return store_path(
             self.recipe,
@@ -137,11 +100,11 @@ class LargeExamples:
         validation = self.recipe.data.validation
         return read_recipe_examples(self.recipe, str(validation)) if isinstance(validation, str) else None
 
-    def _write_first(self, stages: Stages) -> None:
+    def write_first(self, stages: Stages) -> None:
         """Find and split the texts, train the tokenizer, and encode the texts for validation."""
         source, name, columns = self.source, self.source.path.name, recipe_columns(self.recipe.data)
-        check_room(self._first, source.size)
-        with Spools(self._first.parent) as spools:
+        check_room(self.first, source.size)
+        with Spools(self.first.parent) as spools:
             new = NewExamples.of(source, columns, spools, stages(f"reading the rows of {shown_name(name)}"))
             examples = new.examples()
             if self._validation is None:
@@ -165,11 +128,11 @@ class LargeExamples:
             arrays = [*new.parts(), *ids.parts("validation ids"), array_parts("validation kept", kept)]
             arrays += [array_parts(side, places) for side, places in zip(SIDES, rows, strict=True)]
             facts = {"vocabulary": tokenizer.to_json(), "names": list(new.names), "left_out": new.left_out}
-            write_store(self._first, arrays, {**facts, "rates": rates.as_json()})
+            write_store(self.first, arrays, {**facts, "rates": rates.as_json()})
 
-    def _write(self, stages: Stages) -> None:
+    def write_tokens(self, stages: Stages) -> None:
         """Write the tokens of the texts for training; those of texts that are left out are none."""
-        tokenizer, split, *_ = self._begun()
+        tokenizer, split, *_ = self.begun()
         check_room(self.path, 2 * COPIES * self.source.size)  # in parts, then in the file
         with Spools(self.path.parent) as spools:
             ids = NewRows.of_ids(tokenizer, spools)
@@ -177,7 +140,7 @@ class LargeExamples:
             encode_into(ids, split.training.texts, tokenizer, self.cut, report, keeps_rows=True)
             write_store(self.path, ids.parts("ids"), {})
 
-    def _of(self, store: ArrayStore) -> Begun:
+    def begun_of(self, store: ArrayStore) -> Begun:
         """What the first store has."""
         facts, arrays, source = store.facts, store.arrays, self.source
         tokenizer = guarded_tokenizer(self.kind.from_json(facts["vocabulary"]))
@@ -190,13 +153,10 @@ class LargeExamples:
 
     def _encoded(self, training: Examples, tokenizer: Tokenizer, rates: Rates) -> Encoded | LateTexts:
         """The texts for training with their tokens, or what encodes them."""
-        path = self.path
-        if self._needs_all:
-            if (store := ArrayStore.open(path)) is None:
-                raise RecipeError(f"{path} was removed while it was read; train again")
-            ids = TokenRows(*stored_rows(store, "ids"))
+        if self.needs_all:
+            ids = TokenRows(*stored_rows(self.tokens(), "ids"))
             kept = rows_where(ids.lengths > 0)
             return ids.at(kept), kept
         assert isinstance(training.texts, FileRows)
-        tokens = StoredTokens(lambda: ArrayStore.open(path))
+        tokens = StoredTokens(lambda: ArrayStore.open(self.path))
         return LateTexts(LateTokens(training.texts, tokenizer, tokens, "ids"), self.cut, rates)

@@ -18,14 +18,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from seqshell.core.atomic_write import replacing
-from seqshell.core.errors import RecipeError, UsageError
+from seqshell.core.errors import CheckpointError, RecipeError, UsageError
 
 FOLDER = "encoded"  # beside the run
 ENDING, LOCK = ".tokens", ".lock"
@@ -35,6 +35,7 @@ ALIGNED = 8  # each array begins at a multiple of so many bytes
 MOST_FACTS = 1 << 28  # bytes of JSON
 WAIT = 1.0  # seconds until the lock of another training is tried again
 
+Found = TypeVar("Found")
 Facts = Mapping[str, Any]
 Parts = tuple[str, Any, Iterable[bytes]]  # the name of an array, its type, and its bytes in parts
 
@@ -173,6 +174,22 @@ def written_once(path: Path, write: Callable[[], None], waiting: Callable[[], No
                 return
         waiting()
         time.sleep(WAIT)
+
+
+def read_written(path: Path, write: Callable[[], None], read: Callable[[ArrayStore], Found]) -> Found:
+    """What `read` finds in a store, which `write` writes if it is missing.
+
+    It is written again if it lacks what `read` asks for. RecipeError if it is removed again and again.
+    """
+    for _ in range(2):
+        write()
+        store = ArrayStore.open(path)
+        try:
+            if store is not None:
+                return read(store)
+        except (CheckpointError, KeyError, TypeError, ValueError):
+            path.unlink(missing_ok=True)
+    raise RecipeError(f"{path} was removed while it was read; train again")
 
 
 def check_room(path: Path, size: int) -> None:

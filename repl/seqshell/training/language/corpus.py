@@ -15,12 +15,12 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from seqshell.core.errors import CheckpointError, RecipeError, VocabularyError
+from seqshell.core.errors import RecipeError, VocabularyError
 from seqshell.core.named_files import named_path
 from seqshell.core.tokenizers import CharTokenizer, Tokenizer
 from seqshell.host import Registry
 from seqshell.models.guarded_tokenizer import guarded_tokenizer
-from seqshell.training.data.array_store import ArrayStore, check_room, write_store, written_once
+from seqshell.training.data.array_store import ArrayStore, check_room, read_written, write_store, written_once
 from seqshell.training.data.encoding_workers import EncodingWorkers, num_workers
 from seqshell.training.data.large_text import Facts, Halves, LargeText, is_large, line_start
 from seqshell.training.data.late_encoding import encoded_beside
@@ -115,18 +115,13 @@ class LargeCorpus(TextFiles):
             return sections.read()
         if (found := self._scan(silent)) is not None and ArrayStore.open(self.path) is None:
             return self._begun(found)
-        for _ in range(2):
-            self.encode(silent)
-            store = ArrayStore.open(self.path)
-            try:
-                if store is not None:
-                    facts = store.facts
-                    tokenizer = guarded_tokenizer(self.kind.from_json(facts["vocabulary"]))
-                    text = StoredText.of(facts["text"])
-                    return tokenizer, text, store.arrays["training"], store.arrays["validation"]
-            except (CheckpointError, KeyError, TypeError):
-                self.path.unlink(missing_ok=True)
-        raise RecipeError(f"{self.path} was removed while it was read; train again")
+
+        def encoded(store: ArrayStore) -> tuple[Tokenizer, StoredText, NDArray[Any], NDArray[Any]]:
+            tokenizer = guarded_tokenizer(self.kind.from_json(store.facts["vocabulary"]))
+            text = StoredText.of(store.facts["text"])
+            return tokenizer, text, store.arrays["training"], store.arrays["validation"]
+
+        return read_written(self.path, lambda: self.encode(silent), encoded)
 
     def _scan(self, stages: Stages) -> Scan | None:
         """The text, read once, if it is one of characters in a single file; else None."""

@@ -16,11 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.errors import CheckpointError, RecipeError, VocabularyError
+from seqshell.core.errors import RecipeError, VocabularyError
 from seqshell.core.subword_tokenizers import Vocabulary
 from seqshell.core.tokenizers import ByteTokenizer, CharTokenizer, Tokenizer
 from seqshell.models.guarded_tokenizer import guarded_tokenizer
-from seqshell.training.data.array_store import ArrayStore, array_parts, check_room, write_store, written_once
+from seqshell.training.data.array_store import (
+    ArrayStore,
+    array_parts,
+    check_room,
+    read_written,
+    write_store,
+    written_once,
+)
 from seqshell.training.data.encoding_workers import EncodingWorkers, num_workers
 from seqshell.training.data.large_text import cut_before_spaces
 from seqshell.training.data.part_encoding import can_be_cut, part_encoder
@@ -59,19 +66,15 @@ class SectionCorpus:
 
     def read(self) -> tuple[Tokenizer, StoredText, SectionTokens, NDArray[Any]]:
         """The tokenizer, the text, the tokens of the sections for training, and those for validation."""
-        for _ in range(2):
-            self.begin(silent)
-            store = ArrayStore.open(self._first)
-            try:
-                if store is not None:
-                    facts = store.facts
-                    tokenizer = guarded_tokenizer(self.files.kind.from_json(facts["vocabulary"]))
-                    text = StoredText.of(facts["text"])
-                    sections = Sections(self.files.text, store.arrays["starts"], self.scan.state)
-                    return tokenizer, text, self._tokens(tokenizer, text, sections, facts), store.arrays["validation"]
-            except (CheckpointError, KeyError, TypeError):
-                self._first.unlink(missing_ok=True)
-        raise RecipeError(f"{self._first} was removed while it was read; train again")
+
+        def begun(store: ArrayStore) -> tuple[Tokenizer, StoredText, SectionTokens, NDArray[Any]]:
+            facts = store.facts
+            tokenizer = guarded_tokenizer(self.files.kind.from_json(facts["vocabulary"]))
+            text = StoredText.of(facts["text"])
+            sections = Sections(self.files.text, store.arrays["starts"], self.scan.state)
+            return tokenizer, text, self._tokens(tokenizer, text, sections, facts), store.arrays["validation"]
+
+        return read_written(self._first, lambda: self.begin(silent), begun)
 
     def encode(self, stages: Stages) -> None:
         """Write the tokens, unless they are there."""

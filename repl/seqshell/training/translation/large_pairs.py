@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.core.errors import CheckpointError, RecipeError
 from seqshell.core.tokenizers import Tokenizer
 from seqshell.models.guarded_tokenizer import guarded_tokenizer
-from seqshell.training.data.array_store import ArrayStore, Spools, array_parts, check_room, write_store, written_once
+from seqshell.training.data.array_store import ArrayStore, Spools, array_parts, check_room, write_store
 from seqshell.training.data.distinct import numbers_of_hashes
 from seqshell.training.data.file_format import PairFormat
 from seqshell.training.data.file_rows import FileRows, stored_file_rows
@@ -26,8 +25,9 @@ from seqshell.training.data.late_encoding import LateTokens, Rates, StoredTokens
 from seqshell.training.data.small_integers import rows_where, small
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.token_rows import NewRows, TokenRows, items_at, stored_rows
+from seqshell.training.data.two_stores import TwoStores
 from seqshell.training.data.vocabularies import SAMPLE
-from seqshell.training.preparation_progress import Stages, silent
+from seqshell.training.preparation_progress import Stages
 from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.translation.data import (
     Pairs,
@@ -55,7 +55,7 @@ RecipePairs = tuple[Tokenizer, Tokenizer, PairSplit, tuple[EncodedPairs | LatePa
 
 
 @dataclass(frozen=True)
-class LargePairs:
+class LargePairs(TwoStores[Begun]):
     """The sentence pairs of a recipe in large files. kinds, parents: as for `train_tokenizers`."""
 
     recipe: Recipe
@@ -65,58 +65,21 @@ class LargePairs:
 
     def read(self) -> RecipePairs:
         """The pairs, and their tokens or what encodes them."""
-        source_tokenizer, tokenizer, sentences, rates, validation = self._begun()
-        if self._needs_all:
-            self.encode(silent)
+        source_tokenizer, tokenizer, sentences, rates, validation = self.begun()
         training = self._encoded(sentences.training, source_tokenizer, tokenizer, rates)
         return source_tokenizer, tokenizer, sentences, (training, validation)
 
-    def begin(self, stages: Stages) -> None:
-        """Write what a training needs to begin, and all tokens if it needs them, too."""
-        self._begin(stages)
-        if self._needs_all:
-            self.encode(stages)
-
-    def _begin(self, stages: Stages) -> None:
+    def read_files(self, stages: Stages) -> None:
         for text in self.files.texts:
             text.sha256(stages(f"reading {text.name}"))
-        waiting = stages("waiting for another training")
-        written_once(self._first, lambda: self._write_first(stages), lambda: waiting(0, 1))
-
-    def _begun(self) -> Begun:
-        """What the file has that is written first, which is written if it is missing."""
-        for _ in range(2):
-            self._begin(silent)
-            store = ArrayStore.open(self._first)
-            try:
-                if store is not None:
-                    return self._of(store)
-            except (CheckpointError, KeyError, TypeError, ValueError):
-                self._first.unlink(missing_ok=True)
-        raise RecipeError(f"{self._first} was removed while it was read; train again")
-
-    def encode(self, stages: Stages) -> None:
-        """Write all tokens, unless they are there."""
-        waiting = stages("waiting for another training")
-        written_once(self.path, lambda: self._write(stages), lambda: waiting(0, 1))
 
     @property
-    def _needs_all(self) -> bool:
+    def needs_all(self) -> bool:
         """Whether a training asks for the tokens of all pairs before it begins."""
         settings = self.recipe.training
         return varies(settings) or (self.parents is not None and settings.extend_vocabulary)
 
-    @cached_property
-    def path(self) -> Path:
-        """The file with the tokens."""
-        return self._path_of(longest=self.recipe.training.max_length)
-
-    @cached_property
-    def _first(self) -> Path:
-        """The file that is written first."""
-        return self._path_of(part="first", longest=self.recipe.training.max_length)
-
-    def _path_of(self, **part: Any) -> Path:
+    def path_of(self, **part: Any) -> Path:
         recipe, data = self.recipe, self.recipe.data
         return store_path(
             recipe,
@@ -127,6 +90,7 @@ class LargePairs:
             validation=data.validation if self._validation is None else self._validation.digests,
             extra=[self._extra.digests, data.extra_copies] if self._extra is not None else [],
             tokenizers=[dict(recipe.source_tokenizer or {}), dict(recipe.tokenizer), SAMPLE],
+            longest=recipe.training.max_length,
             parents=[recipe.training.extend_vocabulary, *(tokenizer.to_json() for tokenizer in self.parents or ())],
             **part,
         )
@@ -147,11 +111,11 @@ class LargePairs:
             return None
         return read_pairs([data.extra_pairs], self.recipe.folder, format=PairFormat.of(data))
 
-    def _write_first(self, stages: Stages) -> None:
+    def write_first(self, stages: Stages) -> None:
         """Find and split the pairs, train the tokenizers, and encode the pairs for validation."""
         names, states = [text.path.name for text in self.files.texts], self._states()
-        check_room(self._first, sum(text.size for text in self.files.texts))
-        with Spools(self._first.parent) as spools:
+        check_room(self.first, sum(text.size for text in self.files.texts))
+        with Spools(self.first.parent) as spools:
             new = NewPairs.of(self.files, spools, stages(f"reading the pairs of {self.files.texts[0].name}"))
             chosen = self._split(new)
             rows = [
@@ -174,11 +138,11 @@ class LargePairs:
                 "vocabularies": [source_tokenizer.to_json(), tokenizer.to_json()],
                 "rates": rates.as_json(),
             }
-            write_store(self._first, arrays, facts)
+            write_store(self.first, arrays, facts)
 
-    def _write(self, stages: Stages) -> None:
+    def write_tokens(self, stages: Stages) -> None:
         """Write the tokens of the pairs for training; those of pairs that are left out are none."""
-        source_tokenizer, tokenizer, sentences, *_ = self._begun()
+        source_tokenizer, tokenizer, sentences, *_ = self.begun()
         pairs, longest = sentences.training, self.recipe.training.max_length
         check_room(self.path, 2 * COPIES * sum(text.size for text in self.files.texts))  # in parts, then in the file
         with Spools(self.path.parent) as spools:
@@ -215,7 +179,7 @@ class LargePairs:
             training_rows = np.concatenate((training_rows, np.tile(extra, self.recipe.data.extra_copies)))
         return small(training_rows), validation
 
-    def _of(self, store: ArrayStore) -> Begun:
+    def begun_of(self, store: ArrayStore) -> Begun:
         """What a store has."""
         facts, arrays = store.facts, store.arrays
         read = [
@@ -249,16 +213,14 @@ class LargePairs:
         self, training: Pairs, source_tokenizer: Tokenizer, tokenizer: Tokenizer, rates: Rates
     ) -> EncodedPairs | LatePairs:
         """The pairs for training with their tokens, or what encodes them."""
-        path, longest = self.path, self.recipe.training.max_length
-        if self._needs_all:
-            if (store := ArrayStore.open(path)) is None:
-                raise RecipeError(f"{path} was removed while it was read; train again")
+        if self.needs_all:
+            store = self.tokens()
             ids = [TokenRows(*stored_rows(store, side)) for side in ("sources", "targets")]
             kept = rows_where(ids[0].lengths > 0)
             return EncodedPairs(training.at(kept), *(side.at(kept) for side in ids))
         assert isinstance(training.sources, FileRows)
         assert isinstance(training.targets, FileRows)
-        tokens = StoredTokens(lambda: ArrayStore.open(path))
+        tokens = StoredTokens(lambda: ArrayStore.open(self.path))
         sources = LateTokens(training.sources, source_tokenizer, tokens, "sources")
         targets = LateTokens(training.targets, tokenizer, tokens, "targets")
-        return LatePairs(training, sources, targets, longest, rates)
+        return LatePairs(training, sources, targets, self.recipe.training.max_length, rates)
