@@ -18,12 +18,14 @@ import pytest
 from seqshell.core.errors import RecipeError
 from seqshell.training.data import large_table, large_text, line_blocks
 from seqshell.training.data.array_store import ArrayStore
-from seqshell.training.forecasting import block_reading, plain_blocks
+from seqshell.training.forecasting import block_reading, corpus, plain_blocks
 from seqshell.training.forecasting.blocks import Block
 from seqshell.training.forecasting.corpus import large_series
+from seqshell.training.forecasting.data import read_series
 from seqshell.training.forecasting.plain_blocks import PlainReader
 from seqshell.training.preparation_progress import silent
 from seqshell.training.recipes.recipe import recipe_from
+from seqshell.training.recipes.settings import DataSettings
 
 NUM_ROWS = 150
 NUMBERS: dict[str, Callable[[random.Random], str]] = {
@@ -127,6 +129,41 @@ def test_usual_tables_are_read_at_once(table: dict[str, Any], tmp_path: Path, mo
     assert not isinstance(found, str), found
     assert len(at_once) > 2
     assert all(at_once[:-1])  # the last block is not used
+
+
+@pytest.mark.parametrize("fill", ["linear", "previous", "short"])
+def test_gaps_of_large_tables_are_filled_as_those_of_small_ones(
+    fill: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def change(lines: list[str]) -> list[str]:
+        missing = 1, 2, 39, 40, 41, 148, 150
+        return [f"{line[: line.rfind(',')]},\n" if row in missing else line for row, line in enumerate(lines)]
+
+    monkeypatch.setattr(corpus, "GATHERED", 10)  # five rows
+    path = tmp_path / "series.csv"
+    write_table(path, keys=("a", "b"), change=change)
+    small = read_series(DataSettings(table=path.name, fill=fill, series_column="key"), tmp_path)
+    large, _ = read(path, monkeypatch, at_once=True, fill=fill, series_column="key")
+    assert not isinstance(large, str), large
+    arrays, facts = large
+    assert arrays["values"] == np.concatenate([part.values for part in small.parts]).tobytes()
+    assert facts["sizes"] == [len(part) for part in small.parts] == ([73, 74] if fill == "short" else [75, 75])
+    assert facts["firsts"] == ([2, 75] if fill == "short" else [0, 75])
+    assert [note for note in facts["understood"] if "missing" in note] == [
+        note for note in small.understood if "missing" in note and "times" not in note
+    ]
+
+
+def test_gaps_of_large_tables_are_refused_as_those_of_small_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(corpus, "GATHERED", 10)
+    path = tmp_path / "series.csv"
+    write_table(path, numbers="gaps", keys=("a", "b"), order="time")
+    with pytest.raises(RecipeError) as raised:
+        read_series(DataSettings(table=path.name, fill="none"), tmp_path)
+    assert read(path, monkeypatch, at_once=True, fill="none")[0] == raised.value.message
+    assert "the longest gap, of 4, begins here" in raised.value.message
 
 
 def in_row(change: Callable[[str], str]) -> Callable[[list[str]], list[str]]:

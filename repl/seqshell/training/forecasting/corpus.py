@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import RecipeError
+from seqshell.core.gaps import Gaps
 from seqshell.core.named_files import named_path
 from seqshell.core.tables.time_parts import split_names
 from seqshell.core.text_output import readable
@@ -41,15 +42,15 @@ from seqshell.training.forecasting.columns import describe_left_out, find_series
 from seqshell.training.forecasting.data import (
     SeriesData,
     SeriesPart,
-    filled_or_refused,
     read_series,
+    rows_without_gaps,
     series_of,
 )
 from seqshell.training.preparation_progress import Stages, silent
 from seqshell.training.recipes.recipe import Recipe
 
-GATHERED = 1 << 16  # rows that are sorted into the file together
-FORGOTTEN = 16  # times as many rows are read before they are left to the system
+GATHERED = 1 << 19  # values that are sorted into the file together
+FORGOTTEN = 16  # times as many values are read before they are left to the system
 COPIES = 2  # bytes of numbers and times in the file, for each byte of the table, at most about
 
 
@@ -168,42 +169,28 @@ class LargeSeries:
         columns: Sequence[str],
     ) -> _Filled:
         """The values of each series, oldest first, with their gaps filled."""
+        starts = np.cumsum([0, *rows.sizes])[:-1].tolist()
         if order is None and not rows.has_gaps:
-            starts = np.cumsum([0, *rows.sizes])[:-1].tolist()
             return _Filled(rows.values, rows.sizes, starts, [])
-        out, kept_sizes, firsts, notes, start = spools.new(np.float64), list[int](), list[int](), list[str](), 0
-        for name, size in zip(rows.names, rows.sizes, strict=True):
-            kept, note = range(size), ""
-            blocks = list(range(start, start + size, GATHERED))
-
-            def block(first: int, end: int = start + size) -> NDArray[Any]:
-                places = slice(first, min(first + GATHERED, end))
-                if first % (FORGOTTEN * GATHERED) == 0:
-                    forget(numbers)
-                return numbers[places] if order is None else numbers[order[places]]
-
-            if any(np.isnan(block(first)).any() for first in blocks):
-                whole = np.concatenate([block(first) for first in blocks])
-                places = np.arange(start, start + size) if order is None else order[start : start + size]
-                filled = filled_or_refused(
-                    whole,
-                    self.recipe.data.fill,
-                    self.table.text.path.name,
-                    f" in the series {name}" if name else "",
-                    rows.numbers[places],  # type: ignore[arg-type]  # a sequence
-                    columns,
-                )
-                kept, note = filled.kept, filled.note
-                out.add(np.ascontiguousarray(filled.values))
-            else:
-                for first in blocks:
-                    out.add(np.ascontiguousarray(block(first)))
-            kept_sizes.append(len(kept))
+        out = spools.new(np.float64)
+        if order is not None and not rows.has_gaps:
+            for values in _in_blocks(numbers, order):
+                out.add(values)
+            return _Filled(out, rows.sizes, starts, [])
+        table, rule = self.table.text.path.name, self.recipe.data.fill
+        sizes, firsts, notes = list[int](), list[int](), list[str]()
+        for name, start, size in zip(rows.names, starts, rows.sizes, strict=True):
+            places = range(start, start + size) if order is None else order[start : start + size]
+            series = f" in the series {name}" if name else ""
+            gaps = Gaps(_in_blocks(numbers, places))
+            kept, note = rows_without_gaps(gaps, rule, table, series, places, rows.numbers, columns)
+            for values in gaps.filled(_in_blocks(numbers, places), rule, kept):
+                out.add(np.ascontiguousarray(values))
+            sizes.append(len(kept))
             firsts.append(start + kept.start)
             if note:
-                notes.append(f"{note}{f' in the series {name}' if name else ''} (--set data.fill=none to refuse)")
-            start += size
-        return _Filled(out, kept_sizes, firsts, notes[:3])
+                notes.append(f"{note}{series} (--set data.fill=none to refuse)")
+        return _Filled(out, sizes, firsts, notes[:3])
 
     def _of(self, store: ArrayStore) -> SeriesData:
         """What a store has."""
@@ -237,3 +224,13 @@ class _Filled:
     sizes: list[int]
     firsts: list[int]
     notes: list[str]
+
+
+def _in_blocks(numbers: NDArray[Any], rows: Sequence[int] | NDArray[np.int64]) -> Iterator[NDArray[Any]]:
+    """The numbers [N, F] of some rows."""
+    step = max(1, GATHERED // numbers.shape[1])
+    for count, start in enumerate(range(0, len(rows), step)):
+        some = rows[start : start + step]
+        yield numbers[some.start : some.stop] if isinstance(some, range) else numbers[some]
+        if count % FORGOTTEN == FORGOTTEN - 1:
+            forget(numbers)

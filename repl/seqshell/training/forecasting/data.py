@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqshell.core.errors import RecipeError
-from seqshell.core.gaps import Filled, GapFault, fill_gaps
+from seqshell.core.gaps import GapFault, Gaps
 from seqshell.core.tables.numbers import CellFault, NumberColumn, read_numbers
 from seqshell.core.tables.table_file import TableFile, way_out
 from seqshell.core.tables.time_parts import split_names
@@ -248,36 +248,43 @@ def _parts(
     parts, notes = [], []
     for series in found.rows.series:
         name = f" in the series {series.name}" if series.name else ""
-        numbers = [table.numbers[row] for row in series.rows]
-        filled = filled_or_refused(values[list(series.rows)], rule, table.name, name, numbers, found.values)
-        times = series.times[filled.kept.start : filled.kept.stop]
-        parts.append(SeriesPart(series.name, filled.values, times))
-        if filled.note:
-            notes.append(f"{filled.note}{name} (--set data.fill=none to refuse)")
+        blocks = [values[list(series.rows)]]
+        gaps = Gaps(blocks)
+        kept, note = rows_without_gaps(gaps, rule, table.name, name, series.rows, table.numbers, found.values)
+        filled = next(gaps.filled(blocks, rule, kept))
+        parts.append(SeriesPart(series.name, filled, series.times[kept.start : kept.stop]))
+        if note:
+            notes.append(f"{note}{name} (--set data.fill=none to refuse)")
     if len(notes) > MOST_NOTES:
         notes[MOST_NOTES:] = [f"gaps in {len(notes) - MOST_NOTES:,} more series are filled in the same way"]
     return tuple(parts), tuple(notes)
 
 
-def filled_or_refused(
-    values: Numbers, rule: str, table: str, series: str, numbers: Sequence[int], columns: Sequence[str]
-) -> Filled:
-    """The values of a series with their gaps filled. Raises RecipeError for gaps that stay.
+def rows_without_gaps(
+    gaps: Gaps,
+    rule: str,
+    table: str,
+    series: str,
+    rows: Sequence[int] | NDArray[np.int64],
+    numbers: Sequence[int] | NDArray[np.int64],
+    columns: Sequence[str],
+) -> tuple[range, str]:
+    """The rows of a series that stay, and a note about its gaps. Raises RecipeError for gaps that stay.
 
-    table, series: their names, for messages. numbers: of the rows.
+    table, series: their names, for messages. rows: of the series, in the table. numbers: of all rows, in the file.
     """
     try:
-        filled = fill_gaps(values, rule)
+        kept, note = gaps.kept(rule)
     except GapFault as fault:
-        where = f"{table}, row {numbers[fault.row]}, column {columns[fault.column]}"
+        where = f"{table}, row {numbers[rows[fault.row]]}, column {columns[fault.column]}"
         begins = f"; the longest gap, of {fault.length:,}, begins here" if fault.length > 1 else ""
         out = "--set data.fill=linear fills gaps on a straight line, --set data.fill=previous with the value before"
         raise RecipeError(f"{where}: {fault.description}{series}{begins}; {out}") from None
-    if not filled.kept:
+    if not kept:
         raise RecipeError(
             f"{table}: no row has all its values{series}; choose the columns with {way_out('data.columns')}"
         )
-    return filled
+    return kept, note
 
 
 def _notes(table: TableFile, found: SeriesColumns) -> list[str]:
