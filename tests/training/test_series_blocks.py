@@ -139,7 +139,7 @@ def test_gaps_of_large_tables_are_filled_as_those_of_small_ones(
         missing = 1, 2, 39, 40, 41, 148, 150
         return [f"{line[: line.rfind(',')]},\n" if row in missing else line for row, line in enumerate(lines)]
 
-    monkeypatch.setattr(corpus, "GATHERED", 10)  # five rows
+    monkeypatch.setattr(corpus, "GATHERED", 8)  # four rows
     path = tmp_path / "series.csv"
     write_table(path, keys=("a", "b"), change=change)
     small = read_series(DataSettings(table=path.name, fill=fill, series_column="key"), tmp_path)
