@@ -73,6 +73,17 @@ def test_the_weights_are_the_means_and_the_provenance_names_the_models(written):
     assert header["provenance"].keys() == {"data", "recipe", "averaged"}
 
 
+def test_weights_that_all_models_store_in_half_precision_are_stored_so(written):
+    tensors = [{name: values.astype(np.float16) for name, values in weights(seed).items()} for seed in (1, 2)]
+    tensors[1]["readout.bias"] = weights(2)["readout.bias"]
+    words = [written(name, tensors=each) for name, each in zip("ab", tensors, strict=True)]
+    path = average_models(words, REGISTRY, "./mean.safetensors")
+
+    assert file.half_precision(path) == SHAPES.keys() - {"readout.bias"}
+    expected = (tensors[0]["readout.weight"].astype(np.float32) + tensors[1]["readout.weight"]) / 2
+    np.testing.assert_array_equal(file.read(path)[1]["readout.weight"], expected.astype(np.float16))
+
+
 def test_a_setting_that_an_older_file_lacks_has_its_default(written):
     newer = {"config": {**HEADER["config"], "residual": False}}
     path = average_models([written("a"), written("bb", newer)], REGISTRY, "./mean.safetensors")

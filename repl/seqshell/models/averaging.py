@@ -38,6 +38,8 @@ KEPT = ("data", "split", "recipe")  # of the provenance of the first model
 def average_models(words: Sequence[str], registry: Registry, out: str) -> Path:
     """Write the mean of the weights of checkpoints, given by name or path; returns the path.
 
+    Weights that all of them store in float16 are stored so, all others in float32.
+
     Raises UsageError for fewer than two, and CheckpointError if they do not fit together, if their architecture is
     missing, or if the file cannot be written.
     """
@@ -63,8 +65,11 @@ def average_models(words: Sequence[str], registry: Registry, out: str) -> Path:
                 if values.dtype.kind == "f":
                     total[name] += values
         prints.append({"name": path.name.removesuffix(paths.ENDING), "fingerprint": file.fingerprint(own, weights)})
+    halves = set.intersection(*map(file.half_precision, found))
     means = {
-        name: (values / len(found)).astype("float32") if values.dtype.kind == "f" else values
+        name: (values / len(found)).astype("float16" if name in halves else "float32")
+        if values.dtype.kind == "f"
+        else values
         for name, values in total.items()
     }
     recorded = header.get("provenance", {})

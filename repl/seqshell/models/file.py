@@ -99,6 +99,12 @@ def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
         return {entry.name: entry.shape for entry in _read_header(file, Path(path))[1]}
 
 
+def half_precision(path: str | Path) -> set[str]:
+    """The names of the tensors that are stored in float16, which `read` gives in float32."""
+    with _opened(Path(path)) as file:
+        return {entry.name for entry in _read_header(file, Path(path))[1] if entry.dtype == "F16"}
+
+
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Read a checkpoint's header and its tensors by name. float16 becomes float32; other dtypes are kept.
 
