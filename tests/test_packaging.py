@@ -149,10 +149,10 @@ def test_continuous_integration_runs_on_every_version_of_python_that_the_project
 
 
 def test_the_installed_packages_are_tried_with_every_command_of_the_readme():
-    """Those of its conversation have a test of their own, tests/test_readme_conversation.py."""
     readme, run = ((ROOT / name).read_text("utf-8") for name in ("README.md", ".ci/run"))
     named = set(re.findall(r"`(?:seqshell )?(/[a-z-]+|train phrases)", readme))
     conversation = set(re.findall(r"^>>> (/[a-z-]+)", readme, re.MULTILINE))
+    assert "block transcript" in run  # all lines of the conversation
 
     assert {"/classify", "/find-neuron", "/clamp", "/reach", "train phrases"} <= named
     assert {name for name in named - conversation if name not in run} == set()
