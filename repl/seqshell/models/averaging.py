@@ -65,7 +65,8 @@ def average_models(words: Sequence[str], registry: Registry, out: str) -> Path:
                 if values.dtype.kind == "f":
                     total[name] += values
         prints.append({"name": path.name.removesuffix(paths.ENDING), "fingerprint": file.fingerprint(own, weights)})
-    halves = set.intersection(*map(file.half_precision, found))
+    stored = [file.read_types(path) for path in found]
+    halves = {name for name in total if all(types[name][0] == "F16" for types in stored)}
     means = {
         name: (values / len(found)).astype("float16" if name in halves else "float32")
         if values.dtype.kind == "f"

@@ -93,16 +93,10 @@ def require_kind(header: Mapping[str, Any], kind: str, path: Path, word: str | P
         raise CheckpointError(f"{path.name} is {found}, not {wanted}", hint=f"{opens} {word}")
 
 
-def read_shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
-    """Read the shapes of the tensors by name, in file order, without the weights."""
+def read_types(path: str | Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+    """Read the stored dtype, such as "F16", and the shape of each tensor, in file order, without the weights."""
     with _opened(Path(path)) as file:
-        return {entry.name: entry.shape for entry in _read_header(file, Path(path))[1]}
-
-
-def half_precision(path: str | Path) -> set[str]:
-    """The names of the tensors that are stored in float16, which `read` gives in float32."""
-    with _opened(Path(path)) as file:
-        return {entry.name for entry in _read_header(file, Path(path))[1] if entry.dtype == "F16"}
+        return {entry.name: (entry.dtype, entry.shape) for entry in _read_header(file, Path(path))[1]}
 
 
 def read(path: str | Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

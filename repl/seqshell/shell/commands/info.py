@@ -140,10 +140,10 @@ def source_file(architecture: Architecture) -> str:
 
 def _shapes(model: Model) -> Mapping[str, tuple[int, ...]]:
     """The tensors in the model's file; none if there is no file."""
-    from seqshell.models.file import read_shapes
+    from seqshell.models.file import read_types
 
     try:
-        return read_shapes(model.path) if model.path else {}
+        return {name: shape for name, (_, shape) in read_types(model.path).items()} if model.path else {}
     except SeqshellError:
         return {}
 

@@ -96,7 +96,7 @@ class LateExamples:
         return self.texts.rates.left_out_of(number)
 
     def group(self, rows: int, tokens: int, draws: np.random.Generator) -> RowBatches:
-        """Batches of a similar number of bytes, and of about so many tokens."""
+        """Batches of texts of similar length in bytes. tokens: of a batch, at most about."""
         size = self.texts.rates.bytes_of(tokens)
         return group_by_length(self.texts.tokens.lengths, rows=rows, tokens=size, draws=draws)
 

@@ -83,7 +83,7 @@ class Rates:
         return [self.bytes_per_token, self.left_out]
 
     def bytes_of(self, tokens: int) -> int:
-        """About how many bytes so many tokens have."""
+        """The estimated size in bytes of a number of tokens."""
         return max(1, round(tokens * self.bytes_per_token)) if tokens else 0
 
     def left_out_of(self, number: int) -> str:

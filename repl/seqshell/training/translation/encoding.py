@@ -79,7 +79,7 @@ class LatePairs:
         return self.rates.left_out_of(number)
 
     def group(self, sentences: int, tokens: int, draws: np.random.Generator) -> RowBatches:
-        """Batches of a similar number of bytes, and of about so many tokens."""
+        """Batches of pairs of similar length in bytes. tokens: of a batch, at most about."""
         lengths, size = (self.sources.lengths, self.targets.lengths), self.rates.bytes_of(tokens)
         return group(*lengths, sentences=sentences, tokens=size, draws=draws)
 
