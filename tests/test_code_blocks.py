@@ -1,8 +1,8 @@
 """Every code block of every page is run by a test, or is checked: the comment before it tells what it is.
 
 Blocks of the kinds in RUN are run or compared: tests/plugins/test_plugin_pages.py follows the pages with them. A block
-of `usage` is not run, since it installs packages or trains for long: here its subcommands, options, recipes and their
-settings, modules, files, versions and extras are looked up.
+of BY_CI installs packages, and `.ci/run` runs it; one of `usage`, in the README of a package that only tests install, is
+not run. The subcommands, options, recipes and their settings, modules, files, versions and extras of both are looked up.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ DOCUMENTS = sorted(
 BLOCK = re.compile(r"(?:^<!-- ([a-z ]+?)(?: [\w./-]+)? -->\n)?^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 RUN = {"file", "part of", "shipped", "sketch", "shell", "prints", "conversation"}
 ELSEWHERE = {  # run or compared by tests of their own
-    "README.md": {"run", "test", "transcript", "shell"},
+    "CONTRIBUTING.md": {"site", "hashes", "lock"},
+    "README.md": {"environment", "run", "test", "transcript", "shell"},
     "checkpoints/README.md": {"message", "smaller"},
     "docs/architecture.md": {"layers"},
     "docs/cells.md": {"checkout"},
@@ -42,10 +43,11 @@ ELSEWHERE = {  # run or compared by tests of their own
     "docs/reliability.md": {"checkout"},
     "docs/speed.md": {"compiled"},
 }
+BY_CI = ("environment", "test", "site", "hashes", "lock")
 FOLLOWED = {"plugins/README.md"} | {f"docs/{name}.md" for name in (*PAGES, *ALONE)}
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
 PINNED = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
-OTHERS = {".", "git", "pip-audit", "pip-compile", "tail"}  # programs of which only the files are looked up
+OTHERS = {".", "uv", "tail"}  # programs of which only the files are looked up
 FILE = re.compile(r"\.?[\w.-]+(?:/[\w.-]+)+|[\w-]+\.(?:txt|lock|toml)")  # as the project has them
 OWN = re.compile(r"(input|validation)\.txt|\.venv/.*|build/.*")  # what the reader makes, and not the project
 
@@ -123,12 +125,18 @@ def test_every_code_block_is_run_or_checked(path):
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [*marked("usage"), *marked("cluster")],  # where Ray is not installed, this is all
+    [*marked("usage"), *marked("cluster"), *(found for kind in BY_CI for found in marked(kind))],
     ids=lambda value: value.partition("\n")[0][:60],
 )
-def test_command_lines_that_are_not_run_name_what_exists(name, text):
+def test_command_lines_that_install_packages_name_what_exists(name, text):
     for words in command_lines(text):
         check_usage(words, (ROOT / name).parent)
+
+
+@pytest.mark.parametrize("kind", [*BY_CI, "transcript", "shell"])
+def test_the_blocks_that_the_tests_leave_to_ci_are_run_there(kind):
+    (name,) = {name for name, _ in marked(kind) if name in {"README.md", "CONTRIBUTING.md"}}
+    assert f"$(block {kind}{f' {name}' if name != 'README.md' else ''}" in (ROOT / ".ci" / "run").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -142,8 +150,7 @@ def test_command_lines_that_are_not_run_name_what_exists(name, text):
         "pip install 'seqshell[wings]'",
         "python -m pip install torch==1.0",
         "python -m docs.fly",
-        "git config blame.ignoreRevsFile docs/fly.md",
-        "pip-compile -c fly.txt",
+        "uv pip compile -c fly.txt",
         "rm a",
     ],
 )

@@ -7,8 +7,9 @@ is a session at the prompt: `$ seqshell` starts it, `>>> ` is before each line t
 what a script prints; the next block of a conversation continues where the one before it stopped. `install SHELL` is
 followed in tests/cli/test_completion.py, `checkout` and `compiled` in tests/test_page_commands.py, `message` in
 tests/training/test_ranks.py, `processes` (of torchrun) and `machines` (several, whose torchruns a test starts on one)
-in tests/training/test_torchrun.py, and `cluster` (of Ray, where it is installed) in tests/cli/test_bulk_ray.py. `usage`
-is not run: tests/test_code_blocks.py looks up what it names. A page finds `input.txt`, a small text, in its folder.
+in tests/training/test_torchrun.py, and `cluster` (of Ray, where it is installed) in tests/cli/test_bulk_ray.py. .ci/run
+runs `environment`, `test`, `site`, `hashes` and `lock`. `usage`, in the README of a package that only tests install, is
+not run: tests/test_code_blocks.py looks up what it names. A page finds `input.txt`, a small text, in its folder.
 """
 
 from __future__ import annotations
