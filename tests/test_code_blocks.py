@@ -1,8 +1,8 @@
 """Every code block of every page is run by a test, or is checked: the comment before it tells what it is.
 
 Blocks of the kinds in RUN are run or compared: tests/plugins/test_plugin_pages.py follows the pages with them. A block
-of BY_CI installs packages, and `.ci/run` runs it; one of `usage`, in the README of a package that only tests install, is
-not run. The subcommands, options, recipes and their settings, modules, files, versions and extras of both are looked up.
+of BY_CI installs packages, and `.ci/run` runs it; one of `usage`, in the README of a package that only tests install,
+is not run. What both name is looked up: subcommands, options, recipes, settings, modules, files, versions and extras.
 """
 
 from __future__ import annotations
