@@ -41,6 +41,17 @@ def checkpoint(folder):
     return with_fields(path, provenance={"seed": 3, "data": {"name": "a.txt"}, "metrics": metrics, "recipe": "long"})
 
 
+def test_models_that_a_model_was_made_of_are_their_names(capsys, checkpoint):
+    a, b = ({"name": name, "fingerprint": name * 32} for name in "ab")
+    made = {"parent": a, "teacher": {"name": "a+b", "fingerprint": "c" * 64, "members": [a, b]}, "averaged": [a, b]}
+    with_fields(checkpoint, provenance=made)
+    _, out, _ = run(capsys, "./tiny.safetensors")
+    found = {name: value.strip() for name, value in rows(out).items()}
+    assert [found[name] for name in made] == ["a", "a+b", "a, b"]
+    _, out, _ = run(capsys, "./tiny.safetensors", "--json")
+    assert json.loads(out)["provenance"] == made
+
+
 def test_card_figures_origin_and_file_are_shown(capsys, checkpoint):
     code, out, _ = run(capsys, "./tiny.safetensors")
     found = {name: value.strip() for name, value in rows(out).items()}

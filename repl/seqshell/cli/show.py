@@ -49,7 +49,7 @@ def show_command(arguments: Namespace) -> int:
         return 0
     provenance = _object(header, "provenance")
     file = {"file": str(path), "owner": OWNERS[owner], "size": f"{size:,} bytes", "sha256": sha256}
-    trained = {key: written(value) for key, value in provenance.items() if key not in ("metrics", "recipe")}
+    trained = {key: written(_names(value)) for key, value in provenance.items() if key not in ("metrics", "recipe")}
     figures = {key: written(value) for key, value in _object(provenance, "metrics").items()}
     parts = (_card(name, header), figures, trained, file | _source(record, sha256))
     for number, table in enumerate(filter(lambda part: part.rows, map(facts, parts))):
@@ -93,6 +93,13 @@ def _as_json(name: str, path: Path, header: Mapping[str, Any], record: SourceRec
     summary = title("", header).removeprefix(": ")
     given = {"model": name, "summary": summary, "about": about(header), "examples": list(examples(header))}
     return given | found | {"path": str(path), "downloaded": vars(record) if record else None}
+
+
+def _names(value: Any) -> Any:
+    """A value, in which a model that others were made of is its name alone."""
+    if isinstance(value, list):
+        return [_names(item) for item in value]
+    return value["name"] if isinstance(value, Mapping) and {"name", "fingerprint"} <= value.keys() else value
 
 
 def _object(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:

@@ -161,8 +161,9 @@ def ensemble_members(word: str | Path, folders: Iterable[Path] = (), base: Path 
         if part in known or (is_path(part) and os.path.isfile(base / part)):
             found.append(part)
             start = end
-    rest = ["+".join(parts[start:])] if start < len(parts) else []
-    return (*found, *rest) if found else ()
+    if not found:  # the first name is unknown
+        return tuple(parts) if any(part in known for part in parts) else ()
+    return (*found, "+".join(parts[start:])) if start < len(parts) else tuple(found)
 
 
 def list_recipes(folders: Iterable[Path] = ()) -> dict[str, Path]:
