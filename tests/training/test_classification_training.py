@@ -16,7 +16,7 @@ from seqshell.core.tasks import Task
 from seqshell.host.builtin import load_registry
 from seqshell.testing.shell import shell_for
 from seqshell.training.classification.evaluation import last_logits, mean_nats, predictions
-from seqshell.training.data.batches import group_by_length
+from seqshell.training.data.batches import LastEpoch, group_by_length
 from seqshell.training.loop import train
 from seqshell.training.preparation import prepare
 from seqshell.training.recipes.from_files import load_recipe
@@ -155,6 +155,14 @@ def test_batches_can_be_limited_by_tokens():
     sizes = [len(batch) * max([*lengths, 300][row] for row in batch) for batch in batches]
     assert sorted(sizes)[-1] == 300  # a text longer than the limit is a batch of its own
     assert sorted(sizes)[-2] <= 100
+
+
+def test_what_is_drawn_for_an_epoch_is_kept_until_another_one_is_asked_for():
+    epochs = LastEpoch(3, lambda draws: draws.integers(1000, size=9))
+    first = epochs(0)
+    assert epochs(0) is first
+    assert epochs(1).tolist() != first.tolist() == np.random.default_rng((3, 0)).integers(1000, size=9).tolist()
+    assert epochs(0).tolist() == first.tolist()
 
 
 def test_a_long_text_is_cut_as_the_model_requires(tmp_path):

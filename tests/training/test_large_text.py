@@ -475,8 +475,18 @@ def test_workers_give_the_same_ids_and_a_part_that_they_lose_is_encoded_here() -
 
 def test_words_have_the_numbers_of_the_first_that_are_equal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(word_numbers, "WINDOW", 50)
+    monkeypatch.setattr(word_numbers, "LONG", 24)
     draws = random.Random(0)
-    words = [*(str(draws.randrange(9000)) for _ in range(9000)), "", "", "x" * 60, "é" * 20, "1", "x" * 60, ""]
+    words = [
+        *(str(draws.randrange(9000)) * draws.randint(1, 8) for _ in range(9000)),
+        "",
+        "",
+        "x" * 60,
+        "é" * 20,
+        "1",
+        "x" * 60,
+        "",
+    ]
     number, found, new, expected = word_numbers.WordNumbers(), [], [], dict[str, int]()
     for start in range(0, len(words), 1000):
         numbers, some = number(" ".join(words[start : start + 1000]).encode())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 import random
 import time
@@ -314,5 +315,5 @@ class Run:
 
     def _probe_loss(self) -> Callable[[Any], Tensor]:
         objective, group = self.objective, self.group
-        part = group.part(objective, next(objective.batches(0)))[0]
-        return lambda module: objective.loss(module, part, group.of_state(objective.initial_state(module))).total
+        part = functools.cache(lambda: group.part(objective, next(objective.batches(0)))[0])  # if it is asked for
+        return lambda module: objective.loss(module, part(), group.of_state(objective.initial_state(module))).total

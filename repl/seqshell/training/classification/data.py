@@ -175,9 +175,7 @@ def split_rows(
     check_labels(examples.labels, examples.name)
     names = sorted(label_counts(examples.labels))
     labels, texts = numbers_of_labels(examples.labels, names), numbers_of(examples.texts) if texts is None else texts
-    pairs = texts.astype(np.int64) * len(names) + labels
-    pairs.sort()
-    pairs = pairs[np.diff(pairs, prepend=-1) > 0]  # each text with each of its labels
+    pairs = _different(texts.astype(np.int64) * len(names) + labels)  # each text with each of its labels
     of_label, begins = (
         (pairs % len(names)).astype(labels.dtype),
         np.flatnonzero(np.diff(pairs // len(names), prepend=-1)),
@@ -199,6 +197,16 @@ def split_rows(
             chosen[members[draws.permutation(len(members))[:number]]] = True
     held_out = chosen[texts]
     return rows_where(~held_out), rows_where(held_out)
+
+
+def _different(numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The different ones of numbers from 0 on, sorted."""
+    size = int(numbers.max(initial=-1)) + 1
+    if size > 8 * len(numbers):  # so that marks take no more memory than the numbers
+        return np.unique(numbers)
+    marks = np.zeros(size, bool)
+    marks[numbers] = True
+    return np.flatnonzero(marks)
 
 
 def folds(texts: Sequence[str], num: int) -> list[int]:

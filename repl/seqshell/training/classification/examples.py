@@ -2,21 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
 from seqshell.core.text_output import counted
 from seqshell.training.classification.data import Examples, ExampleSplit
-from seqshell.training.data.coded import label_counts
+from seqshell.training.data.coded import label_counts, numbers_of_labels
+from seqshell.training.data.token_rows import TextRows, items_at
 from seqshell.training.data.vocabularies import every
+
+BYTES = 4  # of a character in UTF-8, at most
 
 
 def shortest_texts(training: Examples, number: int) -> tuple[str, ...]:
     """The shortest text of each of the most frequent labels; of very many texts, a part is looked at."""
-    shortest: dict[str, str] = {}
     some = training.at(range(0, len(training), every(training.texts)))
-    for text, label in zip(some.texts, some.labels, strict=True):
-        if label not in shortest or len(text) < len(shortest[label]):
-            shortest[label] = text
-    common = [label for label in label_counts(training.labels) if label in shortest]
-    return tuple(dict.fromkeys(shortest[label] for label in common[:number]))
+    names = list(label_counts(some.labels))
+    common = [label for label in label_counts(training.labels) if label in names][:number]
+    numbers, found = numbers_of_labels(some.labels, names), list[str]()
+    for label in common:
+        rows = np.flatnonzero(numbers == names.index(label))
+        found.append(min(items_at(some.texts, _may_be_shortest(some.texts, rows)), key=len))
+    return tuple(dict.fromkeys(found))
+
+
+def _may_be_shortest(texts: Sequence[str], rows: NDArray[Any]) -> NDArray[Any]:
+    """Those of some rows that may have the fewest characters: of texts in a file, only their bytes are known."""
+    if not isinstance(texts, TextRows):
+        return rows
+    sizes = texts.lengths[rows]
+    kept: NDArray[Any] = rows[sizes <= BYTES * int(sizes.min())]
+    return kept
 
 
 def describe(split: ExampleSplit, unread: str) -> str:

@@ -38,7 +38,7 @@ from seqshell.training.classification.linear_part import FittedPart, fit_to_some
 from seqshell.training.classification.metrics import UNREAD, class_metrics, confusion
 from seqshell.training.classification.tables import metrics_table
 from seqshell.training.classification.teacher_answers import TeacherAnswers
-from seqshell.training.data.batches import Ids, RowBatches, pad
+from seqshell.training.data.batches import Ids, LastEpoch, RowBatches, pad
 from seqshell.training.data.coded import label_counts, numbers_of_labels
 from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.data.late_encoding import full_batches
@@ -113,11 +113,11 @@ class ClassificationObjective:
             taught = () if answers is None else answers.of_rows(rows)
             yield pad(ids), labels, *corrections, *taught
 
-    def _epoch(self, order: int) -> RowBatches:
-        """The rows of each batch."""
-        settings = self.recipe.training
-        draws = np.random.default_rng((settings.seed, order))
-        return self._training.group(settings.batch_size, settings.batch_tokens, draws)
+    @cached_property
+    def _epoch(self) -> LastEpoch[RowBatches]:
+        """By order: the rows of each batch."""
+        settings, group = self.recipe.training, self._training.group
+        return LastEpoch(settings.seed, partial(group, settings.batch_size, settings.batch_tokens))
 
     def num_tokens(self, batch: TrainingBatch) -> int:
         return int(np.count_nonzero(batch[0]))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 from array import array
-from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,9 @@ from seqshell.training.data.small_integers import shuffled
 from seqshell.training.data.token_rows import lengths_of
 
 Ids = Sequence[int]
+Made = TypeVar("Made")
 POOL = 16  # batches of texts that are sorted by length together
-TOGETHER = 1 << 16  # lengths that are read together
+TOGETHER = 1 << 16  # lengths that are read, or rows that are sorted, together
 VARIANTS = 8  # random splits per word, one of which is used for each occurrence
 
 
@@ -42,6 +43,22 @@ class RowBatches(Sequence[NDArray[np.int64]]):
 
     def __len__(self) -> int:
         return len(self._places)
+
+
+class LastEpoch(Generic[Made]):
+    """What is drawn for an epoch, such as its batches. It is kept until another epoch is asked for.
+
+    make: called with the draws of an epoch. seed: of all of them.
+    """
+
+    def __init__(self, seed: int, make: Callable[[np.random.Generator], Made]) -> None:
+        self._seed, self._make, self._kept = seed, make, dict[int, Made]()
+
+    def __call__(self, order: int) -> Made:
+        if order not in self._kept:
+            self._kept.clear()  # before the other one takes memory
+            self._kept[order] = self._make(np.random.default_rng((self._seed, order)))
+        return self._kept[order]
 
 
 def group(
@@ -74,16 +91,26 @@ def group_by_length(
     """
     order = shuffled(len(lengths), draws)
     sizes = np.asarray(lengths)
-    cuts = array("q")
     pool = POOL * (max(1, tokens // max(1, round(float(sizes.mean())))) if tokens else rows)
+    _sort_pools(order, sizes, pool)
+    if not tokens:
+        return _in_random_order(order, array("q", range(rows, len(order), rows)), draws)
+    cuts = array("q")
     for first in range(0, len(order), pool):
-        pool_rows = order[first : first + pool]
-        by_length = np.argsort(sizes[pool_rows], kind="stable")
-        pool_rows[:] = pool_rows[by_length]
-        cuts.extend(first + cut for cut in _cuts(sizes[pool_rows], rows, tokens))
+        cuts.extend(first + cut for cut in _cuts(sizes[order[first : first + pool]], rows, tokens))
         if first + pool < len(order):
             cuts.append(first + pool)
     return _in_random_order(order, cuts, draws)
+
+
+def _sort_pools(order: NDArray[Any], sizes: NDArray[Any], pool: int) -> None:
+    """Sort each pool of rows by size; rows of the same size stay in their order."""
+    together = max(1, TOGETHER // pool) * pool
+    for first in range(0, len(order), together):
+        some = order[first : first + together]
+        whole = len(some) // pool * pool
+        for rows in (some[:whole].reshape(-1, pool), some[whole:].reshape(1, -1)):
+            rows[:] = np.take_along_axis(rows, np.argsort(sizes[rows], axis=1, kind="stable"), 1)
 
 
 def _cuts(lengths: NDArray[Any], rows: int, tokens: int, more: int = 0) -> Iterator[int]:

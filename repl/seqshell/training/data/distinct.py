@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from seqshell.training.data.small_integers import integer_type
 from seqshell.training.data.token_rows import contents_of
 
+SORTED = 4000  # hashes that are sorted together, about
 WORD = 8  # bytes that are hashed together; after the texts of a block there are as many
 FACTOR, SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(29)  # odd, so that different words stay different
 ENDS = np.array([(1 << 8 * size) - 1 for size in range(WORD + 1)], np.uint64)  # the first bytes of a word
@@ -54,14 +56,29 @@ def numbers_of_hashes(hashes: bytearray | NDArray[Any]) -> NDArray[Any]:
     """The same, given the hashes one after the other."""
     found = np.frombuffer(hashes, np.uint64)
     dtype = integer_type(len(found))
-    order = np.argsort(found, kind="stable").astype(dtype)  # equal ones are side by side, the first one before others
-    is_new = np.ones(len(order), bool)
-    ranked = found[order]
-    np.not_equal(ranked[1:], ranked[:-1], out=is_new[1:])
-    del ranked
+    order, is_new = _by_hash(found)
     is_first = np.zeros(len(order), bool)
     is_first[order[is_new]] = True
     number = np.cumsum(is_first, dtype=dtype) - dtype.type(1)  # of each text that is the first of its kind
     numbers = np.empty(len(order), dtype)
     numbers[order] = number[order[is_new]][np.cumsum(is_new, dtype=dtype) - dtype.type(1)]
     return numbers
+
+
+def _by_hash(hashes: NDArray[np.uint64]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """[N]: the places of hashes: those of equal ones are side by side, the first one before others. And whether another
+    hash is before each.
+
+    They are divided by their first bits, so that what is sorted together is small and stays in the cache.
+    """
+    bits = min(16, max(1, (len(hashes) // SORTED).bit_length()))
+    heads = (hashes >> np.uint64(64 - bits)).astype(np.uint16)
+    order = np.argsort(heads, kind="stable").astype(integer_type(len(hashes)))
+    ends = np.append(0, np.cumsum(np.bincount(heads, minlength=1 << bits))).tolist()
+    is_new = np.ones(len(order), bool)
+    for start, end in pairwise(ends):
+        some = hashes[order[start:end]]
+        ranks = np.argsort(some, kind="stable")
+        order[start:end] = order[start:end][ranks]
+        np.not_equal(some[ranks[1:]], some[ranks[:-1]], out=is_new[start + 1 : end])
+    return order, is_new

@@ -12,12 +12,17 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from seqshell.training.data.distinct import ENDS, FACTOR, SHIFT, WORD
+
 MOST_REMEMBERED = 500_000  # words
-WINDOW = 1 << 17  # bytes that are hashed together
+WINDOW = 1 << 18  # bytes that are hashed together
 SPACE = ord(" ")
 BASE = 0x9E3779B97F4A7C15  # of the powers by which the bytes of a word are multiplied; odd, so that it has an inverse
 SPREAD = np.uint64(0xD6E8FEB86659FD93)  # odd: moves the bits of a hash to the front
 SMALLEST = 12  # bits of a number of slots
+TOGETHER = 1 << 19  # words that are counted together
+ROOM = 4  # slots for each word, at least
+LONG = 64  # bytes of a word; the bytes of longer ones are not hashed eight at a time
 
 Hashes = NDArray[np.uint64]
 
@@ -49,7 +54,7 @@ class WordNumbers:
         """The numbers of the words of a part of a text; new ones are appended."""
         spaces = np.flatnonzero(np.frombuffer(window, np.uint8) == SPACE)
         starts, ends = np.append(0, spaces + 1), np.append(spaces, len(window))
-        hashes = _hashes(window, starts, ends)
+        hashes = _hashes(window, starts, ends - starts)
         numbers, missing = self._found(hashes)
         if len(missing):
             different, firsts, which = np.unique(hashes[missing], return_index=True, return_inverse=True)
@@ -63,8 +68,8 @@ class WordNumbers:
     def _found(self, hashes: Hashes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The numbers of words that are known, and the places of those that are not."""
         slots = self._slots(hashes)
-        numbers = self._numbers[slots]
-        left, missing = np.flatnonzero(self._keys[slots] != hashes), [np.zeros(0, np.int64)]
+        numbers = self._numbers.take(slots, mode="clip").astype(np.int64)  # clip: faster, as all are within
+        left, missing = np.flatnonzero(self._keys.take(slots, mode="clip") != hashes), [np.zeros(0, np.int64)]
         slots = slots[left]
         while len(left):
             keys = self._keys[slots]
@@ -78,10 +83,12 @@ class WordNumbers:
     def _add(self, hashes: Hashes, numbers: NDArray[np.int64]) -> None:
         """Put new words into empty slots."""
         self.size += len(hashes)
-        if 2 * self.size > len(self._keys):
-            is_used = self._keys != 0
+        if ROOM * self.size > len(self._keys):
+            is_used = np.flatnonzero(self._keys)
+            # Frequent words come early, and find their slots at once if these are not taken by later ones.
+            is_used = is_used[np.argsort(self._numbers[is_used])[::-1]]
             hashes, numbers = np.append(hashes, self._keys[is_used]), np.append(numbers, self._numbers[is_used])
-            self._resize(int(2 * self.size).bit_length())
+            self._resize(int(ROOM * self.size).bit_length())
         slots = self._slots(hashes)
         while len(hashes):
             is_empty = self._keys[slots] == 0
@@ -95,7 +102,7 @@ class WordNumbers:
         return ((hashes * SPREAD) >> self._shift).astype(np.int64)
 
     def _resize(self, bits: int) -> None:
-        self._keys, self._numbers = np.zeros(1 << bits, np.uint64), np.zeros(1 << bits, np.int64)
+        self._keys, self._numbers = np.zeros(1 << bits, np.uint64), np.zeros(1 << bits, np.uint32)
         self._shift = np.uint64(64 - bits)
 
 
@@ -104,37 +111,92 @@ def word_counts(parts: Iterable[bytes]) -> Iterator[tuple[str, int]]:
 
     parts: of the text in UTF-8; each but the first begins with a space.
     """
-    numbers, words, counts = WordNumbers(), list[bytes](), np.zeros(0, np.int64)
-
-    def counted() -> Iterator[tuple[str, int]]:
-        for word, count in zip(words, counts.tolist(), strict=True):
-            yield f" {word.decode('utf-8', 'surrogatepass')}", count
-
+    found = CountedWords()
     for part in parts:
         first, space, rest = part.partition(b" ")
         if first:
             yield first.decode("utf-8", "surrogatepass"), 1
         if not space:
             continue
-        found, new = numbers(rest)
-        words += new
-        counts = np.append(counts, np.zeros(len(new), np.int64)) + np.bincount(found, minlength=len(words))
-        if len(words) > MOST_REMEMBERED:
-            yield from counted()
-            numbers, words, counts = WordNumbers(), [], np.zeros(0, np.int64)
-    yield from counted()
+        found.add(rest)
+        if len(found) > MOST_REMEMBERED:
+            yield from found.counts()
+            found = CountedWords()
+    yield from found.counts()
 
 
-def _hashes(window: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> Hashes:
-    """The hashes of words, none of them 0: the sum of a word's bytes, each times a power of BASE."""
+class CountedWords:
+    """Counts the words between the spaces of many texts in UTF-8."""
+
+    def __init__(self) -> None:
+        self._numbers, self._words, self._counts = WordNumbers(), list[bytes](), np.zeros(0, np.int64)
+        self._found, self._size = list[NDArray[np.int64]](), 0  # numbers of words that are not counted yet
+
+    def __len__(self) -> int:
+        """The number of different words."""
+        return len(self._words)
+
+    def add(self, content: bytes) -> None:
+        """Count the words of a text."""
+        found, new = self._numbers(content)
+        self._words += new
+        self._found.append(found)
+        self._size += len(found)
+        if self._size > TOGETHER:
+            self._count()
+
+    def counts(self) -> Iterator[tuple[str, int]]:
+        """The words, with the space before them, and how often they occur."""
+        self._count()
+        for word, count in zip(self._words, self._counts.tolist(), strict=True):
+            yield f" {word.decode('utf-8', 'surrogatepass')}", count
+
+    def _count(self) -> None:
+        before = np.append(self._counts, np.zeros(len(self._words) - len(self._counts), np.int64))
+        found = np.concatenate([np.zeros(0, np.int64), *self._found])
+        self._counts = before + np.bincount(found, minlength=len(before))
+        self._found, self._size = [], 0
+
+
+def _hashes(window: bytes, starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> Hashes:
+    """The hashes of words, none of them 0."""
+    padded = window + bytes(WORD)
+    words = np.ndarray((len(window) + 1,), "<u8", padded, 0, (1,))  # the bytes from each place on
+    found: Hashes = sizes.astype(np.uint64) * FACTOR
+    _mix(found, words[starts] & ENDS.take(sizes, mode="clip"))
+    left = np.flatnonzero(sizes > WORD)
+    if len(left) and int(sizes[left].max()) > LONG:
+        is_long = sizes[left] > LONG
+        found[left[is_long]] = _sums(window, starts[left[is_long]], sizes[left[is_long]])
+        left = left[~is_long]
+    places, sizes = starts[left], sizes[left]
+    while len(left):
+        places, sizes = places + WORD, sizes - WORD
+        more = found[left]
+        _mix(more, words[places] & ENDS.take(sizes, mode="clip"))
+        found[left] = more
+        rest = np.flatnonzero(sizes > WORD)
+        left, places, sizes = left[rest], places[rest], sizes[rest]
+    found[found == 0] = 1
+    return found
+
+
+def _mix(hashes: Hashes, words: Hashes) -> None:
+    """Add eight bytes each to hashes."""
+    hashes ^= words
+    hashes *= FACTOR
+    hashes ^= hashes >> SHIFT
+
+
+def _sums(window: bytes, starts: NDArray[np.int64], sizes: NDArray[np.int64]) -> Hashes:
+    """The hashes of long words: the sum of a word's bytes, each times a power of BASE."""
     powers, inverses = _powers(WINDOW + 1)
     sums = np.zeros(len(window) + 1, np.uint64)
     terms = np.frombuffer(window, np.uint8).astype(np.uint64)
     terms += np.uint64(1)
     terms *= powers[: len(window)]
     np.cumsum(terms, out=sums[1:])
-    found: Hashes = (sums[ends] - sums[starts]) * inverses[starts]
-    found[found == 0] = 1
+    found: Hashes = (sums[starts + sizes] - sums[starts]) * inverses[starts]
     return found
 
 

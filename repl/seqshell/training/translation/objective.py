@@ -22,7 +22,7 @@ from seqshell.decoding.batched import answers
 from seqshell.decoding.strategies import Greedy
 from seqshell.host import Registry
 from seqshell.models.task_parts.parts import NUM_STEPS, Inputs
-from seqshell.training.data.batches import Ids, RowBatches, pair_arrays
+from seqshell.training.data.batches import Ids, LastEpoch, RowBatches, pair_arrays
 from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.data.late_encoding import full_batches
 from seqshell.training.decoders import make_decoder
@@ -102,11 +102,18 @@ class TranslationObjective:
 
     def _epoch(self, order: int) -> tuple[EncodedPairs | LatePairs, RowBatches]:
         """The pairs as they are encoded in this epoch, and the rows of each batch."""
-        settings, pairs = self.recipe.training, self._training
+        settings = self.recipe.training
+        if not varies(settings):
+            return self._training, self._batches(order)
         draws = np.random.default_rng((settings.seed, order))
-        if varies(settings):
-            pairs = self._variations.pairs(draws)
+        pairs = self._variations.pairs(draws)
         return pairs, pairs.group(settings.batch_size, settings.batch_tokens, draws)
+
+    @cached_property
+    def _batches(self) -> LastEpoch[RowBatches]:
+        """By order: the rows of each batch of pairs that are the same in each epoch."""
+        settings, group = self.recipe.training, self._training.group
+        return LastEpoch(settings.seed, partial(group, settings.batch_size, settings.batch_tokens))
 
     def num_tokens(self, batch: TrainingBatch) -> int:
         return int(np.count_nonzero(batch[3]))
