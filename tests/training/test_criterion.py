@@ -9,8 +9,9 @@ from tests.training.test_classification_training import prepared as prepared_cla
 from tests.training.test_translation_training import prepared, recipe, trained
 
 from seqshell.core.errors import RecipeError
-from seqshell.core.events import Notice
+from seqshell.core.events import Notice, Table
 from seqshell.host.builtin import load_registry
+from seqshell.models import file
 from seqshell.training.loop import train
 from seqshell.training.preparation import prepare
 from seqshell.training.recipes.recipe import recipe_from
@@ -29,6 +30,24 @@ def test_bleu_can_select_the_best_weights(tmp_path):
     for change in (0.01, -0.01):
         other = {**found, "wanting": found["wanting"] - change, "nats": 2 * found["nats"]}
         assert improves(other, {"validation": found}) == (change > 0)
+
+
+def test_a_model_that_bleu_has_selected_has_the_usual_metrics(tmp_path):
+    metrics = file.read_header(trained(tmp_path, "model", epochs=1, criterion="bleu"))["provenance"]["metrics"]
+    plain = file.read_header(trained(tmp_path, "plain", epochs=1))["provenance"]["metrics"]
+    assert metrics == plain
+    assert list(metrics) == ["nats", "perplexity", "exact", "bleu"]
+
+
+def test_the_scores_of_a_parent_are_shown_without_the_criterion(tmp_path):
+    parent = trained(tmp_path, "parent", epochs=1)
+    child = recipe(tmp_path, epochs=1, parent=str(parent), criterion="bleu")
+    events = list(train(child, load_registry(), tmp_path / "child.safetensors"))
+    names = ["nats", "perplexity", "exact", "bleu"]
+
+    assert [row[1] for event in events if isinstance(event, Table) for row in event.rows if len(row) == 4] == 2 * names
+    scores = file.read_header(tmp_path / "child.safetensors")["provenance"]["parent"]
+    assert [list(scores[when][of]) for when in ("before", "after") for of in ("new", "parent")] == 4 * [names]
 
 
 def test_a_criterion_of_another_task_is_refused(tmp_path):

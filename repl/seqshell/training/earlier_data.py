@@ -17,6 +17,7 @@ from seqshell.training.preparation import Prepared, prepare
 from seqshell.training.provenance import provenance
 from seqshell.training.recipes.from_parent import recorded_recipe
 from seqshell.training.recipes.recipe import Recipe, recipe_from
+from seqshell.training.stopping import without_criterion
 
 # What the child's data decide: fields of objectives, and what they are called in Prepared.
 SHARED = {name: name for name in ("config", "labels", "tokenizer", "source_tokenizer")} | {"tags": "labels"}
@@ -31,7 +32,7 @@ class EarlierData:
 
     def validate(self, module: Any) -> Metrics:
         """The metrics of the child's module; empty without the data."""
-        return {} if self.objective is None else self.objective.validate(module.eval())
+        return {} if self.objective is None else without_criterion(self.objective.validate(module.eval()))
 
 
 def earlier_data(prepared: Prepared, registry: Registry) -> EarlierData | None:

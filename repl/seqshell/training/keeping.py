@@ -28,6 +28,7 @@ from seqshell.training.recipes.settings import FILES
 from seqshell.training.recipes.toml import to_toml
 from seqshell.training.run import Run
 from seqshell.training.state_tuning import TunedState, save_tuned
+from seqshell.training.stopping import without_criterion
 from seqshell.training.teacher import recorded_settings
 
 LARGEST_HALF = 65_504  # the largest float16
@@ -98,9 +99,9 @@ class Keeper:
         progress, earlier = self.run.progress, self.earlier
         if earlier is not None and progress.best is not None:
             first = next(record for record in progress.history if "validation" in record)
-            before = {"new": first["validation"], "parent": progress.earlier}
-            after = {"new": progress.best["validation"], "parent": earlier.validate(self.best_module())}
-            self.scores = {"before": before, "after": after}
+            first, last = (without_criterion(record["validation"]) for record in (first, progress.best))
+            after = {"new": last, "parent": earlier.validate(self.best_module())}
+            self.scores = {"before": {"new": first, "parent": progress.earlier}, "after": after}
 
     def compare_with_parent(self) -> Iterator[Event]:
         """The scores before and after the training, and a note if the parent's data are missing."""

@@ -18,6 +18,7 @@ from seqshell.core.events import Event, TrainingStep
 from seqshell.training.loss_curve import validations
 from seqshell.training.recipes.toml import to_toml
 from seqshell.training.run_folder import EVENTS
+from seqshell.training.stopping import without_criterion
 
 if TYPE_CHECKING:
     from seqshell.training.run import Run
@@ -119,7 +120,7 @@ class TensorBoardLog(Log):
             return
         ((_, loss),) = validations([record])
         self._add(VALIDATION, loss, step)
-        for name, value in record["validation"].items():
+        for name, value in without_criterion(record["validation"]).items():
             self._add(f"validation/{name}", value, step)
 
     def _add(self, name: str, value: Any, step: int) -> None:

@@ -181,7 +181,7 @@ class TranslationObjective:
         return text + (f", BLEU {metrics['bleu']:.2f}" if "bleu" in metrics else "")
 
     def measure(self, module: Any) -> Metrics:
-        return self.validate(module)
+        return self.as_measured(self.validate(module))
 
     def as_measured(self, validation: Metrics) -> Metrics:
         return without_criterion(validation)
