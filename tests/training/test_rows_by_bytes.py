@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from tests.training.test_large_data import classification, translation, write_pa
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Progress
 from seqshell.host import Registry
-from seqshell.training.data import file_rows, large_table, large_text, token_rows
+from seqshell.training.data import file_rows, large_table, large_text, row_counting, token_rows
 from seqshell.training.data.array_store import ArrayStore, remove_stores
 from seqshell.training.data.cell_blocks import Column, Irregular, hashes_of_texts
 from seqshell.training.data.file_format import FileFormat
@@ -213,6 +215,66 @@ def test_texts_in_a_file_are_read_in_any_order_and_their_words_are_counted(tmp_p
     for read in (lambda: rows[0], lambda: rows.contents_at(np.array([0, 41])), lambda: counts(rows)):
         with pytest.raises(RecipeError, match=r"^a\.txt was changed while it was read; train again$"):
             read()
+
+
+@pytest.mark.parametrize("end", ["", 'a "b",x\n'], ids=["regular", "irregular"])
+def test_words_are_counted_while_their_places_are_found(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    rows = [f"{text},{label}" for text in (*SPACES, "un\tdeux", "\u00c2 un", "un un un") for label in ("x", "", "y")]
+    more = "".join(f"text {number} Of it{'!' * (number % 5)},label{number % 3}\n" for number in range(80))
+    (tmp_path / "texts.csv").write_text("text,label\n" + more + "".join(f"{row}\n" for row in rows) + more + end)
+    one_by_one = prepare(classification(tmp_path), registry)
+    (store,) = tmp_path.rglob("*.tokens")
+    store.unlink()
+    monkeypatch.setattr(row_counting, "num_workers", lambda size: 1)
+    monkeypatch.setattr(row_counting, "MOST_REMEMBERED", 3)
+    prepared = prepare(classification(tmp_path), registry)
+    assert prepared.tokenizer.to_json() == one_by_one.tokenizer.to_json()
+    assert prepared.objective.split["validation"] > 10
+
+
+def test_a_process_counts_the_words_of_the_places_that_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from seqshell.training.data.worker_processes import framed, packed
+
+    path = tmp_path / "t.csv"
+    path.write_text("one two,x\n\tone,y\ntwo two,x\n")
+    text = LargeText(path)
+
+    def counted_here(state: tuple[int, ...]) -> bytes:
+        job = json.dumps({"path": str(path), "size": text.size, "state": state}).encode() + b"\n"
+        places = packed(np.array([0, 10, 17, 7, 4, 7]), packed(np.array([3, 5]), b"new\x0bnew2"))
+        out = io.BytesIO()
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(job + framed(places) + framed(b""))))
+        monkeypatch.setattr("sys.stdout", SimpleNamespace(buffer=out))
+        row_counting._work()
+        return out.getvalue()
+
+    words = {" one": 1, " two": 3, " new": 1, "\tone": 1, "\x0bnew2": 1}
+    found = counted_here(text.state())
+    assert dict(json.loads(found[8:-8])) == words
+    assert found[-8:] == framed(b"")
+    assert counted_here((1, 2, 3)) == b""  # the file has changed, which its caller finds
+
+
+def test_a_file_that_changes_while_its_words_are_counted_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = written(tmp_path, TABLES["quotes"])
+    monkeypatch.setattr(row_counting, "num_workers", lambda size: 1)
+    (column,) = next(table.blocks((Column(0),))).columns
+    with row_counting.RowCounting(table.text) as counting:
+        counting.add(column)
+        counting._workers.processes[0].kill()
+        counting.end()
+        with pytest.raises(RecipeError, match=r"^a process that counted words was killed; train again$"):
+            list(counting.counts())
+    with row_counting.RowCounting(table.text) as counting:
+        table.text.path.write_text("changed")
+        counting.add(column)
+        counting.end()
+        with pytest.raises(RecipeError, match=r"^t\.csv was changed while it was read; train again$"):
+            list(counting.counts())
 
 
 def batches_of(objective: Any, first: int = 0) -> list[list[Any]]:

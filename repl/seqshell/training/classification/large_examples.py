@@ -36,11 +36,12 @@ from seqshell.training.data.coded import label_counts
 from seqshell.training.data.distinct import numbers_of_hashes
 from seqshell.training.data.file_rows import FileRows, stored_file_rows
 from seqshell.training.data.late_encoding import LateTokens, Rates, StoredTokens
+from seqshell.training.data.row_counting import RowCounting
 from seqshell.training.data.small_integers import rows_where
 from seqshell.training.data.store_paths import store_path
 from seqshell.training.data.token_rows import NewRows, TokenRows, stored_rows
 from seqshell.training.data.two_stores import TwoStores
-from seqshell.training.data.vocabularies import SAMPLE, shown_to_tokenizer, train_tokenizer
+from seqshell.training.data.vocabularies import SAMPLE, shown_to_tokenizer, train_tokenizer, trains_on_counts
 from seqshell.training.preparation_progress import Stages
 from seqshell.training.recipes.recipe import Recipe
 
@@ -94,6 +95,11 @@ class LargeExamples(TwoStores[Begun]):
             **part,
         )
 
+    @property
+    def _counts_words(self) -> bool:
+        """Whether the words of the texts are counted for the tokenizer."""
+        return trains_on_counts(self.kind) and (self.parent is None or self.recipe.training.extend_vocabulary)
+
     @cached_property
     def _validation(self) -> Examples | None:
         """The examples of the file for validation; None if a share is held out."""
@@ -105,7 +111,9 @@ class LargeExamples(TwoStores[Begun]):
         source, name, columns = self.source, self.source.path.name, recipe_columns(self.recipe.data)
         check_room(self.first, source.size)
         with Spools(self.first.parent) as spools:
-            new = NewExamples.of(source, columns, spools, stages(f"reading the rows of {shown_name(name)}"))
+            counting = spools.enter_context(RowCounting(source.text)) if self._counts_words else ()
+            report = stages(f"reading the rows of {shown_name(name)}")
+            new = NewExamples.of(source, columns, spools, report, counting or None)
             examples = new.examples()
             if self._validation is None:
                 share = float(self.recipe.data.validation)  # type: ignore[arg-type]  # a number without a file
@@ -118,6 +126,9 @@ class LargeExamples(TwoStores[Begun]):
             check_seen(split.validation, label_counts(split.training.labels))
             stages("training the tokenizer")(0, 1)
             shown = shown_to_tokenizer(self.kind, split.training.texts)
+            if new.counting is not None:
+                assert isinstance(examples.texts, FileRows)
+                shown = new.counting.counts(examples.texts.at(rows[1]))
             tokenizer = train_tokenizer(
                 self.recipe, self.recipe.tokenizer, self.kind, shown, self.parent, specials=True
             )

@@ -17,6 +17,7 @@ from seqshell.training.data.cell_blocks import CellBlock, Irregular
 from seqshell.training.data.coded import Labels, Places
 from seqshell.training.data.file_rows import FileContent, NewFileRows
 from seqshell.training.data.large_text import Report
+from seqshell.training.data.row_counting import RowCounting
 from seqshell.training.data.small_integers import integer_type
 from seqshell.training.data.token_rows import TOGETHER
 
@@ -24,10 +25,15 @@ NO_LABEL = -1
 
 
 class NewExamples:
-    """Texts with labels. hashes: of the texts. left_out: the number of blank texts, and of those without a label."""
+    """Texts with labels. hashes: of the texts. left_out: the number of blank texts, and of those without a label.
 
-    def __init__(self, source: LargeSource, columns: Columns, spools: Spools) -> None:
-        self._source, self._columns = source, columns
+    counting: counts the words of the texts; None if nobody does.
+    """
+
+    def __init__(
+        self, source: LargeSource, columns: Columns, spools: Spools, counting: RowCounting | None = None
+    ) -> None:
+        self._source, self._columns, self.counting = source, columns, counting
         self._state = source.text.state()
         self._content = FileContent(source.text, source.text.size, self._state, np.zeros(0, np.uint8))
         self._texts = NewFileRows(source.text.size, spools)
@@ -36,13 +42,24 @@ class NewExamples:
         self.hashes, self.left_out = bytearray(), [0, 0]
 
     @classmethod
-    def of(cls, source: LargeSource, columns: Columns, spools: Spools, report: Report) -> NewExamples:
+    def of(
+        cls,
+        source: LargeSource,
+        columns: Columns,
+        spools: Spools,
+        report: Report,
+        counting: RowCounting | None = None,
+    ) -> NewExamples:
         """The labelled texts of a source. Raises RecipeError as `LargeSource.rows` does, and if there are none."""
-        new = cls(source, columns, spools)
+        new = cls(source, columns, spools, counting)
         try:
             for block in source.cells(report):
                 new._add(block)
+            if counting is not None:
+                counting.end()
         except Irregular:
+            if counting is not None:
+                counting.close()
             new = cls(source, columns, spools)
             new._add_rows(source.rows(report))
         if not new.hashes:
@@ -57,6 +74,8 @@ class NewExamples:
         self._leave_out(int(texts.is_blank.sum()), int((~texts.is_blank & ~whole).sum()))
         kept = texts if whole.all() else texts.at(whole)
         self._texts.add(kept)
+        if self.counting is not None:
+            self.counting.add(kept)
         self._note(kept.hashes, codes[whole], block.numbers[whole])
         self._last = int(block.numbers[-1])
 

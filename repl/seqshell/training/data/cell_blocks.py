@@ -233,19 +233,24 @@ class _Block:
     @property
     def _odd_spaces(self) -> Ints:
         """The bytes of white space that is no single space; between cells, some are left out."""
-        content, found = self._content, np.zeros(256, bool)
-        found[[*CONTROLS, *BEYOND_ASCII]] = True
-        if not len(self._quotes):
-            found[[LF, CR, self._layout.delimiter]] = False
-        places = np.flatnonzero(found[content])
-        first, second, third = content[places], content[places + 1], content[places + 2]
-        is_odd = np.isin(first, CONTROLS)
-        for byte, others in BEYOND_ASCII.items():
-            for other in others:
-                is_odd |= (first == byte) & (second == other[0]) & (len(other) == 1 or third == other[-1])
+        content = self._content
+        left_out = () if len(self._quotes) else (LF, CR, self._layout.delimiter)
+        places = np.flatnonzero(content < SPACE)
+        odd = [places[np.isin(content[places], list({*CONTROLS} - {*left_out}))]]
+        if not self._block.isascii():
+            odd += [self._beyond_ascii(first, others) for first, others in BEYOND_ASCII.items()]
         is_space = content == SPACE
-        doubled = np.flatnonzero(is_space[1:] & is_space[:-1])
-        return np.sort(np.concatenate((places[is_odd], doubled)))
+        odd.append(np.flatnonzero(is_space[1:] & is_space[:-1]))
+        return np.sort(np.concatenate(odd))
+
+    def _beyond_ascii(self, first: int, others: tuple[tuple[int, ...], ...]) -> Ints:
+        """The first bytes of white space in UTF-8 that begins with a byte. others: what may follow it."""
+        places = np.flatnonzero(self._content == first)
+        second, third = self._content[places + 1], self._content[places + 2]
+        is_odd = np.zeros(len(places), bool)
+        for other in others:
+            is_odd |= (second == other[0]) & (len(other) == 1 or third == other[-1])
+        return places[is_odd]
 
 
 def _have(places: Ints, begins: Ints, stops: Ints) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seqshell.training.data.small_integers import integer_type
+from seqshell.training.data.small_integers import integer_type, small
 from seqshell.training.data.token_rows import contents_of
 
 SORTED = 4000  # hashes that are sorted together, about
@@ -29,19 +29,21 @@ def hashes_between(block: bytes, starts: NDArray[np.int64], sizes: NDArray[np.in
     Among ten million texts, one of 400,000 sets has two with the same hash.
     """
     words = np.ndarray((len(block) - WORD + 1,), "<u8", block, 0, (1,))  # those that begin at each byte
-    order = np.argsort(-sizes, kind="stable")
-    places, left, hashes = starts[order], sizes[order], sizes[order].astype(np.uint64) * FACTOR
-    number = int(np.searchsorted(-left, 0))  # of texts that do not end before
+    order = np.argsort(small(int(sizes.max(initial=0)) - sizes), kind="stable")  # small integers are sorted much faster
+    places, left = starts[order], sizes[order]
+    hashes = left.astype(np.uint64) * FACTOR
+    shorter, done, number = -left, 0, int(np.searchsorted(-left, 0))  # number: of texts that do not end before
     while number:
-        found, left = words[places[:number]], left[:number]
-        whole = int(np.searchsorted(-left, -WORD, "right"))
-        found[whole:] &= ENDS[left[whole:]]
+        found = words[places[:number]]
+        whole = int(np.searchsorted(shorter, -WORD - done, "right"))
+        found[whole:] &= ENDS[left[whole:number] - done]
         here = hashes[:number]
         here ^= found
         here *= FACTOR
         here ^= here >> SHIFT
-        places, left = places[:number] + WORD, left - WORD
-        number = int(np.searchsorted(-left, 0))
+        done += WORD
+        number = int(np.searchsorted(shorter, -done))
+        places[:number] += WORD
     result = np.empty(len(order), np.uint64)
     result[order] = hashes
     return result

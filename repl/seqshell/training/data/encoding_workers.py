@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seqshell.core.subword_tokenizers import BPETokenizer, WordTokenizer
 from seqshell.core.tokenizers import Tokenizer
@@ -23,7 +21,7 @@ from seqshell.training.data.part_encoding import part_encoder
 from seqshell.training.data.row_encoding import Encoded, RowEncoder, grouped
 from seqshell.training.data.small_integers import integer_type
 from seqshell.training.data.token_rows import TextRows
-from seqshell.training.data.worker_processes import SIZE, WorkerProcesses
+from seqshell.training.data.worker_processes import WorkerProcesses, packed, texts_of, unpacked
 
 KINDS: dict[str, Any] = {kind.name: kind for kind in (WordTokenizer, WhitespaceTokenizer, BPETokenizer)}
 
@@ -71,9 +69,9 @@ class EncodingWorkers:
         if not len(self.workers):
             yield from map(self._encoder, groups)
             return
-        packed = (_packed(np.fromiter(map(len, texts), np.int64, len(texts)), b"".join(texts)) for texts in groups)
-        for answer in self._answers(packed):
-            sizes, ids = _unpacked(answer)
+        contents = (packed(np.fromiter(map(len, texts), np.int64, len(texts)), b"".join(texts)) for texts in groups)
+        for answer in self._answers(contents):
+            sizes, ids = unpacked(answer)
             yield np.frombuffer(ids, self._dtype), sizes
 
     def _answers(self, contents: Iterable[bytes]) -> Iterator[bytes]:
@@ -104,20 +102,8 @@ def _answer_to(encoder: Any, content: bytes) -> bytes:
     if not isinstance(encoder, RowEncoder):
         ids: bytes = encoder(content.decode("utf-8", "surrogatepass"))
         return ids
-    lengths, texts = _unpacked(content)
-    ends = np.append(0, np.cumsum(lengths)).tolist()
-    found, sizes = encoder([texts[start:end] for start, end in pairwise(ends)])
-    return _packed(sizes, found.tobytes())
-
-
-def _packed(lengths: NDArray[np.int64], content: bytes) -> bytes:
-    """Lengths and what they are of, as one block of bytes."""
-    return len(lengths).to_bytes(SIZE, "little") + lengths.tobytes() + content
-
-
-def _unpacked(block: bytes) -> tuple[NDArray[np.int64], bytes]:
-    number = int.from_bytes(block[:SIZE], "little")
-    return np.frombuffer(block, np.int64, number, SIZE).copy(), block[SIZE + 8 * number :]
+    found, sizes = encoder(texts_of(*unpacked(content)))
+    return packed(sizes, found.tobytes())
 
 
 def _work() -> None:

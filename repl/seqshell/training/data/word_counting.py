@@ -37,52 +37,61 @@ def counted_words(parts: Iterable[bytes], size: int) -> Iterator[tuple[str, int]
             workers.send(number, part)
         for number in range(len(workers)):
             workers.send(number, b"")
-        for number in range(len(workers)):
-            while found := workers.received(number):
-                yield from map(tuple, json.loads(found))
-            if found is None:
-                raise RecipeError("a process that counted words was killed; train again")
+        yield from received_counts(workers)
 
 
-def row_counts(texts: TextRows) -> Iterator[CountedText]:
-    """The words of many texts and how often they occur; a text that begins with a tab or the like is given itself."""
+def received_counts(workers: WorkerProcesses) -> Iterator[tuple[str, int]]:
+    """The words that processes answer with. Raises RecipeError if one is killed."""
+    for number in range(len(workers)):
+        while found := workers.received(number):
+            yield from map(tuple, json.loads(found))
+        if found is None:
+            raise RecipeError("a process that counted words was killed; train again")
+
+
+def row_counts(texts: TextRows, size: int | None = None) -> Iterator[CountedText]:
+    """The words of many texts and how often they occur; a text that begins with a tab or the like is given itself.
+
+    size: bytes for which processes are started; default: those of all texts in the same file.
+    """
     others = list[str]()
 
     def parts() -> Iterator[bytes]:
         if isinstance(texts, FileRows):
             for joined, rest in texts.joined():
                 yield b" " + joined if joined else b""
-                yield usual(rest)
+                yield usual_part(rest, others)
             return
         left = filter(None, texts.contents())
         while some := list(islice(left, TOGETHER)):
-            yield usual(some)
+            yield usual_part(some, others)
 
-    def usual(contents: list[bytes]) -> bytes:
-        found = list[bytes]()
-        for content in contents:
-            if MAY_BE_SPACE[content[0]] and content[0] != SPACE and (text := text_of(content))[0].isspace():
-                others.append(text)
-            else:
-                found.append(content[1:] if content[0] == SPACE else content)
-        return b" " + b" ".join(found) if found else b""
-
-    yield from counted_words(parts(), texts.size)
+    yield from counted_words(parts(), texts.size if size is None else size)
     yield from others
 
 
-def _parts() -> Iterator[bytes]:
-    """What comes until it is empty."""
-    for content in given()[1]:
+def usual_part(contents: list[bytes], others: list[str]) -> bytes:
+    """Texts as a part of one text, besides those that begin with a tab or the like, which are added to others."""
+    found = list[bytes]()
+    for content in contents:
+        if MAY_BE_SPACE[content[0]] and content[0] != SPACE and (text := text_of(content))[0].isspace():
+            others.append(text)
+        else:
+            found.append(content[1:] if content[0] == SPACE else content)
+    return b" " + b" ".join(found) if found else b""
+
+
+def given_contents(contents: Iterable[bytes]) -> Iterator[bytes]:
+    """In a process: what comes until it is empty."""
+    for content in contents:
         if not content:
             return
         yield content
     raise SystemExit  # the caller was killed
 
 
-def _work() -> None:
-    """Count what comes; when all of it is there, answer with the words, then with nothing."""
-    found = word_counts(_parts())
+def answer_counts(found: Iterator[tuple[str, int]]) -> None:
+    """In a process: answer with words, then with nothing."""
     with tempfile.TemporaryFile() as kept:  # the caller reads nothing before it has sent all
         while some := list(islice(found, ANSWERED)):
             kept.write(framed(json.dumps(some).encode()))
@@ -90,6 +99,11 @@ def _work() -> None:
         while content := read_framed(kept):
             answer(content)
     answer(b"")
+
+
+def _work() -> None:
+    """Count what comes."""
+    answer_counts(word_counts(given_contents(given()[1])))
 
 
 if __name__ == "__main__":

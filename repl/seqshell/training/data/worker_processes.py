@@ -11,7 +11,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from seqshell.core.threads import available_cores
 
@@ -105,3 +109,20 @@ def read_framed(stream: IO[bytes]) -> bytes | None:
     size = int.from_bytes(start, "little")
     content = stream.read(size) if len(start) == SIZE else b""
     return content if len(start) == SIZE and len(content) == size else None
+
+
+def packed(numbers: NDArray[np.int64], content: bytes) -> bytes:
+    """Numbers, such as the lengths of texts, and a content, as one."""
+    return len(numbers).to_bytes(SIZE, "little") + numbers.tobytes() + content
+
+
+def unpacked(block: bytes) -> tuple[NDArray[np.int64], bytes]:
+    """The numbers and the content of `packed`."""
+    number = int.from_bytes(block[:SIZE], "little")
+    return np.frombuffer(block, np.int64, number, SIZE).copy(), block[SIZE + 8 * number :]
+
+
+def texts_of(lengths: NDArray[np.int64], content: bytes) -> list[bytes]:
+    """Texts that come one after the other."""
+    ends = np.append(0, np.cumsum(lengths)).tolist()
+    return [content[start:end] for start, end in pairwise(ends)]
