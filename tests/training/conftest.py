@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import random
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tests.training.small_runs import small
+from tests.training.teachers import FILES
+from tests.training.text_models import saved
+
+from seqshell.host import Registry
+from seqshell.training.loop import train
 
 
 @pytest.fixture(autouse=True)
@@ -20,3 +28,35 @@ def generators() -> Iterator[None]:
     random.setstate(states[0])
     np.random.set_state(states[1])
     torch.set_rng_state(states[2])
+
+
+@pytest.fixture
+def data_folder(tmp_path, monkeypatch):
+    """The folder of the data of each task, which is not the current one."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path / "other")
+    for name, text in FILES.items():
+        (tmp_path / "data" / name).write_text(text)
+    return tmp_path / "data"
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, registry):
+    """A models folder with a training that has finished, and its events."""
+    folder = tmp_path_factory.mktemp("models")
+    events = list(train(small(folder), registry, folder / "a.safetensors"))
+    return folder, events
+
+
+@pytest.fixture
+def models(trained, tmp_path, monkeypatch):
+    """The user's models folder with that training, called `a`."""
+    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
+    return shutil.copytree(trained[0], tmp_path / "models")
+
+
+@pytest.fixture
+def checkpoint_path(tmp_path: Path, registry: Registry) -> Path:
+    """The file of an untrained language model."""
+    return saved(tmp_path / "tiny.safetensors", registry)

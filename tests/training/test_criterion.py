@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 
 import pytest
-from tests.training.test_classification_training import prepared as prepared_classifier
-from tests.training.test_translation_training import prepared, recipe, trained
+from tests.training.labelled_names import prepared as prepared_classifier
+from tests.training.number_pairs import prepared, recipe, trained
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Notice, Table

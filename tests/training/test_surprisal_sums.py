@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.training.test_evaluate_language import TEXT, saved
+from tests.training.text_models import TEXT, saved
 
 from seqshell.host import Registry
 from seqshell.models.opening import open_model

@@ -1,62 +1,29 @@
-"""Training on sentence pairs: the data, batches and loss, and a trained model."""
+"""Training on sentence pairs: the data, a parent, resuming, and a trained model."""
 
 from __future__ import annotations
 
-import math
 import re
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from tests.training.number_pairs import NUMBERS, PAIRS, prepared, recipe, trained
 
 import seqshell
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Finished
-from seqshell.core.subword_tokenizers import BPETokenizer
 from seqshell.host.builtin import load_registry
 from seqshell.models import file
 from seqshell.models.file import read_header
 from seqshell.training.averaging import try_average
-from seqshell.training.data.batches import Resplit, group, pair_arrays
+from seqshell.training.data.batches import pair_arrays
 from seqshell.training.loop import train
 from seqshell.training.preparation import prepare
 from seqshell.training.recipes.recipe import recipe_from
-from seqshell.training.recipes.settings import TrainingSettings
 from seqshell.training.run import Run
 from seqshell.training.run_files import check_same_recipe
 from seqshell.training.translation.data import read_sentences
 from seqshell.training.translation.loss import pair_loss
-from seqshell.training.translation.teacher_forcing import forced_logits, teacher_forcing
-
-NUMBERS = {"un": "one", "deux": "two", "trois": "three", "quatre": "four", "cinq": "five"}
-PAIRS = [(f"{first} et {second}", f"{NUMBERS[first]} and {NUMBERS[second]}") for first in NUMBERS for second in NUMBERS]
-
-
-def recipe(folder: Path, pairs=PAIRS, **training):
-    (folder / "pairs.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in pairs))
-    tables = {
-        "task": "translate",
-        "architecture": "attention_seq2seq",
-        "data": {"pairs": "pairs.tsv", "validation": 0.2},
-        "tokenizer": {"name": "word"},
-        "model": {"embed_size": 16, "encoder_size": 16, "hidden_size": 32},
-        "training": {
-            "epochs": 3,
-            "batch_size": 4,
-            "precision": "float32",
-            "warmup_steps": 0,
-            "learning_rate": 0.01,
-            "device": "cpu",
-            **training,
-        },
-        "defaults": {"strategy": "greedy", "max_tokens": 10},
-    }
-    return recipe_from(tables, name="numbers", folder=folder)
-
-
-def prepared(folder: Path, pairs=PAIRS, **training):
-    return prepare(recipe(folder, pairs, **training), load_registry())
 
 
 def finished(run: Run) -> Run:
@@ -132,92 +99,7 @@ def test_invalid_recipes_are_reported(tmp_path, change, message):
         prepare(recipe_from(tables, name="wrong", folder=tmp_path), load_registry())
 
 
-# Batches
-
-
-def test_each_pair_is_in_one_batch_and_batches_respect_their_token_limit():
-    draws = np.random.default_rng(0)
-    targets = [[4] * int(length) for length in draws.integers(1, 30, 200)]
-    batches = group(targets, targets, sentences=0, tokens=100, draws=draws)
-
-    assert sorted(np.concatenate(batches).tolist()) == list(range(200))
-    assert max(len(batch) * (max(len(targets[row]) for row in batch) + 1) for batch in batches) <= 100
-    assert sum(len(batch) * max(len(targets[row]) for row in batch) for batch in batches) < 1.1 * sum(map(len, targets))
-
-
-def test_batches_have_the_requested_number_of_sentences():
-    targets = [[4]] * 10
-
-    assert sorted(map(len, group(targets, targets, sentences=4, tokens=0, draws=np.random.default_rng(0)))) == [2, 4, 4]
-
-
-def test_a_pair_longer_than_a_batch_is_a_batch_of_its_own():
-    targets = [[4] * 50, [4], [4]]
-
-    assert sorted(map(len, group(targets, targets, sentences=0, tokens=10, draws=np.random.default_rng(0)))) == [1, 2]
-
-
-def test_inputs_start_with_bos_and_targets_end_with_eos():
-    source, lengths, inputs, targets = pair_arrays([[7, 8], [9]], [[5], [6, 4]])
-
-    assert source.tolist() == [[7, 8, 2], [9, 2, 0]]
-    assert lengths.tolist() == [3, 2]
-    assert inputs.tolist() == [[1, 5, 0], [1, 6, 4]]
-    assert targets.tolist() == [[5, 2, 0], [6, 4, 2]]
-
-
-def test_words_are_split_differently_in_each_epoch_and_keep_their_text():
-    text = "the cat sat on the mat with the other cats"
-    tokenizer = BPETokenizer.train([text] * 4, specials=True, vocab_size=60)
-    resplit = Resplit(tokenizer, [text], 0.3, seed=0)
-    epochs = [next(resplit.sentences(np.random.default_rng(order))) for order in range(6)]
-
-    assert len(set(map(tuple, epochs))) > 1
-    assert {b"".join(map(tokenizer.piece, ids)).decode() for ids in epochs} == {" " + text}
-    assert next(Resplit(tokenizer, [text], 0.3, seed=0).sentences(np.random.default_rng(3))) == epochs[3]
-    assert next(Resplit(tokenizer, [text], 0.0, seed=0).sentences(np.random.default_rng(3))) == tokenizer.encode(text)
-
-
-def test_some_sources_are_lowercased_or_lose_their_final_punctuation(tmp_path):
-    pairs = [(f"Un et {word} !", f"one and {number}") for word, number in NUMBERS.items()] * 8
-    plain = [(source.lower().rstrip(" !"), target) for source, target in pairs]
-
-    def forms(share):
-        """(first word, last character) of each source."""
-        ready = prepared(tmp_path, [*pairs, *plain], plain_sources=share)
-        tokenizer, found = ready.source_tokenizer, set()
-        for batch in ready.objective.batches(0):
-            texts = [b"".join(map(tokenizer.piece, row)).decode().strip() for row in batch[0].tolist()]
-            found |= {(text[:2], text.endswith("!")) for text in texts}
-        return found
-
-    assert forms(0.0) == {("Un", True), ("un", False)}
-    assert forms(1.0) == {("un", True), ("Un", False), ("un", False)}
-    assert forms(0.5) == {("Un", True), ("un", True), ("Un", False), ("un", False)}
-
-
-def test_extra_pairs_are_copied_into_training_unless_their_source_is_held_out(tmp_path):
-    held_out = read_sentences(recipe(tmp_path)).validation
-    extra = [("six et six", "six and six"), (held_out.sources[0], "leaked")]
-    (tmp_path / "extra.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in extra))
-    tables = recipe(tmp_path).tables()
-    tables["data"] |= {"extra_pairs": "extra.tsv", "extra_copies": 3}
-    sentences = read_sentences(recipe_from(tables, name="numbers", folder=tmp_path))
-
-    assert sentences.validation == held_out
-    assert sentences.training.sources[-3:] == ("six et six",) * 3
-    assert sentences.training.targets.count("leaked") == 0
-    assert len(sentences.training) == len(PAIRS) - len(held_out) + 3
-    assert sentences.training.names == ("pairs.tsv", "extra.tsv")
-
-
 # The parent
-
-
-def trained(folder: Path, name: str, **training) -> Path:
-    out = folder / f"{name}.safetensors"
-    list(train(recipe(folder, **training), load_registry(), out))
-    return out
 
 
 def test_a_training_starts_from_the_weights_and_tokenizers_of_its_parent(tmp_path):
@@ -274,61 +156,6 @@ def test_label_smoothing_spreads_a_share_over_all_tokens(tmp_path):
     expected = -sum(0.9 * logits[place, token] + 0.1 * logits[place].mean() for place, token in enumerate((6, 2)))
 
     assert pair_loss(module, *batch, label_smoothing=0.1)[0].item() == pytest.approx(expected.item(), abs=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("schedule", "decay", "expected"),
-    [
-        ("constant", 0.1, [1.0, 1.0, 1.0]),
-        ("linear", 0.1, [1.0, 0.8, 0.5]),
-        ("exponential", 0.9, [1.0, 0.9**2, 0.5]),
-        ("inverse_sigmoid", 3.0, [3 / 4, 3 / (3 + math.exp(2 / 3)), 0.5]),
-    ],
-)
-def test_the_teacher_forcing_probability_follows_its_schedule(schedule, decay, expected):
-    settings = TrainingSettings(
-        teacher_forcing_schedule=schedule, teacher_forcing_decay=decay, teacher_forcing_least=0.5
-    )
-
-    assert [teacher_forcing(settings, step) for step in (0, 2, 50)] == pytest.approx(expected)
-
-
-def test_a_decoder_without_teacher_forcing_reads_its_own_tokens(tmp_path):
-    module = prepared(tmp_path).new_module().eval()
-    source, lengths, inputs, _ = (torch.from_numpy(part) for part in pair_arrays([[4, 5]], [[6, 7, 8]]))
-    state = module.encode(source, lengths)
-    logits = forced_logits(module, inputs, state, 0.0)
-    own = torch.cat((inputs[:, :1], logits.argmax(-1)[:, :-1]), 1)
-
-    assert torch.allclose(logits, module(own, state)[0], atol=1e-6)
-    assert torch.equal(forced_logits(module, inputs, state, 0.0, by_batch=True), logits)
-    assert torch.allclose(forced_logits(module, inputs, state, 1.0), module(inputs, state)[0])
-
-
-def test_teacher_forcing_is_drawn_per_token_or_per_batch():
-    read: list[torch.Tensor] = []
-
-    class Remembering(torch.nn.Module):
-        """Predicts token 3 for any input."""
-
-        def forward(self, tokens, state):
-            read.append(tokens)
-            return torch.nn.functional.one_hot(torch.full_like(tokens, 3), 5).float(), state
-
-    inputs = torch.full((400, 11), 1)
-    torch.manual_seed(0)
-    forced_logits(Remembering(), inputs, (), 0.7)
-    tokens = torch.cat(read, 1)[:, 1:]
-    assert set(tokens.unique().tolist()) == {1, 3}
-    assert (tokens == 1).float().mean().item() == pytest.approx(0.7, abs=0.03)
-
-    kinds = []
-    for _ in range(200):
-        read.clear()
-        forced_logits(Remembering(), inputs[:2], (), 0.7, by_batch=True)
-        kinds.append(len(read) == 1)  # a teacher-forced batch is one call
-        assert len(set(torch.cat(read, 1)[:, 1:].flatten().tolist())) == 1
-    assert sum(kinds) / 200 == pytest.approx(0.7, abs=0.1)
 
 
 # Training

@@ -1,4 +1,4 @@
-"""What files are for: tables, texts and folders of many kinds, and the refusals of those that are in doubt."""
+"""What files are for: tables, texts and words with tags of many kinds, and what the user names."""
 
 from __future__ import annotations
 
@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.training.user_files import OPINIONS
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.tasks import Task
 from seqshell.training.classification.data import read_recipe_examples
-from seqshell.training.data.understanding import understand
 from seqshell.training.forecasting.data import read_series
 from seqshell.training.recipes.from_files import load_recipe
 from seqshell.training.translation.data import read_sentences
 
-GOODS = ("kettle", "lamp", "chair", "table", "clock", "mirror", "carpet", "shelf", "vase", "stove")
-MOODS = ("broken on arrival", "a joy to use", "loud and slow", "just what we needed")
-OPINIONS = [f"the {good} was {mood}" for good in GOODS for mood in MOODS]
 ANIMALS = ("cat", "dog", "cow", "hen", "fox")
 TIERE = ("Katze", "Hund", "Kuh", "Henne", "Fuchs")
 PAIRS = [
@@ -282,38 +279,9 @@ def test_a_missing_label_is_not_a_label_of_its_own(tmp_path):
     assert recipe.understood[0].startswith("a.csv: 40 texts in column review, 3 labels in column mood")
 
 
-def folder_of_reviews(folder: Path) -> None:
-    for label, texts in (("pos", OPINIONS[:8]), ("neg", OPINIONS[8:16]), ("unsup", OPINIONS[16:20])):
-        (folder / label).mkdir(parents=True)
-        for number, text in enumerate(texts):
-            (folder / label / f"{number}_{label}.txt").write_text(f"{text}\nand so on\n")
-        (folder / f"urls_{label}.txt").write_text("http://example.org\n")
-    (folder / "README").write_text("reviews")
-
-
-def test_folders_of_files_are_labels_with_a_text_in_each_file(tmp_path):
-    folder_of_reviews(tmp_path / "reviews")
-    recipe = load_recipe(str(tmp_path / "reviews"))
-    examples = read_recipe_examples(recipe)
-
-    assert (recipe.task, recipe.data.folder, len(examples)) == (Task.CLASSIFY, "reviews", 16)
-    assert set(examples.labels) == {"pos", "neg"}
-    assert examples.texts[-8] == f"{OPINIONS[0]} and so on"
-    assert examples.places[-8] == "pos/0_pos.txt"
-    assert recipe.understood == (
-        "reviews: 16 texts, 2 labels, a folder each, with a file for each text; left out: unsup",
-    )
-
-
 def test_packed_files_are_understood_as_others(tmp_path):
     recipe = made(tmp_path, "a.csv.gz", gzip.compress(TABLES_OF_TEXTS["comments.csv"].encode()))
     assert (recipe.task, recipe.name, recipe.data.label_column) == (Task.CLASSIFY, "a", "Sentiment")
-
-
-def test_a_folder_is_for_classifiers_only(tmp_path):
-    folder_of_reviews(tmp_path / "reviews")
-    with pytest.raises(RecipeError, match="reviews is a folder: texts to classify, but the task is generate"):
-        understand(tmp_path / "reviews", {"task": "generate"})
 
 
 def test_the_last_word_of_a_name_tells_what_a_column_is(tmp_path):
