@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from tests.inspect.planted import VOCABULARY, PlantedDecoder, quoted_text
 
+from seqshell.core.model import Model
 from seqshell.core.plugin_api import build
+from seqshell.core.tokenizers import CharTokenizer
 from seqshell.host import resolve
 from seqshell.session import Session
-from seqshell.testing import tiny_model
+from seqshell.testing import shell_for, tiny_model
 
 SIZE = 3
 
@@ -121,3 +124,17 @@ def third_party(request, monkeypatch):
     session = Session(replace(model, name=name, decoder=decoder, fingerprint=name))
     session.feed("abcdefg")
     return session
+
+
+@pytest.fixture(scope="module")
+def planted():
+    """A model with units that detect quotations."""
+    tokenizer = CharTokenizer("".join(sorted(VOCABULARY)))
+    return Model("planted", "generate", "elman", PlantedDecoder(tokenizer.size), tokenizer, "planted")
+
+
+@pytest.fixture
+def shell(planted, folder):
+    """A shell on that model, and a file with quotations."""
+    (folder / "quotes.txt").write_text(quoted_text(), encoding="utf-8")
+    return shell_for(planted)

@@ -14,7 +14,7 @@ from seqshell.core.tokenizers import CharTokenizer
 from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.session import Session
-from seqshell.testing import tiny_model, tiny_translation_model
+from seqshell.testing import tiny_classification_model, tiny_model, tiny_translation_model
 
 TRANSLATION_MODEL = tiny_translation_model()
 
@@ -189,3 +189,9 @@ def translated():
         return finished
 
     return last
+
+
+@pytest.fixture(params=[True, False], ids=["causal", "whole"])
+def model(request):
+    """A classifier that reads token by token, and one that reads whole texts."""
+    return tiny_classification_model(causal=request.param, seed=1)

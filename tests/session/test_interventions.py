@@ -8,22 +8,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.session.interventions import STRATEGIES, clamp, turn
 
 from seqshell import CheckpointError, UsageError
-from seqshell.core.events import Label
-from seqshell.decoding.beam import Beam
-from seqshell.decoding.strategies import Greedy, Sample
 from seqshell.models import file
 from seqshell.session import Session
-from seqshell.session.interventions import Clamp, Steering
-from seqshell.testing import tiny_classification_model, tiny_forecast_model, tiny_model, tiny_translation_model
+from seqshell.session.interventions import Steering
+from seqshell.testing import tiny_model
 from seqshell.testing.tiny_language_model import TinyDecoder
-
-STRATEGIES = {"greedy": Greedy, "sample": Sample, "beam": Beam}
-
-
-def clamp(unit, value, leaf=0, kind=np.float32):
-    return Clamp(f"{leaf}[{unit}]", leaf, (unit,), kind(value))
 
 
 def steering(strength, once=False):
@@ -36,11 +28,6 @@ def session():
     session.begin_turn()
     session.feed("abcdefgh")
     return session
-
-
-def turn(session, *interventions):
-    session.begin_turn()
-    return session.intervene(interventions)
 
 
 def bits(session):
@@ -228,31 +215,6 @@ def test_steering_that_overflows_later_ends_the_answer_with_one_line():
     assert caught.value.hint == "/interventions clear ends them, /undo goes back to before them"
 
 
-def test_a_classifier_labels_texts_one_by_one_as_it_labels_lines():
-    session = Session(tiny_classification_model())
-
-    def labelled():
-        events = session.behaviour.classify_lines(["ab", "b"], {"unknown": "error"})
-        return [event.probs for event in events if isinstance(event, Label)]
-
-    plain = labelled()
-    session.intervene((clamp(2, 1.5),))
-    assert labelled() == [session.classify(text).probs for text in ("ab", "b")]
-    assert labelled() != plain
-
-
-def test_a_forecast_follows_it():
-    session = Session(tiny_forecast_model())
-    session.observe([1.0, 2.0, 3.0])
-    position = session.mark()
-    session.observe([4.0])
-    before = session.forecast(1).values.tolist()
-    session.return_to(position)
-    assert session.intervene((clamp(2, 1.5),)).is_stale  # the model cannot compute the outputs of a state
-    session.observe([4.0])
-    assert session.forecast(1).values.tolist() != before
-
-
 def test_the_saved_session_has_it(session, tmp_path):
     turn(session, clamp(3, 2), steering(0.25))
     session.begin_turn()
@@ -293,25 +255,6 @@ def test_a_damaged_file_is_one_line(session, tmp_path, damage, message):
     file.write(path, kept, {**tensors, "interventions": np.frombuffer(json.dumps(data).encode(), np.uint8)})
     with pytest.raises(CheckpointError, match=re.escape(message)):
         Session.restore(path, tiny_model(), strategies=STRATEGIES)
-
-
-def test_a_translation_follows_a_clamp_that_began_before_it_and_one_that_began_after_it():
-    session = Session(tiny_translation_model(), strategies=STRATEGIES)
-    words = "the cat"
-    session.begin_turn()
-    list(session.translate(words, 5, strategy="greedy"))
-    plain = session.ids()
-    turn(session, clamp(1, 3))
-    session.begin_turn()
-    list(session.regenerate(1))
-    changed = session.ids()
-    assert session.here.state.hidden[0, 1] == 3
-    session.begin_turn()
-    list(session.translate(words, 5, strategy="greedy"))
-    assert session.ids() == changed != plain
-    session.rewind(0)
-    assert session.here.state.hidden[0, 1] == 3
-    assert session.attention().weights.shape[0] == 0
 
 
 def test_a_trace_has_the_states_that_it_makes(session):

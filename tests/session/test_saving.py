@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from tests.session.saved_sessions import REGISTERED, Counting, saved
 
-from seqshell import CheckpointError, setting
+from seqshell import CheckpointError
 from seqshell.core.events import Finished
 from seqshell.core.sampling import Draw
 from seqshell.decoding.strategies import Greedy, Sample
@@ -16,29 +16,6 @@ from seqshell.models import file
 from seqshell.session import Session
 from seqshell.session.timeline import Read
 from seqshell.testing import tiny_model
-
-
-@dataclass(frozen=True)
-class Counting:
-    """Raises the logit of the token whose id is its counter; remembers a number and an array."""
-
-    name: ClassVar[str] = "counting"
-    push: float = setting(1.0)
-
-    def __call__(self, logits, context):
-        count = context.memory["count"] if context.memory else 0
-        return logits + self.push * (np.arange(len(logits)) == count % len(logits))
-
-    def update(self, memory, token, log_probs):
-        return {"count": (memory["count"] if memory else 0) + token, "seen": log_probs.astype(np.float32)}
-
-
-REGISTERED = {"samplers": {"counting": Counting}, "strategies": {"greedy": Greedy, "sample": Sample}}
-
-
-def saved(session, path, model=None, **options):
-    session.save(path)
-    return Session.restore(path, model or session.model, **REGISTERED, **options)
 
 
 @pytest.fixture
@@ -192,52 +169,6 @@ def test_a_session_is_restored_without_a_missing_strategy(session, path):
     ]
     assert restored.strategy == Sample()
     assert restored.chain == (Counting(2.0),)
-
-
-class Both(NamedTuple):
-    hidden: np.ndarray
-    source: np.ndarray
-    steps: np.ndarray
-
-
-class Attending:
-    """A state with several kinds of leaves: a constant one, integers, and one that grows."""
-
-    def __init__(self, decoder):
-        self.decoder = decoder
-
-    def initial_state(self, batch_size=1):
-        hidden = self.decoder.initial_state(batch_size)
-        return Both(hidden, np.arange(12).reshape(1, 3, 4) > 5, np.zeros((batch_size, 0), np.int16)), np.ones(
-            (batch_size, 1), np.float64
-        )
-
-    def step(self, inputs, state):
-        both, number = state
-        outputs, hidden = self.decoder.step(inputs, both.hidden)
-        steps = np.concatenate([both.steps, inputs[:, None].astype(np.int16)], 1)
-        return outputs, (Both(hidden, both.source, steps), number / 3)
-
-    def feed(self, inputs, state):
-        for column in range(inputs.shape[1]):
-            outputs, state = self.step(inputs[:, column], state)
-        return outputs, state
-
-
-def test_a_state_is_restored_with_its_types_and_shared_arrays(path, joined):
-    model = tiny_model()
-    session = Session(replace(model, decoder=Attending(model.decoder)), **REGISTERED)
-    list(session.respond("abc" * 20, 80))
-    restored = saved(session, path)
-    both, number = restored.here.state
-
-    assert type(both) is Both
-    assert both.steps.tolist() == [session.ids()]
-    assert (both.steps.dtype, both.source.dtype, number.dtype) == (np.int16, np.bool_, np.float64)
-    assert number.tobytes() == session.here.state[1].tobytes()
-    assert restored.rewind(130).position == 130
-    assert restored.here.state[0].source is both.source
-    assert joined(restored.generate(9)) == session.text().text[130:139]
 
 
 @pytest.mark.parametrize(
