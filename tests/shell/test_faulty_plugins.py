@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import importlib
 import signal
 import sys
 from types import ModuleType
@@ -14,26 +13,8 @@ import seqshell
 from seqshell.core.errors import PluginError, UsageError
 from seqshell.core.events import Finished, LineFinished, Notice, Quit, Text, Token
 from seqshell.core.signal_handlers import SignalHandlers
-from seqshell.shell.completion import complete
 from seqshell.shell.plugin_commands import signed
 from seqshell.testing import shell_for, tiny_model
-
-PLACED = """
-import dataclasses, seqshell
-
-@dataclasses.dataclass(frozen=True)
-class Late:
-    name = "late"
-    position: int = 0
-    def __call__(self, logits, context):
-        if context.position >= self.position:
-            raise ValueError("late")
-        return logits
-
-@seqshell.hookimpl
-def seqshell_samplers():
-    yield Late
-"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -280,27 +261,6 @@ def test_an_error_for_the_user_passes_unchanged(open_shell):
         list(open_shell(body).handle("/faulty"))
 
 
-def test_an_error_names_file_and_line_of_the_plugin_and_says_what_is_still_valid(tmp_path, monkeypatch):
-    """Before a token was shown, the session is restored; afterwards, what was shown is kept."""
-    (tmp_path / "blames.py").write_text(PLACED)
-    monkeypatch.syspath_prepend(tmp_path)
-    shell = shell_for(tiny_model(), plugins=[importlib.import_module("blames")])
-    found = {}
-    for position in (0, 5):
-        list(shell.handle(f"/sampler late={position}"))
-        with pytest.raises(PluginError) as caught:
-            list(shell.handle("abc"))
-        found[position] = caught.value.message, caught.value.remains, caught.value.hint, shell.session.position
-
-    failed = "the sampler late of the plugin blames failed: ValueError: late (blames.py, line 10)"
-    removes = "/sampler -late removes it"
-    before, after = "the session is as before this line", "what was shown is kept, /undo undoes it"
-    assert found == {
-        0: (failed, before, f"{before}; {removes}", 0),
-        5: (failed, after, f"{after}; {removes}", 5),
-    }
-
-
 def test_a_fault_that_does_not_name_its_plugin_is_signed_with_it_and_keeps_its_hint(open_shell):
     """A model is known by its own name. What remains is said once."""
     registry = open_shell().registry
@@ -309,67 +269,3 @@ def test_a_fault_that_does_not_name_its_plugin_is_signed_with_it_and_keeps_its_h
 
     assert (found.message, found.hint) == ("the plugin zoo: the model a returned NaN", "all is kept; undo it")
     assert signed(found, registry).message == found.message
-
-
-@dataclasses.dataclass(frozen=True)
-class Short:
-    """A strategy that ends on its own after two tokens, without END."""
-
-    name = "short"
-    streams = True
-
-    def search(self, decoder, start, request):
-        outputs, state = start.outputs, start.state
-        for _ in range(2):
-            tokens = outputs.argmax(1)
-            outputs, state = decoder.step(tokens, state)
-            yield seqshell.Advanced(tokens, state, outputs, start.memories)
-
-
-@dataclasses.dataclass(frozen=True)
-class Temperature:
-    """A sampler with the name of a built-in one."""
-
-    name = "temperature"
-    degrees: float = 1.0
-
-    def __call__(self, logits, context):
-        return logits
-
-
-def no_words(shell, text):
-    raise ValueError("no words")
-
-
-def test_a_search_that_ends_too_early_names_its_strategy():
-    module = ModuleType("zoo")
-    module.seqshell_strategies = seqshell.hookimpl(lambda: [Short], specname="seqshell_strategies")
-    shell = shell_for(tiny_model(), plugins=[module])
-    list(shell.handle("/strategy short"))
-    with pytest.raises(PluginError, match="ended after 2 steps; it must yield an Advanced for each token") as caught:
-        list(shell.handle("abc"))
-
-    assert (shell.session.position, caught.value.remains) == (5, "what was shown is kept, /undo undoes it")
-
-
-def test_a_shown_chain_names_the_owner_of_an_ambiguous_sampler():
-    module = ModuleType("zoo")
-    module.seqshell_samplers = seqshell.hookimpl(lambda: [Temperature], specname="seqshell_samplers")
-    shell = shell_for(tiny_model(), plugins=[module])
-    chain = "zoo/temperature=0.5 temperature=0.7"
-    list(shell.handle(f"/sampler {chain}"))
-
-    assert [event.text for event in shell.handle("/sampler")] == [chain]
-
-
-def test_a_completion_that_fails_is_in_the_log_once(tmp_path, monkeypatch):
-    monkeypatch.setenv("SEQSHELL_HOME", str(tmp_path))
-    module = ModuleType("zoo")
-    command = seqshell.command("faulty", complete=no_words)(lambda shell, arguments: iter(()))
-    module.seqshell_commands = seqshell.hookimpl(lambda: [command], specname="seqshell_commands")
-    shell = shell_for(tiny_model(), plugins=[module])
-    for _ in range(2):
-        assert complete(shell, "/faulty ").items == ()
-
-    assert (tmp_path / "log").read_text().count("Traceback") == 1
-    assert "failed: ValueError: no words" in next(iter(shell.handle("/plugins --errors"))).text

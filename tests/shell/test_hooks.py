@@ -1,15 +1,15 @@
 """What the hooks of plugins receive from a line, what they may do and what they show."""
 
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import Any
 
 import pytest
+from tests.shell.sending import send
+from tests.shell.zoo import failure, plugin
 
 import seqshell
 from seqshell.core.events import Finished, HookOutput, Label, Moved, Notice, Progress, Text, Translation
 from seqshell.pictures import Bars, Page
-from seqshell.terminal.toolbar import toolbar_parts
 from seqshell.testing import (
     shell_for,
     tiny_classification_model,
@@ -58,14 +58,6 @@ class Pictured(Mood):
         return self.page
 
 
-def plugin(**hooks):
-    """A plugin with these hooks: name without seqshell_ -> function."""
-    module = ModuleType("zoo")
-    for name, function in hooks.items():
-        setattr(module, f"seqshell_{name}", seqshell.hookimpl(function, specname=f"seqshell_{name}"))
-    return module
-
-
 @pytest.fixture
 def told():
     """What the hooks were told: a list, which a plugin fills that listens to turns and moves."""
@@ -90,24 +82,12 @@ def listening(told):
     return opened
 
 
-def run(shell, *lines):
-    return [event for line in lines for event in shell.handle(line)]
-
-
-def failure(shell, line):
-    """The only notice of a line, and whether the plugin was left out."""
-    (notice,) = [event for event in shell.handle(line) if isinstance(event, Notice)]
-    assert notice.text.endswith("; the plugin is left out: /plugins --errors")
-    assert shell.registry.plugin("zoo").state == "failed"
-    return notice.text
-
-
 def test_a_hook_is_told_the_line_and_its_answer(listening, told):
     shell = listening(tiny_model())
     shell.settings.set("max_tokens", 3)
 
-    *_, finished = run(shell, "abc")
-    text = run(shell, "/text")
+    *_, finished = send(shell, "abc")
+    text = send(shell, "/text")
 
     assert told == [(shell.session, "abc", (finished,)), (shell.session, "/text", tuple(text))]
     assert (finished.num_tokens, text[0].text[:3]) == (3, "abc")
@@ -123,7 +103,7 @@ def test_a_hook_is_told_the_line_and_its_answer(listening, told):
 def test_a_hook_is_told_a_label_or_a_forecast(listening, told, model, line, kind):
     shell = listening(model)
 
-    run(shell, line)
+    send(shell, line)
 
     ((session, sent, events),) = told
     assert (session, sent) == (shell.session, line)
@@ -134,7 +114,7 @@ def test_a_translation_in_the_background_is_a_turn_of_its_own_session(listening,
     shell = listening(tiny_model())
     shell.workspace.add(replace(tiny_translation_model(), name="english-french"), background=True)
 
-    run(shell, "/translate the cat")
+    send(shell, "/translate the cat")
 
     ((session, _, events),) = told
     assert session is shell.workspace.sessions["english-french"]
@@ -143,11 +123,11 @@ def test_a_translation_in_the_background_is_a_turn_of_its_own_session(listening,
 
 def test_a_move_is_told_before_the_turn_and_with_the_notes_of_its_place(listening, told):
     shell = listening(tiny_model())
-    run(shell, "/feed abc", "/feed de")
+    send(shell, "/feed abc", "/feed de")
     told.clear()
 
     for line in ("/undo", "/redo", "/rewind 1", "/branch other", "/checkout main", "/reset"):
-        run(shell, line)
+        send(shell, line)
 
     moves = [each[1] for each in told if len(each) == 2]
     turns = [(line, [type(event) for event in events]) for _, line, events in told[1::2]]
@@ -167,7 +147,7 @@ def test_each_line_of_a_script_is_a_turn_and_then_the_script_itself(listening, t
     (folder / "a.seq").write_text("/feed abc\n\n/undo\n", "utf-8")
     shell = listening(tiny_model())
 
-    run(shell, "/source a.seq")
+    send(shell, "/source a.seq")
 
     assert [each[1] for each in told if len(each) == 3] == ["/feed abc", "/undo", "/source a.seq"]
     assert told[-1][2] == ()
@@ -183,9 +163,9 @@ def test_a_line_that_fails_and_progress_are_not_told(told):
     turn = plugin(turn=lambda line, events: told.append((line, events)), commands=lambda: [busy])
     shell = shell_for(tiny_model(), plugins=[turn])
     with pytest.raises(seqshell.UsageError):
-        run(shell, "/undo")
+        send(shell, "/undo")
 
-    run(shell, "/busy")
+    send(shell, "/busy")
 
     assert told == [("/busy", (Text("done"),))]
 
@@ -198,7 +178,7 @@ def test_hooks_can_note_what_follows_undo(told):
     shell = shell_for(
         tiny_model(), plugins=[plugin(turn=turn, moved=lambda session, moved: told.append(session.notes.get("zoo")))]
     )
-    run(shell, "abc", "de", "/undo", "h", "/undo", "/undo", "/redo 2", "/branch other", "ab", "/checkout main")
+    send(shell, "abc", "de", "/undo", "h", "/undo", "/undo", "/redo 2", "/branch other", "ab", "/checkout main")
 
     assert told == [["abc"], ["abc"], None, ["abc", "h"], ["abc", "h"], ["abc", "h"]]
 
@@ -206,7 +186,7 @@ def test_hooks_can_note_what_follows_undo(told):
 @pytest.mark.parametrize("hook", ["turn", "moved"])
 def test_a_hook_cannot_move_the_session(hook):
     shell = shell_for(tiny_model(), plugins=[plugin(**{hook: lambda session: session.feed("a")})])
-    run(shell, "/feed abc") if hook == "moved" else None
+    send(shell, "/feed abc") if hook == "moved" else None
 
     text = failure(shell, "/undo" if hook == "moved" else "/feed abc")
 
@@ -229,7 +209,7 @@ def test_a_hook_cannot_move_the_session(hook):
 def test_a_hook_may_return_events(result, shown):
     shell = shell_for(tiny_model(), plugins=[plugin(turn=lambda: result)])
 
-    events = run(shell, "/feed abc")
+    events = send(shell, "/feed abc")
 
     assert events == [HookOutput("zoo", "seqshell_turn", event) for event in shown]
 
@@ -270,7 +250,7 @@ def test_hooks_of_the_first_api_may_still_return_anything():
             )
         ],
     )
-    run(shell, "abc")
+    send(shell, "abc")
     shell.end()
 
     assert shell.registry.problems == ()
@@ -279,52 +259,11 @@ def test_hooks_of_the_first_api_may_still_return_anything():
 def test_what_a_hook_shows_when_a_session_starts_comes_with_the_next_line():
     shell = shell_for(tiny_model(), plugins=[plugin(session_started=lambda session: Text(session.model.name))])
 
-    assert run(shell, "/feed abc") == [HookOutput("zoo", "seqshell_session_started", Text("tiny"))]
+    assert send(shell, "/feed abc") == [HookOutput("zoo", "seqshell_session_started", Text("tiny"))]
 
 
 def test_what_hooks_show_is_no_result():
     shell = shell_for(tiny_model(), plugins=[plugin(turn=lambda: Text("shown"))])
-    run(shell, "/feed abc", "/text", "/expect abc")
+    send(shell, "/feed abc", "/text", "/expect abc")
 
     assert shell.last_result.text == "abc"
-
-
-def test_the_toolbar_shows_the_texts_of_plugins_and_asks_once_after_each_line():
-    asked = []
-
-    def toolbar(session):
-        asked.append(session.position)
-        return f"{session.position} read" if session.position else None
-
-    shell = shell_for(tiny_model(), plugins=[plugin(toolbar=toolbar)])
-    before = list(toolbar_parts(shell))
-    run(shell, "/feed abc")
-    after = list(toolbar_parts(shell))
-
-    assert (before, after) == (
-        ["tiny", "main at 0", "seed 0", "sample"],
-        ["tiny", "main at 3", "3 read", "seed 0", "sample"],
-    )
-    assert list(toolbar_parts(shell)) == after
-    assert asked == [0, 3]
-
-
-@pytest.mark.parametrize(
-    ("toolbar", "reason"),
-    [
-        (lambda: 3, "TypeError: it must return a text, not int"),
-        (lambda session: session.notes.update(zoo=1), "a hook must not change the session, except its notes"),
-        (lambda session: session.undo(), "nothing to undo"),
-    ],
-)
-def test_a_toolbar_that_fails_is_left_out_and_the_next_line_says_so(toolbar, reason):
-    shell = shell_for(tiny_model(), plugins=[plugin(toolbar=toolbar)])
-
-    assert list(toolbar_parts(shell)) == ["tiny", "main at 0", "seed 0", "sample"]
-    assert failure(shell, "/feed abc").startswith(f"the plugin zoo: seqshell_toolbar failed: {reason}")
-
-
-def test_a_long_text_of_a_plugin_leaves_room_in_the_toolbar():
-    shell = shell_for(tiny_model(), plugins=[plugin(toolbar=lambda: "x" * 99)])
-
-    assert list(toolbar_parts(shell))[2] == "x" * 40
