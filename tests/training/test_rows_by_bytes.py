@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,8 +17,10 @@ from tests.training.test_large_data import classification, translation, write_pa
 from seqshell.core.errors import RecipeError
 from seqshell.core.events import Progress
 from seqshell.host import Registry
+from seqshell.training.classification import encoding
 from seqshell.training.data import file_rows, large_table, large_text, row_counting, token_rows
 from seqshell.training.data.array_store import ArrayStore, remove_stores
+from seqshell.training.data.batches import group_by_length
 from seqshell.training.data.cell_blocks import Column, Irregular, hashes_of_texts
 from seqshell.training.data.file_format import FileFormat
 from seqshell.training.data.file_rows import FileContent, FileRows
@@ -335,3 +338,27 @@ def test_weights_do_not_depend_on_the_file_nor_on_a_stop(tmp_path: Path, registr
     list(train(made, registry, paths[2], resume=True))
     whole, *others = ({name: values.tolist() for name, values in load_file(path).items()} for path in paths)
     assert others == [whole, whole]
+
+
+def test_one_order_is_drawn_before_the_first_update_and_the_rest_is_encoded_after_it(
+    tmp_path: Path, registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_texts(tmp_path)
+    drawn = []
+
+    def group(*given: Any, **more: Any) -> Any:
+        drawn.append(given)
+        return group_by_length(*given, **more)
+
+    def is_encoding() -> bool:
+        return any(thread.name == "seqshell-encoding" for thread in threading.enumerate())
+
+    monkeypatch.setattr(encoding, "group_by_length", group)
+    events = train(classification(tmp_path), registry, tmp_path / "a.safetensors")
+    next(event for event in events if isinstance(event, Progress) and "epoch" in event.description)
+    assert len(drawn) == 1
+    assert not is_encoding()
+    next(events)
+    assert is_encoding() or stores(tmp_path)
+    events.close()
+    assert not is_encoding()

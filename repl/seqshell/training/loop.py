@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,7 +87,7 @@ def train(
         "weights of the teacher", prepared.teacher.model.fingerprint if prepared.teacher is not None else ""
     )
     group.from_writer(lambda: check_memory(prepared, group))
-    with _run_folder(out, group) as folder, prepared.beside() if group.is_writer else nullcontext():
+    with _run_folder(out, group) as folder, ExitStack() as beside:
         with _remaining(NOTHING):
             note = group.from_writer(lambda: rehearse(prepared, registry, out, folder))
             prepared = prepared.in_torch() if note else prepared
@@ -104,7 +104,7 @@ def train(
             run.progress.earlier = keeper.earlier.validate(run.average) if keeper.earlier is not None else {}
         with end_recorded(run), opened_log(log, run, resumes=resumes) as writer:
             try:
-                yield from writer.follow(_trained(run, registry, stopped, writer))
+                yield from writer.follow(_trained(run, registry, stopped, writer, beside))
             except GeneratorExit:
                 if group.size == 1:  # the others do not know of it, and go on
                     list(run.try_write())
@@ -167,8 +167,11 @@ def _run_folder(out: Path, group: Group) -> AbstractContextManager[Path]:
     return locked(folder) if group.is_writer else nullcontext(folder)
 
 
-def _trained(run: Run, registry: Registry, stopped: Callable[[], int], log: Log) -> Iterator[Event]:
-    """The events of the training itself, and for the writer samples and what hooks of plugins show."""
+def _trained(run: Run, registry: Registry, stopped: Callable[[], int], log: Log, beside: ExitStack) -> Iterator[Event]:
+    """The events of the training itself, and for the writer samples and what hooks of plugins show.
+
+    beside: gets the context in which the rest of the data are encoded, after the first update, which that would delay.
+    """
     log.add_sample(run.progress.first_sample)
     sampled, every = -1, run.settings.sample_every
     trained = _with_errors(
@@ -177,8 +180,10 @@ def _trained(run: Run, registry: Registry, stopped: Callable[[], int], log: Log)
     if not run.group.is_writer:
         yield from trained
         return
-    for event in followed(trained, run, registry):
+    for number, event in enumerate(followed(trained, run, registry)):
         yield event
+        if not number:
+            beside.enter_context(run.prepared.beside())
         epoch = run.progress.epoch
         if isinstance(event, Notice) and every and epoch % every == 0 and epoch != sampled:
             sampled = epoch

@@ -26,7 +26,7 @@ from seqshell.training.carried_state import MOST_CARRIED, num_bytes
 from seqshell.training.counting import is_counted
 from seqshell.training.distributed.group import Group
 from seqshell.training.free_memory import free_memory
-from seqshell.training.objective import Objective, TrainingBatch
+from seqshell.training.objective import Objective, TrainingBatch, first_order
 from seqshell.training.preparation import Prepared
 from seqshell.training.recipes.settings import TrainingSettings
 from seqshell.training.run_files import kept_copies
@@ -96,7 +96,8 @@ def estimate_memory(prepared: Prepared, group: Group | None = None) -> MemoryEst
             return MemoryEstimate(weights, writing)
         try:
             module = prepared.new_module().train()
-            batch = max(islice(objective.batches(0), BATCHES), key=lambda batch: sum(array.size for array in batch))
+            batches = objective.batches(first_order(objective, settings.seed))
+            batch = max(islice(batches, BATCHES), key=lambda batch: sum(array.size for array in batch))
             batch = (group or Group()).part(objective, batch)[0]
             has_teacher = prepared.teacher is not None
             activations = _activations(objective, module, batch)

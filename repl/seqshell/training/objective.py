@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -107,3 +108,8 @@ class Objective(Protocol):
 
     def sample(self, module: Any, registry: Registry) -> str:
         """The model's answer to the first example; deterministic for given weights."""
+
+
+def first_order(objective: Objective, seed: int) -> int:
+    """The order of the batches in the first epoch of a run."""
+    return int(np.random.default_rng(seed).integers(objective.num_orders))

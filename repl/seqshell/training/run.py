@@ -22,7 +22,7 @@ from seqshell.core.tasks import task_spec
 from seqshell.training.carried_state import begun_anew, detached
 from seqshell.training.distributed.group import Group
 from seqshell.training.lag_gradients import LagMeter
-from seqshell.training.objective import Metrics, TrainingBatch
+from seqshell.training.objective import Metrics, TrainingBatch, first_order
 from seqshell.training.optimizer import autocast, choose_precision, keep_freed_memory, learning_rate
 from seqshell.training.parameter_groups import FULL_RATE, parameter_groups
 from seqshell.training.preparation import Prepared
@@ -314,6 +314,6 @@ class Run:
         self.progress.scale /= 2
 
     def _probe_loss(self) -> Callable[[Any], Tensor]:
-        objective, group = self.objective, self.group
-        part = functools.cache(lambda: group.part(objective, next(objective.batches(0)))[0])  # if it is asked for
+        objective, group, order = self.objective, self.group, first_order(self.objective, self.settings.seed)
+        part = functools.cache(lambda: group.part(objective, next(objective.batches(order)))[0])  # if it is asked for
         return lambda module: objective.loss(module, part(), group.of_state(objective.initial_state(module))).total
