@@ -65,8 +65,9 @@ class RowCounting(ExitStack):
         Raises RecipeError if the file has changed, or if a process is killed.
         """
         left, found = Counter[str](), Counter[str]()
-        for text, number in map(counted, row_counts(left_out, 0) if left_out is not None else ()):
-            left[text] += number
+        if left_out is not None:
+            for text, number in map(counted, row_counts(left_out, int(left_out.lengths.sum(dtype=np.int64)))):
+                left[text] += number
 
         def rest() -> Iterator[CountedText]:
             for text, number in found.items():
