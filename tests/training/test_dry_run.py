@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from seqshell.training.dry_run import dry_run
 from seqshell.training.loop import train
 from seqshell.training.recipes.from_files import load_recipe
 from seqshell.training.recipes.recipe import recipe_from
+from seqshell.training.run import Run
 
 TEXT = "the cat sat on the mat\nand the dog sat on the log\n" * 40
 SMALL = ["model.hidden_size=8", "training.epochs=2", "training.precision=float32", "training.device=cpu"]
@@ -55,6 +57,21 @@ def test_a_text_is_shown_in_tokens_with_the_sizes_of_the_training(files, registr
     assert plan["seconds"] == 2 * plan["seconds_per_epoch"] > 0
     assert 1e6 < plan["memory_bytes"] < 1e9
     assert plan.keys() >= SIZES
+
+
+def test_a_slow_first_batch_as_where_kernels_are_compiled_is_not_in_the_time(files, registry, monkeypatch):
+    train_on, batches = Run.train_on, []
+
+    def slow_at_first(run, batch):
+        batches.append(batch)
+        time.sleep(0.5 if len(batches) == 1 else 0)
+        return train_on(run, batch)
+
+    monkeypatch.setattr(Run, "train_on", slow_at_first)
+    monkeypatch.setattr("seqshell.training.dry_run.TIMED_SECONDS", 0)
+    plan = planned("t.txt", registry, "training.batch_size=4", "training.sequence_length=20")
+    assert len(batches) == 2
+    assert 0 < plan["seconds_per_epoch"] < 0.5 * plan["batches_per_epoch"]
 
 
 def test_pairs_are_shown_with_the_tokens_of_both_sides(files, registry):

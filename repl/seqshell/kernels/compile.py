@@ -34,7 +34,7 @@ define void @{prefix}{name}(i64 %call) {{
 
 
 def main() -> int:
-    """Compile and store the kernels, unless that has been done or is being done. Returns the exit status."""
+    """Compile and store the kernels, unless that has been done. Returns the exit status."""
     try:
         file = cache.path()
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -46,26 +46,24 @@ def main() -> int:
 
 def compile_to(file: Path) -> int:
     """The same, for a file."""
-    from filelock import FileLock, Timeout
+    from filelock import FileLock
 
-    try:
-        with FileLock(file.with_name("compiling.lock"), timeout=0):  # the system releases it if the process is killed
-            try:
-                cache.read(file)
-            except NotCompiled:
-                pass
-            else:
-                return 0
-            cache.note_failure(file, cache.INTERRUPTED)
-            try:
-                code = object_code()
-                try_out(load(code))
-            except Exception as error:
-                cache.note_failure(file, reason_of(error))
-                raise NotCompiled(reason_of(error)) from None
-            cache.write(file, code)
+    # Waits while another process compiles them. The system releases the lock if that process is killed.
+    with FileLock(file.with_name("compiling.lock")):
+        try:
+            cache.read(file)
+        except NotCompiled:
+            pass
+        else:
             return 0
-    except Timeout:  # another process is compiling them
+        cache.note_failure(file, cache.INTERRUPTED)
+        try:
+            code = object_code()
+            try_out(load(code))
+        except Exception as error:
+            cache.note_failure(file, reason_of(error))
+            raise NotCompiled(reason_of(error)) from None
+        cache.write(file, code)
         return 0
 
 
