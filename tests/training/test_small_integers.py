@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from seqshell.training.classification.linear_part import FittedPart
+from seqshell.training.data import coded
 from seqshell.training.data.array_store import array_parts
 from seqshell.training.data.batches import RowBatches, group
-from seqshell.training.data.coded import Labels, Places, label_counts, numbers_of_labels
+from seqshell.training.data.coded import Labels, Places, counts_of, label_counts, numbers_of_labels
 from seqshell.training.data.distinct import numbers_of
 from seqshell.training.data.small_integers import integer_type, rows_where, shuffled, small
 
@@ -80,3 +81,10 @@ def test_texts_that_a_linear_part_is_not_fitted_to_have_no_corrections() -> None
     none = np.zeros(0, np.float32)
     part = FittedPart(np.zeros(0, np.int64), none, none, np.array([[1, -1], [2, -2]], np.float32), step=3)
     assert part.corrections_of(np.array([3, 1, 0, 4])).tolist() == [[2, -2], [0, 0], [1, -1], [0, 0]]
+
+
+def test_numbers_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = np.random.default_rng(0).integers(0, 9, 100, np.uint8)
+    monkeypatch.setattr(coded, "COUNTED", 30)
+    assert counts_of(numbers, 11).tolist() == [numbers.tolist().count(each) for each in range(11)]
+    assert counts_of(numbers[:0], 2).tolist() == [0, 0]

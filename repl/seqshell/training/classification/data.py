@@ -18,7 +18,7 @@ from seqshell.core.tables.reading import parse_table
 from seqshell.core.tables.table_file import TableFile
 from seqshell.core.text_output import quoted
 from seqshell.training.classification.folders import read_folder
-from seqshell.training.data.coded import label_counts, numbers_of_labels
+from seqshell.training.data.coded import counts_of, label_counts, numbers_of_labels
 from seqshell.training.data.distinct import numbers_of
 from seqshell.training.data.fasttext import is_fasttext, read_fasttext
 from seqshell.training.data.file_format import AS_FOUND, FileFormat
@@ -181,7 +181,7 @@ def split_rows(
         np.flatnonzero(np.diff(pairs // len(names), prepend=-1)),
     )
     del pairs
-    counts = np.bincount(of_label, minlength=len(names))
+    counts = counts_of(of_label, len(names))
     if len(single := np.flatnonzero((counts < 2)[labels])):
         label, place = examples.labels[int(single[0])], examples.places[int(single[0])]
         advice = "a label needs two texts, for training and validation"

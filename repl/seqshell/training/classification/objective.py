@@ -39,7 +39,7 @@ from seqshell.training.classification.metrics import UNREAD, class_metrics, conf
 from seqshell.training.classification.tables import metrics_table
 from seqshell.training.classification.teacher_answers import TeacherAnswers
 from seqshell.training.data.batches import Ids, LastEpoch, RowBatches, pad
-from seqshell.training.data.coded import label_counts, numbers_of_labels
+from seqshell.training.data.coded import counts_of, label_counts, numbers_of_labels
 from seqshell.training.data.encoded_example import encoded_example
 from seqshell.training.data.late_encoding import full_batches
 from seqshell.training.data.token_rows import NewRows, TokenRows, items_at
@@ -154,7 +154,7 @@ class ClassificationObjective:
     @cached_property
     def weights(self) -> NDArray[np.float32]:
         """[C]: the weight of an example by label, frequency^-class_weights, scaled to mean 1 over all examples."""
-        counts = np.bincount(self._training.labels, minlength=len(self.labels))
+        counts = counts_of(self._training.labels, len(self.labels))
         weights = np.maximum(1, counts) ** -self.recipe.training.class_weights
         return np.asarray(weights * counts.sum() / (weights * counts).sum(), np.float32)
 

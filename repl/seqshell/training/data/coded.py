@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from seqshell.training.data.small_integers import integer_type
 
+COUNTED = 1 << 18  # numbers that are counted together
+
 
 class Coded(Sequence[str]):
     """Texts by number. numbers: [N]; rows: which of them these are, [R]; None: all."""
@@ -89,8 +91,16 @@ def numbers_of_labels(labels: Sequence[str], names: Sequence[str]) -> NDArray[An
 def label_counts(labels: Sequence[str]) -> dict[str, int]:
     """How often each label occurs; the most frequent ones first, of equally frequent ones in the order of names."""
     if isinstance(labels, Labels):
-        counts = np.bincount(labels.numbers, minlength=len(labels.names)).tolist()
+        counts = counts_of(labels.numbers, len(labels.names)).tolist()
         found = {name: count for name, count in zip(labels.names, counts, strict=True) if count}
     else:
         found = dict(Counter(labels))
     return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
+
+
+def counts_of(numbers: NDArray[Any], size: int) -> NDArray[np.int64]:
+    """[size]: how often each number below `size` occurs. Few are counted at once: numpy makes large integers of them."""
+    counts = np.zeros(size, np.int64)
+    for start in range(0, len(numbers), COUNTED):
+        counts += np.bincount(numbers[start : start + COUNTED], minlength=size)
+    return counts
