@@ -99,7 +99,7 @@ def label_counts(labels: Sequence[str]) -> dict[str, int]:
 
 
 def counts_of(numbers: NDArray[Any], size: int) -> NDArray[np.int64]:
-    """[size]: how often each number below `size` occurs. Few are counted at once: numpy makes large integers of them."""
+    """[size]: how often each number below `size` occurs. Counted in parts: numpy makes large integers of them."""
     counts = np.zeros(size, np.int64)
     for start in range(0, len(numbers), COUNTED):
         counts += np.bincount(numbers[start : start + COUNTED], minlength=size)
