@@ -1,4 +1,4 @@
-"""Recipes and data that plugins bring, and architectures with one vocabulary for source and target."""
+"""Recipes and data that plugins bring."""
 
 from __future__ import annotations
 
@@ -9,17 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.plugins.data_plugins import SHORT, module, pairs
 
 import seqshell
 from seqshell.cli import main
 from seqshell.cli.plugins_check import check_plugin
 from seqshell.core.errors import PluginError, RecipeError
 from seqshell.core.events import Table
-from seqshell.host import Registry
 from seqshell.host.builtin import load_registry
 from seqshell.models.file import read_header
-from seqshell.testing import check_architecture, check_data, failed, run
-from seqshell.testing.architecture_rules import sizes_of
+from seqshell.testing import check_data, failed, run
 from seqshell.training.classification.evaluation import ClassificationOptions
 from seqshell.training.data.plugin_data import named_data
 from seqshell.training.evaluation import evaluate_model
@@ -28,7 +27,6 @@ from seqshell.training.preparation import prepare
 from seqshell.training.recipes.from_files import load_recipe
 from seqshell.training.recipes.recipe import Recipe, recipe_from
 
-SHORT = {"batch_size": 4, "epochs": 1, "precision": "float32"}
 RECIPE = """\
 # Continues a text about cats.
 task = "generate"
@@ -44,13 +42,6 @@ epochs = 1
 batch_size = 4
 sequence_length = 8
 """
-
-
-def module(name: str = "mine", **functions: Callable[..., Any]) -> types.ModuleType:
-    plugin = types.ModuleType(name)
-    for hook, function in functions.items():
-        setattr(plugin, hook, seqshell.hookimpl(function, specname=hook))
-    return plugin
 
 
 def offering(name: str = "mine", **made: Callable[[], Any]) -> types.ModuleType:
@@ -166,10 +157,6 @@ def test_recipes_of_a_plugin_are_checked(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 # Data
-
-
-def pairs() -> Any:
-    return [(f"{first} {second}", f"{second} {first}") for first in "abcd" for second in "abcd"]
 
 
 @pytest.mark.parametrize("made", [pairs, lambda: "".join(f"{source}\t{target}\n" for source, target in pairs())])
@@ -315,70 +302,3 @@ def test_data_is_checked() -> None:
         "it returns the same each time: something else the second time"
     ]
     assert "it returns a text, or pairs of texts: " in failed(check_data(lambda: [1]))[0]
-
-
-# One vocabulary
-
-
-def copier(**options: Any) -> tuple[seqshell.Architecture, Registry]:
-    """A module that is built only if both vocabularies have one size."""
-    import torch
-    from tests.training.own_models import PairConfig, Translator
-
-    class Copier(Translator):
-        def __init__(self, config: Any) -> None:
-            assert config.source_vocab_size == config.target_vocab_size
-            super().__init__(config)
-
-        def encode(self, source: Any, lengths: Any) -> Any:
-            counts = torch.nn.functional.one_hot(source, len(self.scale)).float()
-            return counts[..., 4:].sum(1)
-
-        def forward(self, tokens: Any, state: Any) -> Any:
-            copied = torch.nn.functional.pad(state, (4, 0))
-            return self.table(tokens) + (self.scale * copied)[:, None], state
-
-    architecture = seqshell.Architecture("copier", seqshell.Task.TRANSLATE, PairConfig, Copier, **options)
-    return architecture, load_registry(modules=[module(seqshell_architectures=lambda: [architecture])])
-
-
-def test_an_architecture_with_one_vocabulary_is_checked_with_one() -> None:
-    shared, _ = copier(shares_vocabulary=True)
-    apart, _ = copier()
-
-    assert sizes_of(shared) == {"source_vocab_size": 11, "target_vocab_size": 11}
-    assert not failed(check_architecture(shared))
-    assert failed(check_architecture(apart))[0].startswith("it can be built from its settings: AssertionError")
-
-
-def test_its_recipes_have_one_tokenizer(tmp_path: Path) -> None:
-    _, registry = copier(shares_vocabulary=True)
-    (tmp_path / "swaps.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in pairs()))
-    tables = {
-        "task": "translate",
-        "architecture": "copier",
-        "data": {"pairs": "swaps.tsv"},
-        "training": SHORT,
-        "tokenizer": {"name": "word"},
-    }
-    shared = recipe_from(tables, name="small", folder=tmp_path)
-    del tables["tokenizer"]
-    apart = {**tables, "source_tokenizer": {"name": "word"}, "target_tokenizer": {"name": "char"}}
-
-    prepared = prepare(shared, registry)
-    list(train(shared, registry, tmp_path / "copier.safetensors"))
-
-    model = seqshell.open(tmp_path / "copier.safetensors", registry=registry).model
-    assert prepared.source_tokenizer is prepared.tokenizer
-    assert model.source_tokenizer is model.tokenizer
-    with pytest.raises(RecipeError, match=r"copier has one vocabulary .*: write \[tokenizer\] instead of two tables"):
-        prepare(recipe_from(apart, name="small", folder=tmp_path), registry)
-
-
-def test_only_a_model_that_translates_can_share_a_vocabulary() -> None:
-    wrong = seqshell.Architecture("wrong", seqshell.Task.GENERATE, "a:B", "a:C", shares_vocabulary=True)
-    registry = load_registry(modules=[module(seqshell_architectures=lambda: [wrong])])
-
-    assert (
-        "the architecture wrong shares a vocabulary, but its task generate has only one" in registry.problems[0].message
-    )

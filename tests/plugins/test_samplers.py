@@ -12,26 +12,20 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
+from tests.plugins.sampler_contexts import LETTERS, NO_CONTEXT, context_after, kept, probs
 
 import seqshell
 import seqshell_samplers
 from seqshell import SampleContext, UsageError
 from seqshell.core.plugin_api import build, settings_of
 from seqshell.core.subword_tokenizers import WordTokenizer
-from seqshell.core.tokenizers import CharTokenizer
-from seqshell.decoding.chain import Chain
-from seqshell.decoding.probabilities import log_probs
 from seqshell.decoding.syntax import parse_chain
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
-from seqshell_samplers.bias import Bias
 from seqshell_samplers.mirostat import Mirostat
 from seqshell_samplers.penalties import FrequencyPenalty, NoRepeatNgram, PresencePenalty, RepeatPenalty
 from seqshell_samplers.temperature import Temperature
 from seqshell_samplers.truncation import MinP, TopK, TopP, TypicalP
-
-NO_CONTEXT = SampleContext()
-LETTERS = CharTokenizer("abcdefghijkl")
 
 
 def load(lazy: seqshell.Lazy) -> type:
@@ -48,19 +42,6 @@ rows = (
     .map(np.array)
 )
 tied = some.lists(some.integers(-8, 8).map(lambda n: n / 2), min_size=1, max_size=10).map(np.array)  # many ties
-
-
-def context_after(*tokens: int, memory=None) -> SampleContext:
-    return SampleContext(tokens=list(tokens), position=len(tokens), tokenizer=LETTERS, memory=memory)
-
-
-def probs(logits) -> np.ndarray:
-    weights = np.exp(np.asarray(logits, float) - np.max(logits))
-    return weights / weights.sum()
-
-
-def kept(logits) -> set[int]:
-    return {int(token) for token in np.flatnonzero(np.asarray(logits) > -np.inf)}
 
 
 @some.composite
@@ -265,79 +246,6 @@ def test_no_repeat_ngram_of_words_removes_the_tokens_that_would_end_a_repeated_w
     shaped = NoRepeatNgram(3, unit="words")(np.zeros(len(pieces)), context)
 
     assert {pieces[token] for token in set(range(len(pieces))) - kept(shaped)} == banned
-
-
-def test_bias_changes_tokens_named_by_text_or_id():
-    logits = np.zeros(8)
-    biased = Bias("a:+2 c:-inf #7:-1.5 a:1")(logits, context_after())
-    np.testing.assert_array_equal(biased, [3, 0, -np.inf, 0, 0, 0, 0, -1.5])
-    biased = Bias("#0:-inf #1:-inf")(np.zeros(2), context_after())
-    np.testing.assert_array_equal(biased, [0, 0])  # it never excludes every token
-
-
-def test_bias_accepts_spaces_colons_and_newlines_as_tokens():
-    context = SampleContext(tokenizer=CharTokenizer("\n :#"))
-    np.testing.assert_array_equal(Bias(" :1  :1 \n:2 ::3 #:4")(np.zeros(4), context), [2, 2, 3, 4])
-
-
-@pytest.mark.parametrize(
-    ("tokens", "message"),
-    [
-        ("e", "invalid entry 'e'; expected TOKEN:AMOUNT"),
-        ("a:1 b", "invalid entry 'b'"),
-        ("a:101", "the amount of 'a' must be -100 to 100, or -inf, not 101"),
-        ("a:+inf", "must be -100 to 100, or -inf"),
-        ("a:nan", "invalid entry 'a:nan'"),
-    ],
-)
-def test_an_invalid_bias_is_an_error_when_the_sampler_is_built(tokens, message):
-    with pytest.raises(UsageError, match=message):
-        build(Bias, {"tokens": tokens})
-
-
-@pytest.mark.parametrize(
-    ("tokens", "message"),
-    [
-        ("z:1", "bias: the model's vocabulary has no 'z'"),
-        ("ab:1", "bias: 'ab' is 2 tokens in this model"),
-        ("#8:1", "bias: no token has the id 8; this model's ids are 0 to 7"),
-    ],
-)
-def test_the_error_for_an_invalid_bias_token_names_it(tokens, message):
-    with pytest.raises(UsageError, match=message):
-        Chain([Bias(tokens)]).logits(np.zeros(8), context_after())
-
-
-def test_mirostat_removes_tokens_more_surprising_than_mu():
-    logits = np.log([0.5, 0.25, 0.125, 0.125])  # 1, 2, 3 and 3 bits
-    assert kept(Mirostat(tau=1.2)(logits, NO_CONTEXT)) == {0, 1}  # mu = 2.4
-    assert kept(Mirostat(tau=2)(logits, NO_CONTEXT)) == {0, 1, 2, 3}
-    assert kept(Mirostat(tau=2)(logits, context_after(memory=1.5))) == {0}
-    assert kept(Mirostat(tau=2)(logits, context_after(memory=-3.0))) == {0}
-
-
-def test_mirostat_moves_mu_against_the_error():
-    drawn_from = np.log([0.5, 0.25, 0.25])  # the log-probabilities
-    sampler = Mirostat(tau=1.5, eta=0.1)
-    assert sampler.update(None, 0, drawn_from) == pytest.approx(3.05)  # 2 tau - eta (1 - tau)
-    assert sampler.update(3.05, 1, drawn_from) == pytest.approx(3.0)
-    assert Mirostat(tau=0).update(None, 0, drawn_from) is None
-
-
-@pytest.mark.parametrize("tau", [1.0, 2.5])
-def test_mirostat_brings_the_surprisal_of_the_text_to_tau(tau):
-    """On Zipf's law, as in the paper's figure 3, the mean of 3,000 draws is within 0.1 bit of the target."""
-    random = np.random.default_rng(0)
-    chain, memories, surprisals = Chain([Mirostat(tau)]), (None,), []
-    zipf = -1.1 * np.log(np.arange(1, 201))
-    for _ in range(3000):
-        logits = chain.logits(zipf, NO_CONTEXT, memories)
-        token = int(random.choice(200, p=probs(logits)))
-        surprisals.append(-log_probs(logits)[token] / math.log(2))
-        memories = chain.updated(memories, token, logits)
-
-    assert np.mean(surprisals[500:]) == pytest.approx(tau, abs=0.1)
-    assert -np.log2(probs(zipf)) @ probs(zipf) > 5  # bits, without mirostat
 
 
 @dataclass(frozen=True)

@@ -1,34 +1,23 @@
 """The encoder-decoders against the papers' equations, with padding, and the numpy decoders against the torch models."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 import torch
+from tests.plugins.seq2seq_models import FAMILIES, SOURCE_SIZE, TARGET_SIZE, H, N, make
 from tests.plugins.seq2seq_reference import Reference
 
-from seqshell import BOS, EOS, PAD, CheckpointError, UsageError
-from seqshell.core.plugin_api import build
+from seqshell import BOS, EOS, PAD
 from seqshell.core.state import attention_of, leaves, map_leaves, rows
 from seqshell.layers import LSTMState
 from seqshell.training.translation.loss import pair_loss
-from seqshell_seq2seq.attention_decoders import AttentionSeq2SeqDecoder
-from seqshell_seq2seq.attention_seq2seq import AttentionSeq2Seq
-from seqshell_seq2seq.config import AttentionConfig, Seq2SeqConfig
-from seqshell_seq2seq.decoders import Seq2SeqDecoder
-from seqshell_seq2seq.seq2seq import Seq2Seq
 from seqshell_seq2seq.states import AttentionState, ContextState, FeedingState
 
-E, N, H, A = 5, 4, 6, 3  # sizes: embedding, encoder per direction, decoder, hidden layer of additive attention
-SOURCE_SIZE, TARGET_SIZE = 9, 11
 LENGTHS = np.array([3, 6, 1, 4])
 SOURCE = np.random.default_rng(0).integers(4, SOURCE_SIZE, (4, 6))
 SOURCE[np.arange(4), LENGTHS - 1] = EOS
 SOURCE[np.arange(6) >= LENGTHS[:, None]] = PAD
 TARGET = np.random.default_rng(1).integers(4, TARGET_SIZE, (4, 7))
 TARGET[:, 0] = BOS
-SIZES = {"embed_size": E, "encoder_size": N, "hidden_size": H, "attention_size": A}
 
 KINDS = ("dot", "general", "additive", "concat")
 WITHOUT_ATTENTION = [
@@ -79,29 +68,6 @@ CASES = [
     *(("seq2seq", settings) for settings in WITHOUT_ATTENTION),
     *(("attention_seq2seq", settings) for settings in WITH_ATTENTION),
 ]
-FAMILIES = {
-    "seq2seq": (Seq2SeqConfig, Seq2Seq, Seq2SeqDecoder),
-    "attention_seq2seq": (AttentionConfig, AttentionSeq2Seq, AttentionSeq2SeqDecoder),
-}
-
-
-def make(name, settings, seed=1):
-    """A module whose weights are all nonzero, and a decoder with the same weights."""
-    config_type, model_type, decoder_type = FAMILIES[name]
-    values = {"source_vocab_size": SOURCE_SIZE, "target_vocab_size": TARGET_SIZE} | SIZES | settings
-    if name == "seq2seq":
-        del values["attention_size"]
-    config = build(config_type, values)
-    torch.manual_seed(seed)
-    module = model_type(config).eval()
-    with torch.no_grad():
-        for weight in module.parameters():
-            weight += 0.3 * torch.randn_like(weight)
-    return module, decoder_type(config, weights(module))
-
-
-def weights(module):
-    return {name: tensor.detach().numpy() for name, tensor in module.state_dict().items()}
 
 
 def encoded(module, source=SOURCE, lengths=LENGTHS):
@@ -276,85 +242,3 @@ def test_the_initial_state_is_the_encoding_of_eos_alone():
         state = decoder.initial_state(2)
         assert_states_close(state, decoder.encode(np.full((2, 1), EOS), np.ones(2, np.int64)))
         assert_states_close(state, map_leaves(lambda leaf: leaf.detach().numpy(), module.initial_state(2)))
-
-
-def test_the_error_for_invalid_weights_names_the_tensor():
-    module, _ = make("attention_seq2seq", {"attention": "additive"})
-    incomplete = weights(module)
-    del incomplete["attention.query_of.weight"]
-    with pytest.raises(CheckpointError, match=r"the checkpoint lacks the tensor attention\.query_of\.weight"):
-        AttentionSeq2SeqDecoder(module.config, incomplete)
-    with pytest.raises(
-        CheckpointError, match=r"the tensor bridge\.hidden\.weight is \[2, 2\]; the config requires \[6, 8\]"
-    ):
-        AttentionSeq2SeqDecoder(module.config, weights(module) | {"bridge.hidden.weight": np.zeros((2, 2), np.float32)})
-
-
-@pytest.mark.parametrize(
-    ("name", "settings", "message"),
-    [
-        (
-            "attention_seq2seq",
-            {"attention": "dotted"},
-            "attention must be dot, general, additive, concat or position, not 'dotted'",
-        ),
-        (
-            "attention_seq2seq",
-            {"attention": "dot"},
-            "dot attention needs hidden_size equal to the size of the encoder's outputs, but they are 6 and 8",
-        ),
-        (
-            "attention_seq2seq",
-            {"placement": "before", "input_feeding": True},
-            "input_feeding needs placement = after",
-        ),
-        (
-            "attention_seq2seq",
-            {"readout_inputs": "all", "input_feeding": True},
-            "input_feeding needs readout_inputs = attentional",
-        ),
-        (
-            "attention_seq2seq",
-            {"readout_inputs": "hidden", "tied": True},
-            "tied needs a read-out of size 5, embed_size, but with readout_inputs = hidden it reads 6 values",
-        ),
-        ("attention_seq2seq", {"attention": "position"}, "position attention needs placement = before"),
-        (
-            "attention_seq2seq",
-            {
-                "attention": "position",
-                "placement": "before",
-                "copy": True,
-                "coverage_weight": 1.0,
-                "source_vocab_size": TARGET_SIZE,
-            },
-            "coverage_weight needs another attention than position",
-        ),
-        ("seq2seq", {"readout_inputs": "all"}, "readout_inputs = all needs feed_context = true"),
-        ("seq2seq", {"reset": "before"}, "reset = before needs cell = gru, not lstm"),
-        (
-            "seq2seq",
-            {"bridge": "directions"},
-            "bridge = directions needs hidden_size equal to encoder_size .* 6 and 4, and there are 2 states for 1",
-        ),
-        ("seq2seq", {"shared_embedding": True}, "shared_embedding needs one vocabulary"),
-        ("seq2seq", {"cell": "sru"}, "cell must be rnn, lstm or gru, not 'sru'"),
-    ],
-)
-def test_invalid_settings_are_refused(name, settings, message):
-    with pytest.raises(UsageError, match=message):
-        make(name, settings)
-
-
-def test_offering_an_architecture_and_decoding_do_not_import_torch():
-    program = """
-import sys
-import numpy as np
-from seqshell_seq2seq import seqshell_architectures
-from seqshell.host import resolve
-for architecture in seqshell_architectures():
-    resolve(architecture.config), resolve(architecture.decoder)
-print("torch" in sys.modules)
-"""
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert result.stdout == "False\n"

@@ -1,30 +1,25 @@
-"""What samplers and strategies of plugins may do since API 1.1: end an answer, open models, and compare states."""
+"""What samplers and strategies of plugins may do since API 1.1: end an answer, and compare states."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from tests.plugins.letter_sessions import Own, answer, session_with
 
 import seqshell
-from seqshell.core.errors import CheckpointError, PluginError, UsageError
-from seqshell.core.events import Finished, Top
+from seqshell.core.errors import PluginError, UsageError
+from seqshell.core.events import Top
 from seqshell.core.sampling import AnswerEnded
 from seqshell.decoding.chain import Chain
 from seqshell.decoding.features import features, with_features
-from seqshell.decoding.strategies import Greedy
-from seqshell.host.builtin import load_registry
-from seqshell.models.opening import ModelOpener
 from seqshell.session import Session
-from seqshell.testing import check_sampler, check_strategy, failed, tiny_model
-from seqshell.testing.tiny_language_model import TinyDecoder, tiny_checkpoint
+from seqshell.testing import check_sampler, check_strategy, failed
+from seqshell.testing.tiny_language_model import TinyDecoder
 from seqshell.testing.tiny_translator import tiny_translation_model
-
-LETTERS = "\n abcdefgh"
 
 
 @dataclass(frozen=True)
@@ -42,23 +37,6 @@ class EndsAt:
 
 
 @dataclass(frozen=True)
-class Own:
-    """A strategy written for API 1.0: it draws through a Chain, and tells it nothing of the answer."""
-
-    name: ClassVar[str] = "own"
-    streams: ClassVar[bool] = True
-
-    def search(self, decoder: Any, start: Any, request: Any) -> Iterator[Any]:
-        chain = Chain(request.samplers, excluded=request.excluded)
-        state, outputs, memories = start.state, start.outputs, start.memories
-        while True:
-            context = seqshell.SampleContext(generated=99)
-            tokens = np.array([chain.logits(row, context).argmax() for row in outputs])
-            outputs, state = decoder.step(tokens, state)
-            yield seqshell.Advanced(tokens, state, outputs, memories)
-
-
-@dataclass(frozen=True)
 class Three:
     """A strategy that ends each answer after three tokens."""
 
@@ -70,19 +48,6 @@ class Three:
             if number == 3:
                 yield seqshell.END
             yield step
-
-
-def answer(session: Session, **options: Any) -> Finished:
-    *_, finished = session.generate(12, **options)
-    assert isinstance(finished, Finished)
-    return finished
-
-
-def session_with(*samplers: Any, **options: Any) -> Session:
-    session = Session(tiny_model(LETTERS), **options)
-    session.chain = samplers
-    session.feed("abc")
-    return session
 
 
 # END and context.answer
@@ -235,85 +200,6 @@ def test_a_strategy_that_ignores_end_passes_with_a_warning(registry: Any) -> Non
         "so far",
     )
     assert all({check.rule: check for check in check_strategy(each)}[rule].seen == "" for each in good)
-
-
-# request.open
-
-
-@dataclass(frozen=True)
-class Guided:
-    """Choose what a model prefers to a smaller one (Li et al. 2023, https://arxiv.org/abs/2210.15097)."""
-
-    name: ClassVar[str] = "guided"
-    streams: ClassVar[bool] = True
-    model: str = "small"
-
-    def search(self, decoder: Any, start: Any, request: Any) -> Iterator[Any]:
-        other = request.open(self.model)
-        if other.tokenizer.size != start.outputs.shape[1]:
-            raise seqshell.UsageError(f"{self.model} has another vocabulary")
-        state, outputs = start.state, start.outputs
-        ids = np.array([history[:] for history in start.histories], np.int64)
-        other_outputs, other_state = other.decoder.feed(ids, other.decoder.initial_state(len(ids)))
-        chain = Chain(request.samplers, excluded=request.excluded, with_chance=False)
-        histories = [list(history[:]) for history in start.histories]
-        for step in range(1000):
-            tokens = []
-            for row, ids_of_row in enumerate(histories):
-                context = seqshell.SampleContext(ids_of_row, answer=step)
-                if step < len(request.prefix):
-                    token = request.prefix[step]
-                else:
-                    logits = chain.logits(outputs[row], context)
-                    token = int((logits - 0.5 * other_outputs[row]).argmax())
-                ids_of_row.append(token)
-                tokens.append(token)
-            chosen = np.array(tokens)
-            outputs, state = decoder.step(chosen, state)
-            other_outputs, other_state = other.decoder.step(chosen, other_state)
-            yield seqshell.Advanced(chosen, state, outputs, start.memories)
-
-
-def test_a_strategy_opens_another_model_once(home: Path) -> None:
-    (home / "models").mkdir(parents=True)
-    path = tiny_checkpoint(home / "models" / "small.safetensors", LETTERS, seed=1)
-    opener = ModelOpener(load_registry())
-    session = session_with(models=opener)
-
-    guided = answer(session, strategy=Guided())
-    model = opener("small")
-    session.undo()
-    session.feed("abc")
-    again = answer(session, strategy=Guided(str(path)))
-
-    assert guided.answer == again.answer
-    assert guided.answer != answer(session_with(), strategy=Greedy()).answer
-    assert opener(str(path)) is model
-    tiny_checkpoint(path, LETTERS, seed=2)
-    assert opener("small") is not model  # the file has changed
-    with pytest.raises(CheckpointError, match="no model 'large'"):
-        answer(session, strategy=Guided("large"))
-    assert session.position > 3
-
-
-def test_a_session_without_a_registry_opens_no_other_model() -> None:
-    with pytest.raises(UsageError, match="no other model can be opened here, so not 'small' either"):
-        answer(session_with(), strategy=Guided())
-
-
-def test_a_strategy_that_opens_models_is_checked() -> None:
-    @dataclass(frozen=True)
-    class Careless(Guided):
-        def search(self, decoder: Any, start: Any, request: Any) -> Iterator[Any]:
-            request.open("small")
-            return Own().search(decoder, start, request)
-
-    rule = "a model that it opens and that has another vocabulary is refused with a message"
-    assert not failed(check_strategy(Guided))
-    assert rule in {check.rule for check in check_strategy(Guided)}
-    assert rule not in {check.rule for check in check_strategy(Own)}
-    (check,) = (check for check in check_strategy(Careless) if check.rule == rule)
-    assert check.seen == "it reads the ids of 8 tokens with a model of 3"
 
 
 # Features and states
