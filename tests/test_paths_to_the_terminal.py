@@ -17,8 +17,8 @@ import pytest
 from prompt_toolkit.document import Document
 from tests.campaigns.parts.foreign_controls import foreign_control
 from tests.campaigns.parts.screen import Screen
+from tests.hostile_texts import HOSTILE
 
-import seqshell
 from seqshell.cli import main
 from seqshell.cli.json_lines import JsonLines
 from seqshell.cli.plain_text import PlainText
@@ -44,7 +44,6 @@ from seqshell.testing import (
     tiny_translation_checkpoint,
 )
 
-HOSTILE = "\x1b]0;owned\x07\x1b[31mred\x9b2J\u202e\x00\r\x08\U000e0041\ud800"
 NAME = "\x1b]0;owned\x07\u202e\x9b"  # of a file: no zero byte and no surrogate
 COLOURS = (-1, 0, 16, 256, TRUE_COLOUR)
 KINDS = [kind for name in dir(events) if isinstance(kind := getattr(events, name), type) and issubclass(kind, Event)]
@@ -238,34 +237,6 @@ def test_no_field_of_a_header_and_no_argument_controls_the_terminal(folder, task
     for typed in ("/", "/load ./", f"/load ./{NAME[:1]}", "/set ", "/checkout ", "@"):
         for found in completer.get_completions(Document(typed), None):
             assert foreign_control(found.display_text + found.display_meta_text) is None
-
-
-class Plugin:
-    """A plugin that prints and raises hostile texts, and offers things with hostile names and help."""
-
-    @seqshell.hookimpl
-    def seqshell_commands(self):
-        @seqshell.command("burst", usage=HOSTILE)
-        def burst(shell, arguments):
-            print(HOSTILE)
-            print(HOSTILE, file=sys.stderr)
-            yield seqshell.Text(HOSTILE)
-            raise ValueError(HOSTILE)
-
-        yield burst
-
-
-def test_nothing_of_a_plugin_controls_the_terminal(monkeypatch):
-    screen = Screen()
-    monkeypatch.setattr(sys, "stdout", screen)
-    monkeypatch.setattr(sys, "stderr", screen)
-    shell = shell_for(plugins=(Plugin(),))
-    runner = LineRunner(shell, Printer(screen, width=lambda: 60), Signals())
-    with seqshell.core.capture.sanitized_output():
-        for line in ("/help burst", "/help", "/burst", "/plugins", "/plugins --errors"):
-            runner.run(line)
-
-    assert foreign_control(screen.taken()) is None
 
 
 COMMAND_LINES = [

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from tests.downloads.file_server import Server, serving
+from tests.downloads.models_folder import names
 
 from seqshell.cli import main
 from seqshell.downloads import transport
@@ -38,5 +39,20 @@ def pull(capsys):
     def run(*arguments):
         code = main(["pull", *arguments])
         return code, *capsys.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def refused(server, pull):
+    """Pull a path from the server: the exit code and the error, after which no file is there."""
+
+    def run(path="/tiny.safetensors", *arguments):
+        code, out, err = pull(path if not path.startswith("/") else f"{server.url}{path}", *arguments)
+        assert out == ""
+        assert names() == []
+        line = err.splitlines()[-1]
+        assert len(err.splitlines()) == 1 or err.startswith("from ")
+        return code, line.removeprefix("seqshell: ").replace(server.url.removeprefix("http://"), "HOST")
 
     return run

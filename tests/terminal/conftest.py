@@ -13,6 +13,7 @@ from prompt_toolkit.application.current import create_app_session
 from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
+from tests.terminal.letters import VOCABULARY
 
 from seqshell.terminal.completer import ShellCompleter
 from seqshell.terminal.line_runner import LineRunner
@@ -21,6 +22,7 @@ from seqshell.terminal.prompt import Prompt
 from seqshell.terminal.renderer import Renderer
 from seqshell.terminal.signals import Signals
 from seqshell.terminal.toolbar import toolbar_parts
+from seqshell.testing import tiny_checkpoint
 
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
@@ -201,3 +203,15 @@ def window(home):
     yield start
     for each in opened:
         each.process.close(force=True)
+
+
+@pytest.fixture(scope="session")
+def shared_home(tmp_path_factory):
+    """A home with tiny models in place of those that ship."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "models").mkdir()
+    header = {"about": "It continues what you write.", "examples": ["ROMEO:"]}
+    tiny_checkpoint(
+        home / "models" / "shakespeare.safetensors", VOCABULARY, hidden_size=16, defaults={"max_tokens": 30}, **header
+    )
+    return home

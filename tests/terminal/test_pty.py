@@ -1,4 +1,4 @@
-"""The whole program in a real terminal: the first minute, signals, plugins, resizing and the restored terminal."""
+"""The whole program in a real terminal: the first minute, signals, plugins and the restored terminal."""
 
 import os
 import re
@@ -9,24 +9,13 @@ from pathlib import Path
 
 import pexpect
 import pytest
+from tests.terminal.letters import VOCABULARY
 
 from seqshell import __version__
 from seqshell.testing import tiny_checkpoint, tiny_translation_checkpoint
 
-VOCABULARY = "\n !,.:?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 pytestmark = pytest.mark.slow
 STARTED = "Enter: continue"
-
-
-@pytest.fixture(scope="module")
-def shared_home(tmp_path_factory):
-    home = tmp_path_factory.mktemp("home")
-    (home / "models").mkdir()
-    header = {"about": "It continues what you write.", "examples": ["ROMEO:"]}
-    tiny_checkpoint(
-        home / "models" / "shakespeare.safetensors", VOCABULARY, hidden_size=16, defaults={"max_tokens": 30}, **header
-    )
-    return home
 
 
 @pytest.fixture
@@ -185,21 +174,6 @@ def test_the_terminal_mode_is_restored(window, home, end):
     assert (home / "after").read_text() == (home / "before").read_text()
 
 
-def test_explore_works_in_small_windows_and_its_end_shows_the_prompt_again(window):
-    screen = window(size=(20, 60)).until("main at 0").enter("/feed ROMEO: What").type("/explore\r").until("u undo$")
-    assert screen.lines[0] == "main · position 11 of 11"
-    assert screen.lines[-1] == "q quit  ←→ token  ↑↓ choice  Space fork  1-9 take  u undo"
-    screen.process.setwinsize(5, 20)
-    screen.screen.resize(5, 20)
-    screen.until("^q quit  ←→ token$").type("\x1b[D\x1b[D").until("position 9")
-    assert (len(screen.lines), screen.lines[-1]) == (5, "q quit  ←→ token")
-    screen.process.setwinsize(24, 80)
-    screen.screen.resize(24, 80)
-    screen.until("u undo$").type("q").until(r"^>>>")
-    assert screen.output.count("\x1b[?1049h") == screen.output.count("\x1b[?1049l") == 1
-    screen.type("/pick\r").until("Esc end").type("1\r\x03").until("position 13 · main · 2 tokens chosen")
-
-
 def test_a_signal_during_explore_saves_the_session_and_restores_the_terminal(window, home):
     command = f"stty -g >before; {sys.executable} -m seqshell; echo left $?; stty -g >after"
     screen = window(program=["/bin/sh", "-c", command]).until("main at 0").enter("ROMEO:")
@@ -318,30 +292,6 @@ def test_ctrl_c_returns_to_the_prompt_when_an_import_hangs(window, home):
     assert screen.type("\x03\x04").status() == 0
 
 
-@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"TERM": "xterm"}, {"TERM": "linux"}])
-def test_it_works_without_colours_and_on_simple_terminals(window, variables):
-    screen = (
-        window("--set", "surprisal=on", **variables)
-        .until(">>>")
-        .enter("ROMEO:")
-        .enter("/branches")
-        .enter("/top 3")
-        .enter("/set")
-    )
-    assert not re.search(r"\x1b\[[0-9;]*38;[25]", screen.output)
-    if variables.get("TERM") == "dumb":
-        assert "\x1b" not in screen.output
-    assert screen.type("\x04").status() == 0
-
-
-def test_output_fits_a_resized_window(window):
-    screen = window(size=(24, 80)).until("main at 0")
-    screen.process.setwinsize(20, 60)
-    screen.screen.resize(20, 60)
-    screen.enter("/set").enter("/help")
-    assert all(len(line) < 60 for line in screen.lines)
-
-
 def test_the_tour_runs_line_by_line_and_ctrl_c_ends_it(window):
     screen = window().until("main at 0").enter("/tour").until("Ctrl-C ends the script")
     line = screen.lines[screen.screen.cursor.y]
@@ -351,8 +301,3 @@ def test_the_tour_runs_line_by_line_and_ctrl_c_ends_it(window):
     assert (screen.lines[screen.screen.cursor.y], screen.lines.count(prose)) == (line, 1)
     screen.enter("").enter("")
     screen.type("\x03").until("script ended; you can continue from here").until(r"^>>>$")
-
-
-def test_the_toolbar_appears_on_terminals_that_do_not_report_the_cursor_position(window):
-    screen = window(PROMPT_TOOLKIT_NO_CPR="1").until("main at 0").enter("ROMEO:").until("main at 36")
-    assert screen.lines[screen.screen.cursor.y + 1].startswith("shakespeare · main at 36 · seed ")
