@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 
+from seqshell.training.classification.data import _different
 from seqshell.training.classification.linear_part import FittedPart
 from seqshell.training.data import coded
 from seqshell.training.data.array_store import array_parts
@@ -88,3 +89,8 @@ def test_numbers_are_counted_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(coded, "COUNTED", 30)
     assert counts_of(numbers, 11).tolist() == [numbers.tolist().count(each) for each in range(11)]
     assert counts_of(numbers[:0], 2).tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("numbers", [[5, 2, 5, 0], [900, 3, 900], []])
+def test_the_different_ones_of_small_and_large_numbers_are_found(numbers: list[int]) -> None:
+    assert _different(np.array(numbers, np.int64)).tolist() == sorted(set(numbers))
