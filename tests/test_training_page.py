@@ -114,8 +114,9 @@ def test_models_are_trained_and_evaluated_as_the_page_says(number, folder):
         for words in command_lines(line):
             smaller = SMALLER[:-2] if "oil-temperature" in words else SMALLER  # it has no embedding
             assert main([*words[1:], *(smaller if words[1] == "train" else [])]) == 0, line
+    written = text.count("seqshell train") + text.count("seqshell average")
     compared = text.count("seqshell compare")  # with one that is fitted then
-    assert len(list(paths.folder("models").glob("*.safetensors"))) == text.count("seqshell train") + compared
+    assert len(list(paths.folder("models").glob("*.safetensors"))) == written + compared
 
 
 def test_the_pairs_that_english_french_holds_out_are_written(folder):

@@ -59,7 +59,7 @@ def coverage_run(folder: Path, precision: str) -> Run:
 
     files = {"source": str(folder / "train.de"), "target": str(folder / "train.en")}
     tables = {
-        **load_recipe("german-english", []).tables(),
+        **load_recipe("german-english-base", []).tables(),
         "architecture": "coverage_seq2seq",
         "data": {**files, "validation": [str(folder / "val.de"), str(folder / "val.en")]},
         "model": SIZES,

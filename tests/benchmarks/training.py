@@ -70,11 +70,11 @@ def language_run(folder: Path, cell: str, hidden: int, precision: str, settings:
 
 
 def translation_run(folder: Path, precision: str, settings: list[str]) -> Run:
-    """A run of the recipe german-english on the files of a folder."""
+    """A run of the recipe german-english-base on the files of a folder."""
     files = [f"data.source={folder / 'train.de'}", f"data.target={folder / 'train.en'}"]
     files += [f'data.validation=["{folder / "val.de"}", "{folder / "val.en"}"]']
     size = ["model.tied=false", f"training.precision={precision}", "training.subword_dropout=0"]
-    recipe = load_recipe("german-english", [*files, *size, *settings])
+    recipe = load_recipe("german-english-base", [*files, *size, *settings])
     return started(Run(prepare(recipe, load_registry()), Path(tempfile.mkdtemp())))
 
 

@@ -46,7 +46,7 @@ def test_the_lines_of_the_guide_run_on_a_cluster_of_this_machine():
     ran = subprocess.run([sys.executable, "-m", *words, "--ray", "local"], check=False)
 
     assert ran.returncode == 0
-    assert Path("a.en").read_text("utf-8") == "A dog sleeps.\nA man reads.\n"
+    assert Path("a.en").read_text("utf-8") == "A dog sleeps.\nA man is reading.\n"
 
 
 def test_without_ray_the_error_says_what_to_install(translator, monkeypatch, capsys):
