@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,12 @@ from tests.training.teachers import FILES
 from tests.training.text_models import saved
 
 from seqshell.host import Registry
+from seqshell.training.data import (
+    file_rows,
+    large_table,
+    large_text,
+    token_rows,
+)
 from seqshell.training.loop import train
 
 
@@ -60,3 +66,35 @@ def models(trained, tmp_path, monkeypatch):
 def checkpoint_path(tmp_path: Path, registry: Registry) -> Path:
     """The file of an untrained language model."""
     return saved(tmp_path / "tiny.safetensors", registry)
+
+
+@pytest.fixture
+def blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is large, and is read in small blocks."""
+    monkeypatch.setattr(large_text, "LARGE", 1)
+    monkeypatch.setattr(large_text, "BLOCK", 50)
+
+
+@pytest.fixture
+def large(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Makes every file large from now on, read in small blocks."""
+
+    def make() -> None:
+        monkeypatch.setattr(large_text, "LARGE", 1)
+        monkeypatch.setattr(large_text, "BLOCK", 70)
+        monkeypatch.setattr(large_table, "BEGINNING", 500)
+        monkeypatch.setattr(token_rows, "TOGETHER", 16)
+        monkeypatch.setattr(token_rows, "BUFFER", 32)
+        monkeypatch.setattr(token_rows, "FORGOTTEN", 100)
+
+    return make
+
+
+@pytest.fixture
+def small_blocks_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every file is large; its rows are read, encoded and sought in small blocks."""
+    monkeypatch.setattr(large_text, "LARGE", 1)
+    monkeypatch.setattr(large_text, "BLOCK", 90)
+    monkeypatch.setattr(large_table, "BEGINNING", 300)
+    monkeypatch.setattr(token_rows, "TOGETHER", 7)
+    monkeypatch.setattr(file_rows, "NEAR", 40)

@@ -1,4 +1,4 @@
-"""Pairs, labelled texts and series in large files: encoded once, with the batches and figures of data in memory."""
+"""Pairs and labelled texts in large files: encoded once, with the batches and figures of data in memory."""
 
 from __future__ import annotations
 
@@ -11,90 +11,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.training.large_files import classification, pairs, translation, write_pairs, write_series, write_texts
 
 from seqshell.core.errors import RecipeError
 from seqshell.core.text_output import readable
 from seqshell.host import Registry
 from seqshell.training.classification import folders, large_sources
 from seqshell.training.classification.large_sources import text_sizes
-from seqshell.training.data import large_table, large_text, line_blocks, token_rows, understanding, vocabularies
+from seqshell.training.data import large_table, large_text, understanding, vocabularies
 from seqshell.training.data.array_store import ArrayStore, remove_stores
 from seqshell.training.data.json_arrays import array_lines, is_array
-from seqshell.training.forecasting import block_reading
-from seqshell.training.forecasting import corpus as series
 from seqshell.training.preparation import prepare
 from seqshell.training.preparation_progress import silent
 from seqshell.training.recipes.from_files import load_recipe
-from seqshell.training.recipes.recipe import Recipe, recipe_from
 from seqshell.training.translation import corpus, large_pairs
 
-ONES = ("un", "deux", "trois", "quatre", "cinq", "café", '"six"')
-OTHERS = ("one", "two", "three", "four", "five", "coffee", "'six'")
-TRAINING = {"epochs": 1, "batch_size": 8, "precision": "float32", "sample_every": 0}
 TWO_TOKENIZERS = {"source_tokenizer": {"name": "char"}, "target_tokenizer": {"name": "word"}}
-
-
-@pytest.fixture
-def large(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Makes every file large from now on, read in small blocks."""
-
-    def make() -> None:
-        monkeypatch.setattr(large_text, "LARGE", 1)
-        monkeypatch.setattr(large_text, "BLOCK", 70)
-        monkeypatch.setattr(large_table, "BEGINNING", 500)
-        monkeypatch.setattr(token_rows, "TOGETHER", 16)
-        monkeypatch.setattr(token_rows, "BUFFER", 32)
-        monkeypatch.setattr(token_rows, "FORGOTTEN", 100)
-
-    return make
-
-
-def pairs(number: int = 120) -> list[tuple[str, str]]:
-    draws = random.Random(0)
-    rows = [draws.choices(range(len(ONES)), k=draws.randint(1, 5)) for _ in range(number)]
-    made = [(" ".join(ONES[each] for each in row), " ".join(OTHERS[each] for each in row)) for row in rows]
-    return [*made, ("", "nothing"), ("trop " * 30, "long"), *made[:5], (" ", " ")]
-
-
-def translation(folder: Path, **changed: Any) -> Recipe:
-    tables = {
-        "task": "translate",
-        "architecture": "seq2seq",
-        "data": {"validation": 0.2, **changed.pop("data", {"pairs": "pairs.tsv"})},
-        **({"tokenizer": {"name": "word"}} if "source_tokenizer" not in changed else {}),
-        "model": {"embed_size": 4, "hidden_size": 6},
-        "training": {**TRAINING, "max_length": 20, **changed.pop("training", {})},
-        **changed,
-    }
-    return recipe_from(tables, name="small", folder=folder)
-
-
-def write_pairs(folder: Path) -> None:
-    rows = pairs()
-    (folder / "pairs.tsv").write_text("".join(f"{one}\t{other}\n" for one, other in rows))
-    (folder / "a.fr").write_text("\n".join(one for one, _ in rows))
-    (folder / "a.en").write_text("".join(f"{other}\n" for _, other in rows))
-    (folder / "more.tsv").write_text("dix\tten\nun deux\tone two\n" + f"{rows[3][0]}\t{rows[3][1]}\n")
-
-
-def classification(folder: Path, **changed: Any) -> Recipe:
-    tables = {
-        "task": "classify",
-        "architecture": "classifier",
-        "data": {"table": "texts.csv", "validation": 0.2, **changed.pop("data", {})},
-        "tokenizer": {"name": "word"},
-        "model": {"embed_size": 4, "hidden_size": 6, **changed.pop("model", {})},
-        "training": TRAINING,
-    }
-    return recipe_from(tables, name="small", folder=folder)
-
-
-def write_texts(folder: Path) -> None:
-    draws = random.Random(1)
-    rows = [(one.replace('"', '""'), draws.choice(("yes", "no", "0"))) for one, _ in pairs()]
-    lines = "".join(f'"{text}",{label}\n' for text, label in [*rows, ("un  deux", ""), ("un", "yes"), ("a\nb", "no")])
-    (folder / "texts.csv").write_text("text,label\n" + lines)
-    (folder / "other.csv").write_text("text,label\nun deux,yes\nsix,no\n")
 
 
 def assert_same_training(one: Any, other: Any) -> None:
@@ -319,92 +251,6 @@ def test_a_fault_in_a_large_table_is_named_with_its_row(
         file.write("x,single,y\n" + "un,no\n" * 300)
     with pytest.raises(RecipeError, match=r"^texts\.csv, row 134: 3 cells, but others have 2"):
         prepare(classification(tmp_path), registry)
-
-
-def write_series(folder: Path, order: str) -> None:
-    """Two columns of three series: in order of time, mixed, with gaps, or as one series."""
-    draws = random.Random(2)
-    rows = [
-        (f"2020-01-{day:02} {hour:02}:00", key, f"{draws.gauss(hour, 3):.3f}", f"{draws.gauss(9, 1):.2f}")
-        for key in ("a", "b", "c")
-        for day in range(1, 8)
-        for hour in range(24)
-    ]
-    if order == "mixed":
-        rows.sort()
-        rows[60:90] = reversed(rows[60:90])
-    if order == "gaps":
-        rows[200] = (*rows[200][:2], "", rows[200][3])
-        rows[0] = (*rows[0][:2], "", rows[0][3])
-    if order == "one":
-        rows = [(time, "", one, other) for time, key, one, other in rows if key == "a"]
-    (folder / "series.csv").write_text("time,key,x,y\n" + "".join(f"{','.join(row)}\n" for row in rows))
-
-
-@pytest.mark.parametrize("order", ["sorted", "mixed", "gaps", "one"])
-def test_series_of_a_large_table_are_those_of_a_small_one(
-    tmp_path: Path, registry: Registry, large: Callable[[], None], order: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_series(tmp_path, order)
-    tables = {
-        "task": "forecast",
-        "architecture": "forecaster",
-        "data": {"table": "series.csv", "validation": 0.2},
-        "model": {"hidden_size": 4, "horizon": 4, "window": 8, "segment": 4, "linear_window": 4},
-        "training": {**TRAINING, "sequence_length": 8},
-    }
-    recipe = recipe_from(tables, name="small", folder=tmp_path)
-    small = prepare(recipe, registry)
-    large()
-    monkeypatch.setattr(line_blocks, "BLOCK", 2000)
-    monkeypatch.setattr(block_reading, "LAST", 100)
-    monkeypatch.setattr(series, "GATHERED", 40)
-    monkeypatch.setattr(large_table, "BEGINNING", 1000 if order == "one" else 6000)
-    prepared = prepare(recipe, registry)
-
-    assert prepared.objective.source.is_stored
-    one, other = prepared.objective, small.objective
-    for batch, expected in zip(one.batches(7), other.batches(7), strict=True):
-        for array, values in zip(batch, expected, strict=True):
-            np.testing.assert_array_equal(array, values)
-    assert (one.data, one.split, one.series, one.num_batches) == (
-        other.data,
-        other.split,
-        other.series,
-        other.num_batches,
-    )
-    assert one.first_examples(3) == other.first_examples(3)
-    module = small.new_module().eval()
-    assert one.validate(module) == other.validate(module)
-    assert len(list((tmp_path / "encoded").glob("*.tokens"))) <= 1
-
-
-def test_faults_of_large_series_are_named_with_their_rows(
-    tmp_path: Path, registry: Registry, large: Callable[[], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = recipe_from(
-        {
-            "task": "forecast",
-            "architecture": "forecaster",
-            "data": {"table": "series.csv", "series_column": "key", "fill": "none"},
-        },
-        name="small",
-        folder=tmp_path,
-    )
-    large()
-    monkeypatch.setattr(line_blocks, "BLOCK", 2000)
-    monkeypatch.setattr(block_reading, "LAST", 100)
-    monkeypatch.setattr(large_table, "BEGINNING", 6000)
-    write_series(tmp_path, "gaps")
-    with pytest.raises(
-        RecipeError, match=r"^series\.csv, row 2, column x: 1 value is missing in the series a; --set data\.fill=linear"
-    ):
-        prepare(recipe, registry)
-    write_series(tmp_path, "sorted")
-    with (tmp_path / "series.csv").open("a") as file:
-        file.write("2020-01-01 00:00,b,1,2\n")
-    with pytest.raises(RecipeError, match="rows 170 and 506 of the series 'b' have the same time; remove one of them"):
-        prepare(recipe, registry)
 
 
 def test_recipes_for_large_tables_are_made_from_their_first_rows(
