@@ -236,3 +236,9 @@ def test_no_module_has_a_name_that_says_nothing():
         for name in HOST | PLUGINS
         if name.rpartition(".")[2] in ("utils", "util", "helpers", "helper", "common", "misc")
     ]
+
+
+def test_no_module_has_more_than_320_lines():
+    paths = [path for folder in ("repl", "plugins", "docs", "tests") for path in (ROOT / folder).rglob("*.py")]
+    lines = {str(path.relative_to(ROOT)): path.read_text("utf-8").count("\n") for path in paths}
+    assert not {name: number for name, number in lines.items() if number > 320}
