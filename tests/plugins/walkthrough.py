@@ -73,6 +73,8 @@ class Page:
                 ast.parse(text)
             elif kind == "shell":
                 for line in text.splitlines():
+                    # a reader's shell stays in the folder, but here each line has a shell of its own
+                    assert not line.startswith(("cd ", "export ")), line
                     result = env.run(shutil.which("bash") or "bash", "-c", line)
                     assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
                     outputs[line] = result.stdout
