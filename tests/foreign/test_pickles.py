@@ -84,11 +84,11 @@ def test_objects_become_records(protocol: int) -> None:
     slotted.size, words.extra = 3, 1  # type: ignore[attr-defined]
     things = [Vocabulary(), slotted, words, argparse.Namespace(rate=0.5), Path("a/b"), Vocabulary, torch.tanh]
     vocabulary, small, listed, options, path, cls, function = read_torch(as_file(pickle.dumps(things, protocol)))
-    assert (vocabulary.cls, vocabulary.fields) == (Name(__name__, "Vocabulary"), {"words": ["a", "b"]})
+    assert (vocabulary.cls, vocabulary.fields) == (Name(Vocabulary.__module__, "Vocabulary"), {"words": ["a", "b"]})
     assert (small.fields, listed.items, listed.fields) == ({"size": 3}, ["x", "y"], {"extra": 1})
     assert (options.get("rate"), path.arguments) == (0.5, ("a", "b"))
-    assert (cls, str(function)) == (Name(__name__, "Vocabulary"), "torch._C._VariableFunctionsClass.tanh")
-    assert repr(vocabulary) == f"<{__name__}.Vocabulary>"
+    assert (cls, str(function)) == (Name(Vocabulary.__module__, "Vocabulary"), "torch._C._VariableFunctionsClass.tanh")
+    assert repr(vocabulary) == f"<{Vocabulary.__module__}.Vocabulary>"
 
 
 class WithOptions:
