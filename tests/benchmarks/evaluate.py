@@ -18,6 +18,8 @@ import sys
 from pathlib import Path
 from statistics import median
 
+import numpy as np
+
 from seqshell.host import Policy
 from seqshell.host.builtin import load_registry
 from seqshell.kernels import compile
@@ -46,7 +48,8 @@ def main() -> int:
     for number in range(options.rounds + 1):
         for way, measuring.OWN in WAYS.items():
             some = text if number else text[:2000]  # the first round only warms up
-            found = measuring.measure(model, some, encode(model.tokenizer, some), registry, "cpu")
+            ids = np.asarray(encode(model.tokenizer, some))
+            found = measuring.measure(model, ids, measuring.text_sizes(some), registry, "cpu")
             bits[way] = found["bits_per_char"]
             if number:
                 rates[way].append(found["tokens_per_second"])
