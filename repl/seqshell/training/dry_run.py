@@ -26,6 +26,7 @@ from seqshell.training.recipes.recipe import Recipe
 from seqshell.training.rehearsal import torch_note, write_and_open
 from seqshell.training.run import Run
 from seqshell.training.teacher import answers_of
+from seqshell.training.useful_threads import useful_threads
 
 NUM_EXAMPLES = 3
 LONGEST_CELL = 200  # characters of a text that a table shows
@@ -115,7 +116,8 @@ def dry_run(recipe: Recipe, registry: Registry) -> Plan:
         objective, counts = prepared.objective, isinstance(run, CountingRun)
         memory, free = estimate_memory(prepared).total, free_memory(run.device)
         parameters = run.num_parameters
-        seconds = _seconds_to_count(run) if counts else _seconds_per_epoch(run)
+        with useful_threads(run):
+            seconds = _seconds_to_count(run) if counts else _seconds_per_epoch(run)
         return Plan(
             recipe=recipe.name,
             task=str(recipe.task),

@@ -37,6 +37,7 @@ from seqshell.training.run_record import end_recorded
 from seqshell.training.samples import sample
 from seqshell.training.teacher import ask_teacher
 from seqshell.training.tensorboard_log import Log, check_log, opened_log
+from seqshell.training.useful_threads import useful_threads
 
 NOTHING = "no checkpoint was written"
 
@@ -92,6 +93,7 @@ def train(
             note = group.from_writer(lambda: rehearse(prepared, registry, out, folder))
             prepared = prepared.in_torch() if note else prepared
             run = new_run(prepared, folder, group)
+            beside.enter_context(useful_threads(run))
         resumes = group.from_writer(lambda: resume or (group.restarts > 0 and run.resume_file.exists()))
         keeper = Keeper(run, registry, out, written)
         yield from _opening_notes(run, resumes)
