@@ -72,6 +72,9 @@ def test_an_unknown_name_or_path_is_an_error_with_the_nearest_name(home):
     touch(home / "models" / "mine.safetensors")
     with pytest.raises(CheckpointError, match="no model 'mime'; did you mean mine"):
         paths.find_checkpoint("mime")
+    touch(home / "recipes" / "mince.toml")
+    with pytest.raises(CheckpointError, match=r"^no model 'mince'; seqshell train mince makes it$"):
+        paths.find_checkpoint("mince")
     with pytest.raises(CheckpointError, match=r"no file '\./mime.safetensors'; did you mean mine"):
         paths.find_checkpoint("./mime.safetensors")
     with pytest.raises(CheckpointError, match="no saved session 'mine': none exists yet"):

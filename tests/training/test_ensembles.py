@@ -209,6 +209,7 @@ def test_a_path_with_the_sign_is_not_divided(translators, folder, registry):
         ("a+zz", "no model 'zz'"),
         ("zz+a", "no model 'zz';"),
         ("zz+yy", "no model 'zz+yy';"),
+        ("numbers+zz", "no model 'numbers'; seqshell train numbers makes it"),
         ("a+", "no model ''"),
         ("a+a", "a is named twice; an ensemble needs different models"),
         ("a+c", "c has another vocabulary than a (6 and 12 tokens), so they cannot be mixed"),

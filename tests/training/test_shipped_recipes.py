@@ -58,7 +58,7 @@ def test_recipes_say_where_to_get_data_that_does_not_ship(name):
     files = [data.pairs or data.source or data.table or data.folder or data.text]
     if files[0].startswith(("generated:", "python:")) or (FOLDER / files[0]).exists():
         return
-    missing = "no model 'names-base" if recipe.training.teacher else f"{files[0]} does not exist; get it from "
+    missing = rf"{files[0]} does not exist; get it from |no model '{name}-base'; seqshell train {name}-base makes it"
     with pytest.raises(RecipeError, match=missing):
         prepare(recipe, load_registry())
 

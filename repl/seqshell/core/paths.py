@@ -140,6 +140,8 @@ def find_checkpoint(name: str | Path, folders: Iterable[Path] = (), kind: Kind =
             raise CheckpointError(f"no {what} {shown_name(name)!r}: none exists yet; {save}")
         if named_path(name, error=CheckpointError).is_file():
             raise CheckpointError(f"no {what} {shown_name(name)!r}; to open the file, write ./{name}")
+        if kind == "models" and name in list_recipes():
+            raise CheckpointError(f"no {what} {shown_name(name)!r}; seqshell train {name} makes it")
         suggestion = did_you_mean(name, known, f"available: {', '.join(known)}", most=3)
         raise CheckpointError(
             f"no {what} {shown_name(name)!r}; {suggestion}", hint=f"to open a file, write ./NAME{ENDING}"
@@ -162,7 +164,7 @@ def ensemble_members(word: str | Path, folders: Iterable[Path] = (), base: Path 
             found.append(part)
             start = end
     if not found:  # the first name is unknown
-        return tuple(parts) if any(part in known for part in parts) else ()
+        return tuple(parts) if any(part in known or part in list_recipes() for part in parts) else ()
     return (*found, "+".join(parts[start:])) if start < len(parts) else tuple(found)
 
 
