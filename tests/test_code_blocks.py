@@ -11,23 +11,17 @@ import re
 import shlex
 import tomllib
 from importlib.util import find_spec
-from pathlib import Path
 
 import pytest
 from pip._internal.commands import create_command
-from tests.plugins.test_plugin_pages import ALONE, PAGES
+from tests.code_blocks import DOCUMENTS, ROOT, blocks, command_lines, marked
+from tests.plugins.pages import ALONE, PAGES
 
 from seqshell.cli.options import extract_lines, first_argument, parse, shell_parser, subcommand_parser
 from seqshell.cli.subcommands import SUBCOMMANDS
 from seqshell.core.errors import SeqshellError
 from seqshell.training.recipes.from_files import load_recipe
 
-ROOT = Path(__file__).parents[1]
-FOLDERS = ("", "checkpoints/**/", "docs/**/", "plugins/**/", "tests/**/")
-DOCUMENTS = sorted(
-    path for folder in FOLDERS for path in ROOT.glob(f"{folder}*.md") if "```" in path.read_text("utf-8")
-)
-BLOCK = re.compile(r"(?:^<!-- ([a-z ]+?)(?: [\w./-]+)? -->\n)?^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 RUN = {"file", "part of", "shipped", "sketch", "shell", "prints", "conversation"}
 ELSEWHERE = {  # run or compared by tests of their own
     "CONTRIBUTING.md": {"site", "hashes", "lock"},
@@ -50,25 +44,6 @@ PINNED = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
 OTHERS = {".", "uv", "tail"}  # programs of which only the files are looked up
 FILE = re.compile(r"\.?[\w.-]+(?:/[\w.-]+)+|[\w-]+\.(?:txt|lock|toml)")  # as the project has them
 OWN = re.compile(r"(input|validation)\.txt|\.venv/.*|build/.*")  # what the reader makes, and not the project
-
-
-def blocks(path):
-    """The kind and the text of each code block."""
-    return [(kind, text) for kind, _, text in BLOCK.findall(path.read_text("utf-8"))]
-
-
-def marked(kind):
-    return [(str(path.relative_to(ROOT)), text) for path in DOCUMENTS for mark, text in blocks(path) if mark == kind]
-
-
-def command_lines(text):
-    """The words of each command, without comments and variables of the environment."""
-    for line in text.replace("\\\n", " ").replace(" && ", "\n").splitlines():
-        words = shlex.split(line, comments=True)
-        while words and re.fullmatch(r"\w+=.*", words[0]):
-            words.pop(0)
-        if words:
-            yield words
 
 
 def check_usage(words, folder=ROOT):

@@ -242,3 +242,10 @@ def test_no_module_has_more_than_320_lines():
     paths = [path for folder in ("repl", "plugins", "docs", "tests") for path in (ROOT / folder).rglob("*.py")]
     lines = {str(path.relative_to(ROOT)): path.read_text("utf-8").count("\n") for path in paths}
     assert not {name: number for name, number in lines.items() if number > 320}
+
+
+def test_no_module_imports_from_tests():
+    """What several test modules need is in a module beside them, so that a test can be changed or moved alone."""
+    pattern = re.compile(r"^(?:from|import) tests\.(?:\w+\.)*test_", re.MULTILINE)
+    paths = [path for path in (ROOT / "tests").rglob("*.py") if pattern.search(path.read_text("utf-8"))]
+    assert not [str(path.relative_to(ROOT)) for path in paths]

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.test_code_blocks import marked
+from tests.code_blocks import marked
 
 from seqshell.cli import main
 from seqshell.kernels import compile

@@ -15,7 +15,7 @@ from pydoc_data import topics
 
 import numpy as np
 import pytest
-from tests.test_code_blocks import command_lines, marked
+from tests.code_blocks import command_lines, marked
 
 from seqshell.cli import main
 from seqshell.core import paths

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.bulk_runs import SENTENCES, SHORT, bulk, command
-from tests.test_code_blocks import command_lines, marked
+from tests.code_blocks import command_lines, marked
 
 from seqshell.bulk.job import Job
 from seqshell.cli import main

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.layers.test_compiled import CELLS, E, V, same, stacks
+from tests.layers.stacks import CELLS, E, V, same, stacks
 
 from seqshell.core.state import leaves, rows
 from seqshell.layers import Linear, LSTMState, OutputStack, RecurrentStack

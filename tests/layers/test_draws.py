@@ -4,7 +4,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
-from tests.layers.test_compiled import V, stacks
+from tests.layers.stacks import V, stacks
 
 from seqshell import Divide, KeepBest, KeepMass, KeepNear, KeepTypical
 from seqshell.core.shortlist import Shortlist

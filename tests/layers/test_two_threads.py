@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from tests.layers.test_compiled import V, stacks
+from tests.layers.stacks import V, stacks
 
 from seqshell import Divide, KeepBest
 from seqshell.core import threads

@@ -4,28 +4,14 @@ The command lines share the imports of one process; that a process imports what 
 shows.
 """
 
-from pathlib import Path
-
 import pytest
 from tests.downloads.file_server import serving
+from tests.plugins.pages import ALONE, DOCS, INDEX, PAGES
 from tests.plugins.served import served
 from tests.plugins.walkthrough import Page
 
 from seqshell.core import hookspecs
 from seqshell.testing import tiny_checkpoint
-
-DOCS = Path(__file__).parents[2] / "docs"
-FOLDERS = ("plugins", "inspect", "training", "tutorials", "guides", "explanation")
-INDEX = {name: (DOCS / name / "README.md").read_text(encoding="utf-8") for name in FOLDERS}
-PAGES = {
-    f"{folder}/{path.stem}": Page.read(path)
-    for folder in INDEX
-    for path in sorted((DOCS / folder).glob("*.md"))
-    if path.name != "README.md"
-}
-
-
-ALONE = [path.stem for path in sorted(DOCS.glob("*.md")) if Page.read(path).blocks]  # pages with blocks that run
 
 
 @pytest.fixture(scope="module")

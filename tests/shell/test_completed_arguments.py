@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from tests.shell.test_completion import described, texts
-from tests.shell.test_series_files import LONG, model_of_firms
+from tests.shell.completed import described, texts
+from tests.shell.firms import LONG, model_of_firms
 
 from seqshell.core.plugin_api import Setting
 from seqshell.shell.commands.arguments import values_of

@@ -1,14 +1,11 @@
 """Completion: what may stand at the end of a line, with a shell and before there is one."""
 
+from tests.shell.completed import described, texts
+
 import seqshell
 from seqshell.models.summary import about_file
 from seqshell.shell.completion import complete
 from seqshell.testing import shell_for, tiny_checkpoint, tiny_model
-
-
-def texts(shell, before):
-    found = complete(shell, before)
-    return [before[: found.start] + text for text, _ in found.items]
 
 
 def test_commands_are_completed_before_the_shell_is_built():
@@ -75,12 +72,6 @@ def test_names_of_branches_models_and_sessions_are_completed(tmp_path, monkeypat
     assert texts(shell, "/load my") == ["/load my-models", "/load my-sessions"]
     assert texts(shell, "/restore my") == ["/restore my-sessions"]
     assert texts(shell, "/close ") == ["/close tiny"]
-
-
-def described(shell, before):
-    """The completions with their descriptions."""
-    found = complete(shell, before)
-    return {before[: found.start] + text: about for text, about in found.items}
 
 
 def test_settings_strategies_and_samplers_are_described():

@@ -7,7 +7,7 @@ import json
 import re
 
 import pytest
-from tests.inspect.test_gates import one_unit
+from tests.inspect.one_unit import one_unit
 
 from seqshell.core.errors import SeqshellError
 from seqshell.core.events import Data, Gates

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import pytest
+from tests.shell.completed import texts
 from tests.shell.sending import fails, only, send
-from tests.shell.test_completion import texts
 
 import seqshell
 from seqshell.core import paths

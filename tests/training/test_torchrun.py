@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.test_code_blocks import command_lines, marked
+from tests.code_blocks import command_lines, marked
 from torch.distributed.run import main as torchrun
 
 import seqshell
