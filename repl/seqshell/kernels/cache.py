@@ -19,13 +19,13 @@ SOURCES = (
     "lanes",
     "narrow",
     "sharing",
+    "functions",
     "cells",
     "steps",
     "scalars",
     "doubles",
     "draws",
     "chunks",
-    "batches/numbers",
     "compile",
 )
 ENDING, FAILED = ".o", ".failed"

@@ -15,54 +15,28 @@ The logistic function is sigmoid(x) = tanh(x / 2) / 2 + 1 / 2, and the inner hal
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 
+from seqshell.kernels.functions import called, denominator, inlined, numerator, single
 from seqshell.kernels.lanes import TILE, add_products, clamp, first_lanes, load, room, root, splat, store, total
 from seqshell.kernels.layout import BF16, FLOAT32, GRU, INT8, LSTM, RELU, SIGMOID, TANH
 from seqshell.kernels.narrow import add_narrow_product, prepare, room_for
 
-single = np.float32
 
-
-def kernel(function: Any) -> Any:
-    """A function that becomes part of the kernels that call it."""
-    return njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
-
-
-def shared(function: Any) -> Any:
-    """A function of its own, which the kernels call: it is compiled once."""
-    return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
-
-
-@kernel
+@inlined
 def tanh(x):
-    """A quotient of polynomials, within 4 units in the last place; the coefficients are those of the library Eigen."""
+    """Within 4 units in the last place."""
     x = clamp(x, single(-9.0), single(9.0))
-    y = x * x
-    p = splat(single(-2.76076847742355e-16))
-    p = p * y + splat(single(2.00018790482477e-13))
-    p = p * y + splat(single(-8.60467152213735e-11))
-    p = p * y + splat(single(5.12229709037114e-08))
-    p = p * y + splat(single(1.48572235717979e-05))
-    p = p * y + splat(single(6.37261928875436e-04))
-    p = p * y + splat(single(4.89352455891786e-03))
-    q = splat(single(1.19825839466702e-06))
-    q = q * y + splat(single(1.18534705686654e-04))
-    q = q * y + splat(single(2.26843463243900e-03))
-    q = q * y + splat(single(4.89352518554385e-03))
-    return clamp(x * p / q, single(-1.0), single(1.0))
+    return clamp(numerator(x) / denominator(x), single(-1.0), single(1.0))
 
 
-@kernel
+@inlined
 def logistic(x):
     """sigmoid(2x)."""
     return tanh(x) * splat(single(0.5)) + splat(single(0.5))
 
 
-@kernel
+@inlined
 def block_bytes(weights, number, width):
     """The bytes of a block of weights [number, width, 16]. weights: their precision and address."""
     words = number
@@ -73,7 +47,7 @@ def block_bytes(weights, number, width):
     return words * width * 64
 
 
-@kernel
+@inlined
 def readable(weights, place, inputs, number):
     """The address of inputs as the products with such weights read them. place: room for them."""
     if weights[0] != FLOAT32 and number > 0:
@@ -82,7 +56,7 @@ def readable(weights, place, inputs, number):
     return inputs
 
 
-@kernel
+@inlined
 def add(width, precision, rows, sums, inputs, row, number, weights):
     """As add_products, with weights in a precision."""
     if precision == FLOAT32:
@@ -91,20 +65,20 @@ def add(width, precision, rows, sums, inputs, row, number, weights):
         add_narrow_product(width, precision, sums, inputs, number, weights)
 
 
-@kernel
+@inlined
 def next_rows(left):
     """How many of the rows that are left are multiplied at once; those of a block of weights differ by one at most."""
     return left // ((left + TILE - 1) // TILE)
 
 
-@kernel
+@inlined
 def num_blocks(kind, size):
     """The number of blocks of a layer's or the read-out's weights."""
     width = 16 if kind == LSTM or kind == GRU else 64  # noqa: SIM109  # numba makes no tuple of it
     return (size + width - 1) // width
 
 
-@kernel
+@inlined
 def lstm(blocks, weights, rows, first, first_row, given, size, state, new, row, kept):
     """One step of an LSTM layer. first: the biases or input products [4, H], gates i, f, o, g.
 
@@ -149,7 +123,7 @@ def lstm(blocks, weights, rows, first, first_row, given, size, state, new, row, 
             done += number
 
 
-@kernel
+@inlined
 def gru(blocks, weights, rows, first, first_row, given, size, before, after, row, bias, kept):
     """One step of a GRU layer. first: the biases or input products [3, H], gates r, z, n; bias: of the candidate.
 
@@ -192,7 +166,7 @@ def gru(blocks, weights, rows, first, first_row, given, size, before, after, row
             done += number
 
 
-@kernel
+@inlined
 def activation(kind, x):
     """The function of a layer with one gate."""
     if kind == TANH:
@@ -204,7 +178,7 @@ def activation(kind, x):
     return x
 
 
-@shared
+@called
 def simple(blocks, kind, weights, rows, first, first_row, given, size, before, num_before, row, after, after_row):
     """after = activation(first + [inputs, before] @ weights); a layer with one gate, or the read-out."""
     sums, split = room(), block_bytes(weights, given[3], 4)
@@ -232,7 +206,7 @@ def simple(blocks, kind, weights, rows, first, first_row, given, size, before, n
             done += number
 
 
-@shared
+@called
 def layer_output(size, hidden, inputs, outputs, gain, bias, adds_inputs):
     """outputs = LayerNorm(hidden), or hidden if there is no gain; plus the inputs if they are added."""
     mean = splat(single(0.0))

@@ -7,11 +7,9 @@ same order: the results are the same to the last bit.
 
 from __future__ import annotations
 
-import numpy as np
-
-from seqshell.kernels.batches.numbers import larger, largest, power_of_two
-from seqshell.kernels.cells import add, block_bytes, kernel, layer_output, next_rows, readable, shared
-from seqshell.kernels.lanes import clamp, first_lanes, load, room, splat, store, total, word
+from seqshell.kernels.cells import add, block_bytes, layer_output, next_rows, readable
+from seqshell.kernels.functions import called, exponential, inlined, single
+from seqshell.kernels.lanes import first_lanes, larger, largest, load, room, splat, store, total, word
 from seqshell.kernels.layout import (
     ADDS_INPUTS,
     ALL_CELLS,
@@ -52,27 +50,10 @@ from seqshell.kernels.layout import (
 from seqshell.kernels.narrow import room_for
 from seqshell.kernels.steps import array, layer_step, num_gates, read_out
 
-single = np.float32
 LOWEST = single(-3e38)
-ROUNDS = single(12582912.0)  # 1.5 * 2 ** 23: what is added to it is rounded to a whole number
 
 
-@kernel
-def exponential(x):
-    """exp(x) of x <= 0, within 2 units in the last place; the coefficients are those of Cephes."""
-    x = clamp(x, single(-87.0), single(0.0))
-    k = x * splat(single(1.4426950408889634)) + splat(ROUNDS) - splat(ROUNDS)
-    r = x - k * splat(single(0.693359375))
-    r = r + k * splat(single(2.12194440e-4))
-    p = splat(single(1.9875691500e-4)) * r + splat(single(1.3981999507e-3))
-    p = p * r + splat(single(8.3334519073e-3))
-    p = p * r + splat(single(4.1665795894e-2))
-    p = p * r + splat(single(1.6666665459e-1))
-    p = p * r + splat(single(5.0000001201e-1))
-    return (p * r * r + r + splat(single(1.0))) * power_of_two(k)
-
-
-@shared
+@called
 def find(logits, size, target, found):
     """Write the largest of the logits [V], the sum of exp(logit - largest), and the target's logit to `found`."""
     one, top = splat(single(1.0)), splat(LOWEST)
@@ -89,14 +70,14 @@ def find(logits, size, target, found):
     store(found + 8, load(logits + 4 * target, 1), 1)
 
 
-@shared
+@called
 def copy(number, source, place):
     """Copy float32."""
     for start in range(0, number, 16):
         store(place + 4 * start, load(source + 4 * start, number - start), number - start)
 
 
-@shared
+@called
 def multiply_inputs(precision, record, rows, size, inputs, input_row, first, first_row, out):
     """out [rows, G] = first + inputs @ the layer's input weights, each row as in a step. first may be out."""
     gates, number = num_gates(word(record + KIND * WORD)), word(record + NUM_INPUTS * WORD)
@@ -130,7 +111,7 @@ def multiply_inputs(precision, record, rows, size, inputs, input_row, first, fir
             block += step
 
 
-@kernel
+@inlined
 def first_products(call, model, record, begin, steps, rows, size, products):
     """The input products of the first layer for some steps; `products` is room for them. Returns their address."""
     precision, width = word(model + PRECISION * WORD), size * num_gates(word(record + KIND * WORD))
@@ -151,7 +132,7 @@ def first_products(call, model, record, begin, steps, rows, size, products):
     return products
 
 
-@kernel
+@inlined
 def chunk(call):
     """Many steps of all layers. call: the address of the words from MODEL to SPAN."""
     model = word(call + MODEL * WORD)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqshell.kernels.cells import kernel
 from seqshell.kernels.doubles import eight, eight_times, powers_of_two, put_eight, where_above
+from seqshell.kernels.functions import inlined
 from seqshell.kernels.lanes import word
 from seqshell.kernels.layout import (
     ALL_AFTER,
@@ -47,7 +47,7 @@ ROUNDS = 6755399441055744.0  # 1.5 * 2 ** 52: what is added to it is rounded to 
 HIGH, LOW = 6.93147180369123816490e-01, 1.90821492927058770002e-10  # log(2) in two parts
 
 
-@kernel
+@inlined
 def exponentials(x):
     """exp(x) of 8 numbers x <= 0, within 1e-14 of it; 0 below -700."""
     lowest, magic = eight_times(-700.0), eight_times(ROUNDS)
@@ -71,7 +71,7 @@ def exponentials(x):
     return where_above(x, lowest, p * powers_of_two(k), eight_times(0.0))
 
 
-@kernel
+@inlined
 def weigh(numbers, size, best, weights):
     """Write exp(number - best) of each number, and return their sum."""
     for index in range(0, size, 8):
@@ -82,14 +82,14 @@ def weigh(numbers, size, best, weights):
     return total
 
 
-@kernel
+@inlined
 def divide(numbers, size, divisor):
     """Divide numbers."""
     for index in range(0, size, 8):
         put_eight(numbers + 8 * index, eight(numbers + 8 * index) / eight_times(divisor))
 
 
-@kernel
+@inlined
 def sort(x, size, falling):
     """Write the numbers of x to `falling`, the largest first (Shell 1959)."""
     for index in range(size):
@@ -108,7 +108,7 @@ def sort(x, size, falling):
         gap //= 3
 
 
-@kernel
+@inlined
 def remove_below(x, size, border):
     """Replace the numbers below the border by -inf."""
     for index in range(size):
@@ -116,7 +116,7 @@ def remove_below(x, size, border):
             put_float64(x + 8 * index, -np.inf)
 
 
-@kernel
+@inlined
 def end_of_equals(falling, start, left):
     """The index after those that equal the one at `start`."""
     number = float64_at(falling + 8 * start)
@@ -125,7 +125,7 @@ def end_of_equals(falling, start, left):
     return start
 
 
-@kernel
+@inlined
 def mass(falling, left, best, share, weights):
     """How many of the first `left` numbers have this share of the probability; 0 if it is not certain."""
     total = weigh(falling, left, best, weights)
@@ -144,7 +144,7 @@ def mass(falling, left, best, share, weights):
     return 0
 
 
-@kernel
+@inlined
 def drawn(x, size, best, number):
     """The id that a number in [0, 1) draws; -1 if it is not certain. Overwrites x with the weights."""
     if not number > 0.0:  # tokens with a probability of 0 in float64 come into question
@@ -160,7 +160,7 @@ def drawn(x, size, best, number):
     return -1
 
 
-@kernel
+@inlined
 def draw(logits, size, rules, num_rules, number, x):
     """The id that a number in [0, 1) draws from logits [V] after rules; -1 if it is not certain.
 
@@ -209,7 +209,7 @@ def draw(logits, size, rules, num_rules, number, x):
     return drawn(x, size, best, number)
 
 
-@kernel
+@inlined
 def block(call):
     """Draw a token and read it, again and again. call: the address of the words from MODEL to ALL_LOGITS.
 

@@ -1,4 +1,4 @@
-"""Vectors of 16 float32 for kernels in numba, read and written by address. Only `compile` and `steps` import this.
+"""Vectors of 16 float32 for kernels in numba, read and written by address. Only what numba compiles imports this.
 
 numba vectorises loops over arrays, but not reliably those over matrices. With a type for a vector, a kernel says what
 is computed at once. Nothing here is checked, so that the compiled code needs no library. An address is an int64.
@@ -18,7 +18,7 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 LANES = 16
 FLOAT, INT, INT32 = ir.FloatType(), ir.IntType(64), ir.IntType(32)
 FLOATS = ir.VectorType(FLOAT, LANES)
-INTS = ir.VectorType(INT, LANES)
+INTS, INTS32 = ir.VectorType(INT, LANES), ir.VectorType(INT32, LANES)
 MASK = ir.VectorType(ir.IntType(1), LANES)
 LANE_NUMBERS = ir.Constant(INTS, list(range(LANES)))
 CACHE_LINE = 64
@@ -174,6 +174,44 @@ def clamp(context: Any, value: Any, low: Any, high: Any) -> Any:
         return builder.select(builder.fcmp_ordered(">", value, high), high, value)
 
     return vector(vector, types.float32, types.float32), lower
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def larger(context: Any, one: Any, other: Any) -> Any:
+    """The larger of both numbers in each lane."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_ordered(">", *args), *args)
+
+    return vector(vector, vector), lower
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def largest(context: Any, value: Any) -> Any:
+    """The largest of a vector's lanes, in every lane."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        value, step = args[0], LANES // 2
+        while step:  # compare with the lane that is `step` further on, in a circle
+            order = ir.Constant(ir.VectorType(INT32, LANES), [(lane + step) % LANES for lane in range(LANES)])
+            turned = builder.shuffle_vector(value, value, order)
+            value = builder.select(builder.fcmp_ordered(">", turned, value), turned, value)
+            step //= 2
+        return value
+
+    return vector(vector), lower
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def power_of_two(context: Any, value: Any) -> Any:
+    """2 to the power of each lane, whole numbers from -126 to 127."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        whole = builder.fptosi(args[0], INTS32)
+        bits = builder.shl(builder.add(whole, ir.Constant(INTS32, [127] * LANES)), ir.Constant(INTS32, [23] * LANES))
+        return builder.bitcast(bits, FLOATS)
+
+    return vector(vector), lower
 
 
 @intrinsic  # type: ignore[untyped-decorator]

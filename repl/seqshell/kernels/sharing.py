@@ -15,9 +15,10 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import binding, ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from seqshell.kernels.functions import called
 from seqshell.kernels.lanes import CACHE_LINE, INT, INT32, word
 from seqshell.kernels.layout import (
     ASLEEP,
@@ -91,11 +92,7 @@ def pause(context: Any) -> Any:
     return types.void(), lower
 
 
-def _kernel(function: Any) -> Any:
-    return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
-
-
-@_kernel
+@called
 def begin(team):
     """Let the helper take part in a step. Returns the team, or 0 if the caller does the step alone."""
     if team == 0:
@@ -113,7 +110,7 @@ def begin(team):
     return team
 
 
-@_kernel
+@called
 def put_job(team, model, rows, first, inputs, state, new, outputs, logits):
     """Give the helper what `model_step` computes."""
     job = team + JOB * WORD
@@ -130,20 +127,20 @@ def put_job(team, model, rows, first, inputs, state, new, outputs, logits):
     put_shared(job, word(team + MEETINGS * WORD))
 
 
-@_kernel
+@called
 def job_word(job, index):
     """A word of a job."""
     return word(job + index * WORD)
 
 
-@_kernel
+@called
 def end(team):
     """The caller needs the team no longer."""
     if team != 0:
         put_shared(team + IN_USE * WORD, 0)
 
 
-@_kernel
+@called
 def may_begin(team, side):
     """Whether this thread may begin its part of what follows the last meeting. It must not, if it is too late."""
     if team == 0 or side == CALLER:
@@ -169,7 +166,7 @@ def _fetch(context: Any, address: Any) -> Any:
     return types.void(types.int64), lower
 
 
-@_kernel
+@called
 def fetch(team, address, number):
     """Get all of `number` floats at once, of which the other core has half."""
     if team != 0:
@@ -177,7 +174,7 @@ def fetch(team, address, number):
             _fetch(address + place)
 
 
-@_kernel
+@called
 def own_blocks(team, side, number):
     """The blocks of `number` that this thread computes, from and to."""
     first, last = 0, number
@@ -189,7 +186,7 @@ def own_blocks(team, side, number):
     return first, last
 
 
-@_kernel
+@called
 def meet(team, side, number):
     """Say that the own part is done. Returns the blocks that are left, from and to: those of a helper that is away."""
     if team == 0:

@@ -5,7 +5,8 @@ An address is an int64; `word` and `load` read what is there. `cells` has the la
 
 from __future__ import annotations
 
-from seqshell.kernels.cells import gru, kernel, layer_output, lstm, num_blocks, shared, simple
+from seqshell.kernels.cells import gru, layer_output, lstm, num_blocks, simple
+from seqshell.kernels.functions import called, inlined
 from seqshell.kernels.lanes import word
 from seqshell.kernels.layout import (
     ADDS_INPUTS,
@@ -67,13 +68,13 @@ from seqshell.kernels.sharing import (
 )
 
 
-@kernel
+@inlined
 def num_gates(kind):
     """The number of gates of a layer."""
     return 4 if kind == LSTM else 3 if kind == GRU else 1
 
 
-@shared
+@called
 def layer_blocks(blocks, precision, record, rows, size, first, first_row, inputs, input_row, state, new, row, kept):
     """Some blocks of one step of the layer of a record. inputs: 0 if their product is in `first`; kept: as in
     `lstm`.
@@ -97,7 +98,7 @@ def layer_blocks(blocks, precision, record, rows, size, first, first_row, inputs
             simple(blocks, kind, weights, number, start, first_row, given, size, before[0], size, row, after[0], row)
 
 
-@shared
+@called
 def layer_step(team, side, precision, record, rows, size, first, first_row, inputs, input_row, state, new, row, kept):
     """This thread's part of one step of the layer of a record. team, side: 0 and CALLER if it is all of it."""
     number = num_blocks(word(record + KIND * WORD), size)
@@ -111,14 +112,14 @@ def layer_step(team, side, precision, record, rows, size, first, first_row, inpu
         layer_blocks(blocks, precision, record, rows, size, first, first_row, inputs, input_row, state, new, row, kept)
 
 
-@kernel
+@inlined
 def array(call, model, place):
     """The address of the data of the array whose id is in a word of the call; 0 if there is none."""
     found = word(call + place * WORD)
     return word(found + word(model + ARRAY * WORD)) if found != 0 else found
 
 
-@shared
+@called
 def readout_blocks(blocks, model, rows, inputs, input_row, logits):
     """Some blocks of the read-out."""
     size, precision = word(model + SIZE * WORD), word(model + PRECISION * WORD)
@@ -132,7 +133,7 @@ def readout_blocks(blocks, model, rows, inputs, input_row, logits):
         simple(blocks, LINEAR, weights, number, bias, 0, given, outputs, start, 0, 0, after, 4 * outputs)
 
 
-@shared
+@called
 def read_out(team, side, model, rows, inputs, input_row, logits):
     """logits [rows, V] = the read-out of inputs [rows, H], which begin every `input_row` bytes; this thread's part."""
     number = num_blocks(LINEAR, word(model + NUM_OUTPUTS * WORD))
@@ -144,7 +145,7 @@ def read_out(team, side, model, rows, inputs, input_row, logits):
         readout_blocks(blocks, model, rows, inputs, input_row, logits)
 
 
-@shared
+@called
 def part_of_step(team, side, model, rows, first, inputs, state, new, outputs, logits):
     """This thread's part of model_step."""
     if not may_begin(team, side):
@@ -188,7 +189,7 @@ def part_of_step(team, side, model, rows, first, inputs, state, new, outputs, lo
         read_out(team, side, model, rows, inputs, input_row, logits)
 
 
-@shared
+@called
 def model_step(model, rows, first, inputs, state, new, outputs, logits):
     """One step of all layers and of the read-out, with the addresses of what `layout` names."""
     team = begin(word(model + TEAM * WORD))
@@ -198,7 +199,7 @@ def model_step(model, rows, first, inputs, state, new, outputs, logits):
     end(team)
 
 
-@kernel
+@inlined
 def step(call):
     """One step of all layers and of the read-out. call: the address of the words from MODEL to ROWS."""
     model = word(call + MODEL * WORD)
@@ -210,7 +211,7 @@ def step(call):
     model_step(model, word(call + ROWS * WORD), first, inputs, state, new, outputs, logits)
 
 
-@kernel
+@inlined
 def help(call):
     """Take part in the steps of callers, until none has come for as long as PATIENCE says."""
     team = word(call + MODEL * WORD)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from seqshell.kernels.batches.numbers import inlined, take_number
+from seqshell.kernels.batches.numbers import take_number
 from seqshell.kernels.batches.shared import SHARE, ZEROS, first_row, get, multiply4, num_parts, part_row
 from seqshell.kernels.batches.words import DELTA, INPUT_COLUMNS, OF_INPUTS, SCRATCH, SHARES, UNITS, WEIGHTS
+from seqshell.kernels.functions import inlined
 
 AT_ONCE = 512  # columns of delta
 

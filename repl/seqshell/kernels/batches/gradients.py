@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from seqshell.kernels.batches.numbers import inlined, store_pairs
+from seqshell.kernels.batches.numbers import store_pairs
 from seqshell.kernels.batches.products import ROWS, transposed_product, transposed_product_half
 from seqshell.kernels.batches.shared import SHARE, ZEROS, first_row, get
 from seqshell.kernels.batches.words import (
@@ -21,6 +21,7 @@ from seqshell.kernels.batches.words import (
     TILE,
     UNITS,
 )
+from seqshell.kernels.functions import inlined
 from seqshell.kernels.lanes import load, store
 
 PANEL, BLOCK = 48, 64  # columns of delta and of inputs side by side

@@ -6,7 +6,7 @@ The input products are n, r, z and the recurrent products r, z, n, so that both 
 from __future__ import annotations
 
 from seqshell.kernels.batches.gradients import add_input_weights, add_state_weights
-from seqshell.kernels.batches.numbers import inlined, take_number
+from seqshell.kernels.batches.numbers import take_number
 from seqshell.kernels.batches.shared import (
     SHARE,
     add_to,
@@ -19,7 +19,6 @@ from seqshell.kernels.batches.shared import (
     part_row,
     read,
     sigmoid,
-    single,
     tanh,
     token_row,
     write,
@@ -54,6 +53,7 @@ from seqshell.kernels.batches.words import (
     WEIGHTS,
     WORD,
 )
+from seqshell.kernels.functions import inlined, single
 from seqshell.kernels.lanes import load, splat, store
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seqshell.kernels.batches.gradients import add_input_weights, add_state_weights
-from seqshell.kernels.batches.numbers import inlined, take_number
+from seqshell.kernels.batches.numbers import take_number
 from seqshell.kernels.batches.shared import (
     SHARE,
     add_to,
@@ -17,7 +17,6 @@ from seqshell.kernels.batches.shared import (
     part_row,
     read,
     sigmoid,
-    single,
     tanh,
     token_row,
     write,
@@ -52,6 +51,7 @@ from seqshell.kernels.batches.words import (
     WEIGHTS,
     WORD,
 )
+from seqshell.kernels.functions import inlined, single
 from seqshell.kernels.lanes import load, splat, store
 
 

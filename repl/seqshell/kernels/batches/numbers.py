@@ -1,17 +1,17 @@
-"""Numbers in bf16, which has the upper 16 bits of a float32, and functions of kernels. Only numba compiles this."""
+"""Numbers in bf16, the upper 16 bits of a float32, and what only training computes. Only numba compiles this."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from seqshell.kernels.lanes import FLOATS, INT, INT32, LANES, declared, vector
+from seqshell.kernels.lanes import FLOATS, INT, INT32, INTS32, LANES, declared, vector
 
-SHORTS, INTS32 = ir.VectorType(ir.IntType(16), LANES), ir.VectorType(INT32, LANES)
+SHORTS = ir.VectorType(ir.IntType(16), LANES)
 
 
 class BFloat(ir.Type):  # type: ignore[misc]  # llvmlite has no types
@@ -28,16 +28,6 @@ class BFloat(ir.Type):  # type: ignore[misc]  # llvmlite has no types
 
 
 HALVES = ir.VectorType(BFloat(), LANES)
-
-
-def function(python: Any) -> Any:
-    """A function that kernels call."""
-    return njit(error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)(python)
-
-
-def inlined(python: Any) -> Any:
-    """A function that becomes part of those that call it."""
-    return njit(error_model="numpy", forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(python)
 
 
 @intrinsic  # type: ignore[untyped-decorator]
@@ -137,54 +127,5 @@ def rough_reciprocal(context: Any, value: Any) -> Any:
         bits = ir.IntType(16)
         found = declared(builder, "llvm.x86.avx512.rcp14.ps.512", FLOATS, [FLOATS, FLOATS, bits])
         return builder.call(found, [args[0], ir.Constant(FLOATS, [0.0] * LANES), ir.Constant(bits, -1)])
-
-    return vector(vector), lower
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def larger(context: Any, one: Any, other: Any) -> Any:
-    """The larger of both numbers in each lane."""
-
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return builder.select(builder.fcmp_ordered(">", *args), *args)
-
-    return vector(vector, vector), lower
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def largest(context: Any, value: Any) -> Any:
-    """The largest of a vector's lanes, in every lane."""
-
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        value, step = args[0], LANES // 2
-        while step:  # compare with the lane that is `step` further on, in a circle
-            order = ir.Constant(ir.VectorType(INT32, LANES), [(lane + step) % LANES for lane in range(LANES)])
-            turned = builder.shuffle_vector(value, value, order)
-            value = builder.select(builder.fcmp_ordered(">", turned, value), turned, value)
-            step //= 2
-        return value
-
-    return vector(vector), lower
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def nearest(context: Any, value: Any) -> Any:
-    """Each lane rounded to a whole number."""
-
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        kind = ir.FunctionType(FLOATS, [FLOATS])
-        return builder.call(builder.module.declare_intrinsic("llvm.rint.v16f32", (), kind), args)
-
-    return vector(vector), lower
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def power_of_two(context: Any, value: Any) -> Any:
-    """2 to the power of each lane, whole numbers from -126 to 127."""
-
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        whole = builder.fptosi(args[0], INTS32)
-        bits = builder.shl(builder.add(whole, ir.Constant(INTS32, [127] * LANES)), ir.Constant(INTS32, [23] * LANES))
-        return builder.bitcast(bits, FLOATS)
 
     return vector(vector), lower

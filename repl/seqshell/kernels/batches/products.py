@@ -14,7 +14,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from seqshell.kernels.batches.numbers import BFloat, function
+from seqshell.kernels.batches.numbers import BFloat
+from seqshell.kernels.functions import called
 from seqshell.kernels.lanes import FLOAT, FLOATS, FUSED, INT, INT32, LANES
 
 ROWS = 6  # at most, in one product: with 4 vectors each, 24 sums, which leaves 8 of 32 registers
@@ -162,7 +163,7 @@ _1t_half, _2t_half, _3t_half, _4t_half, _5t_half, _6t_half = (
 )
 
 
-@function
+@called
 def product4(rows, a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride):
     """out = start + [a, b] @ weights for up to 6 rows of 4 vectors; sizes in inputs."""
     if rows == 6:
@@ -179,7 +180,7 @@ def product4(rows, a, a_stride, a_size, b, b_stride, b_size, weights, start, sta
         _1x4(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
 
 
-@function
+@called
 def product4_half(rows, a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride):
     """out = start + [a, b] @ weights for up to 6 rows of 4 vectors; sizes in pairs."""
     if rows == 6:
@@ -196,7 +197,7 @@ def product4_half(rows, a, a_stride, a_size, b, b_stride, b_size, weights, start
         _1x4_half(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
 
 
-@function
+@called
 def product3(rows, a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride):
     """out = start + [a, b] @ weights for up to 6 rows of 3 vectors; sizes in inputs."""
     if rows == 6:
@@ -213,7 +214,7 @@ def product3(rows, a, a_stride, a_size, b, b_stride, b_size, weights, start, sta
         _1x3(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
 
 
-@function
+@called
 def product3_half(rows, a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride):
     """out = start + [a, b] @ weights for up to 6 rows of 3 vectors; sizes in pairs."""
     if rows == 6:
@@ -230,7 +231,7 @@ def product3_half(rows, a, a_stride, a_size, b, b_stride, b_size, weights, start
         _1x3_half(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
 
 
-@function
+@called
 def product1(rows, a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride):
     """out = start + [a, b] @ weights for up to 6 rows of 1 vector; sizes in inputs."""
     if rows == 6:
@@ -247,7 +248,7 @@ def product1(rows, a, a_stride, a_size, b, b_stride, b_size, weights, start, sta
         _1x1(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
 
 
-@function
+@called
 def product1_half(rows, a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride):
     """out = start + [a, b] @ weights for up to 6 rows of 1 vector; sizes in pairs."""
     if rows == 6:
@@ -264,7 +265,7 @@ def product1_half(rows, a, a_stride, a_size, b, b_stride, b_size, weights, start
         _1x1_half(a, a_stride, a_size, b, b_stride, b_size, weights, start, start_stride, out, out_stride)
 
 
-@function
+@called
 def transposed_product(rows, a, a_stride, b, b_stride, size, out, out_stride):
     """out += a.T @ b for up to 6 rows of 64 numbers; size: the number of rows of a and b."""
     if rows == 6:
@@ -281,7 +282,7 @@ def transposed_product(rows, a, a_stride, b, b_stride, size, out, out_stride):
         _1t(a, a_stride, b, b_stride, size, out, out_stride)
 
 
-@function
+@called
 def transposed_product_half(rows, a, a_stride, b, b_stride, size, out, out_stride):
     """out += a.T @ b for up to 6 rows of 64 numbers; size: the number of pairs of rows of a and b."""
     if rows == 6:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqshell.kernels.batches.numbers import inlined, larger, largest, nearest, power_of_two, take_number
+from seqshell.kernels.batches.numbers import take_number
 from seqshell.kernels.batches.products import ROWS
-from seqshell.kernels.batches.shared import add_to, first_row, get, multiply1, multiply4, single, write
+from seqshell.kernels.batches.shared import add_to, first_row, get, multiply1, multiply4, write
 from seqshell.kernels.batches.words import (
     BIAS,
     CHOICES,
@@ -24,24 +24,10 @@ from seqshell.kernels.batches.words import (
     WEIGHTS,
     WORD,
 )
-from seqshell.kernels.lanes import clamp, first_lanes, load, splat, store, total, word
+from seqshell.kernels.functions import exponential, inlined, single
+from seqshell.kernels.lanes import first_lanes, larger, largest, load, splat, store, total, word
 
 AT_ONCE = 48  # rows
-
-
-@inlined
-def exponential(x):
-    """exp(x) within 2 units in the last place, for x of at most 0; the coefficients are those of Cephes."""
-    x = clamp(x, single(-87.0), single(0.0))
-    k = nearest(x * splat(single(1.4426950408889634)))
-    r = x - k * splat(single(0.693359375))
-    r = r + k * splat(single(2.12194440e-4))
-    p = splat(single(1.9875691500e-4)) * r + splat(single(1.3981999507e-3))
-    p = p * r + splat(single(8.3334519073e-3))
-    p = p * r + splat(single(4.1665795894e-2))
-    p = p * r + splat(single(1.6666665459e-1))
-    p = p * r + splat(single(5.0000001201e-1))
-    return (p * r * r + r + splat(single(1.0))) * power_of_two(k)
 
 
 @inlined

@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from seqshell.kernels.batches.numbers import inlined, load_half, rough_reciprocal, store_half, stream, stream_half
+from seqshell.kernels.batches.numbers import load_half, rough_reciprocal, store_half, stream, stream_half
 from seqshell.kernels.batches.products import (
     ROWS,
     product1,
@@ -18,9 +16,9 @@ from seqshell.kernels.batches.products import (
     product4_half,
 )
 from seqshell.kernels.batches.words import BATCH, DELTA_STRIDE, SCRATCH, SHARES, WORD
+from seqshell.kernels.functions import denominator, inlined, numerator, single
 from seqshell.kernels.lanes import LANES, clamp, load, splat, store, word
 
-single = np.float32
 SHARE = 2048  # bytes of a share's scratch
 ZEROS = 1792  # where its zeros begin
 
@@ -32,24 +30,13 @@ def get(call, index):
 
 @inlined
 def tanh(x, half):
-    """A quotient of polynomials, as in `seqshell.kernels.cells`, without a division. half: within 2^-14."""
+    """Without a division. half: within 2^-14."""
     x = clamp(x, single(-7.905311), single(7.905311))
-    y = x * x
-    p = splat(single(-2.76076847742355e-16))
-    p = p * y + splat(single(2.00018790482477e-13))
-    p = p * y + splat(single(-8.60467152213735e-11))
-    p = p * y + splat(single(5.12229709037114e-08))
-    p = p * y + splat(single(1.48572235717979e-05))
-    p = p * y + splat(single(6.37261928875436e-04))
-    p = p * y + splat(single(4.89352455891786e-03))
-    q = splat(single(1.19825839466702e-06))
-    q = q * y + splat(single(1.18534705686654e-04))
-    q = q * y + splat(single(2.26843463243900e-03))
-    q = q * y + splat(single(4.89352518554385e-03))
+    q = denominator(x)
     r = rough_reciprocal(q)
     if not half:  # a step of Newton's method
         r = r * (splat(single(2.0)) - q * r)
-    return x * p * r
+    return numerator(x) * r
 
 
 @inlined

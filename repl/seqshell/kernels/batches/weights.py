@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from seqshell.kernels.batches.gradients import BLOCK, PANEL, copy_panels, multiply_tile
-from seqshell.kernels.batches.numbers import inlined, take_number
+from seqshell.kernels.batches.numbers import take_number
 from seqshell.kernels.batches.shared import get
 from seqshell.kernels.batches.words import (
     BATCH,
@@ -18,6 +18,7 @@ from seqshell.kernels.batches.words import (
     TILE,
     UNITS,
 )
+from seqshell.kernels.functions import inlined
 
 AT_ONCE = 128  # rows of delta and inputs
 
