@@ -27,7 +27,7 @@ LINES = (
     "/set max_tokens 60",
     "/set surprisal on",
     "ROMEO:",
-    '/rewind "this "',
+    '/rewind "the "',
     "/top 3",
     "/load english-french",
     "Where is the station?",
@@ -66,7 +66,7 @@ def screen_after(lines: tuple[str, ...]) -> pyte.Screen:
         }
         program = pexpect.spawn(
             sys.executable,
-            ["-m", "seqshell", "--seed", "1"],
+            ["-m", "seqshell", "--seed", "3"],
             dimensions=(ROWS, COLUMNS),
             env={**os.environ, **environment},
             encoding="utf-8",

@@ -51,6 +51,9 @@ def corpus(folder):
         found = [f"{start}{end}\n" for start in ("Mor", "Ban", "Kal", "Ross", "Nov") for end in ends]
         yield f"names/{label}.txt", found
     yield "input.txt", lines(500)
+    yield "english.txt", lines(500)
+    yield "bible.txt", ["Ge1:1 In the beginning, 12\n", "    God (so) created.\n", "2Sa1:2 It came to pass\n"]
+    yield "warandpeace.txt", ["By Tolstoy\n*** START OF IT ***\n", "  “Well, Prince—l’été œuf”\n*** END OF IT ***\n"]
     for part in ("train", "val", "test_2016_flickr", "test_2017_flickr", "test_2017_mscoco", "test_2018_flickr"):
         for language in ("de", "en"):
             yield f"{part}.{language}", lines(30)
@@ -91,7 +94,7 @@ def test_a_table_is_understood_as_the_page_says(folder):
 
 @pytest.mark.usefixtures("data")
 def test_names_are_held_out_and_a_model_that_has_not_seen_them_is_evaluated(folder, capsys):
-    _, _, program, lines, _ = of_page("smaller")
+    _, _, _, program, lines, _ = of_page("smaller")
     exec(program, {})
     rest, held = ((folder / f"{name}.tsv").read_text("utf-8").splitlines()[1:] for name in ("rest", "held"))
     assert (len(rest), len(held)) == (36, 4)
@@ -117,6 +120,15 @@ def test_models_are_trained_and_evaluated_as_the_page_says(number, folder):
     written = text.count("seqshell train") + text.count("seqshell average")
     compared = text.count("seqshell compare")  # with one that is fitted then
     assert len(list(paths.folder("models").glob("*.safetensors"))) == written + compared
+
+
+@pytest.mark.usefixtures("data")
+def test_the_text_of_shakespeare_base_is_made_of_two_books(folder):
+    _, _, program, *_ = of_page("smaller")
+    exec(program, {})
+
+    made = "In the beginning, \nGod so created.\nIt came to pass\nWell, Prince--l'ete oeuf\n"
+    assert (folder / "english.txt").read_text("utf-8") == made
 
 
 def test_the_pairs_that_english_french_holds_out_are_written(folder):
