@@ -21,8 +21,8 @@ BATCHES = 8  # whose sizes are averaged
 def useful_threads(run: Run) -> Iterator[None]:
     """Let torch use at most one thread for every LEAST_WORK of an update on the CPU, while the block runs.
 
-    On idle cores, further threads are no faster; on busy ones they make a small training many times slower, since all
-    wait for the last one after every product. The number depends on model and data alone, and so do the bits of the
+    On idle cores, further threads are hardly faster; on busy ones they make a small training slower, since all wait for
+    the last one after every product. The number depends on model and data alone, and so do the bits of the
     weights that are trained on the same machine.
     """
     before = torch.get_num_threads()
