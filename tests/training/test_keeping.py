@@ -19,7 +19,9 @@ from seqshell.core.events import Notice, Progress, Text
 from seqshell.models import file
 from seqshell.models.opening import open_model
 from seqshell.models.torch_decoder import TorchDecoder
+from seqshell.testing import shell_for
 from seqshell.training import loop as training_loop
+from seqshell.training import run_record
 from seqshell.training.keeping import Keeper
 from seqshell.training.loop import train
 from seqshell.training.preparation import prepare
@@ -295,3 +297,15 @@ def test_a_plugin_that_fails_in_the_last_evaluation_says_where_the_weights_are(t
     with pytest.raises(PluginError, match="failed in piece") as caught:
         list(train(recipe(tmp_path, epochs=1), registry, tmp_path / "x.safetensors"))
     assert caught.value.remains == f"the best weights so far are in {tmp_path / 'x.safetensors'}"
+
+
+def test_ctrl_c_while_a_stopped_training_writes_its_files_reaches_the_caller(folder, monkeypatch):
+    def interrupted(path, content):
+        raise KeyboardInterrupt
+
+    (folder / "text.txt").write_text(TEXT)
+    events = shell_for().handle("/train text.txt model.hidden_size=4 training.precision=float32")
+    next(event for event in events if isinstance(event, Progress))
+    monkeypatch.setattr(run_record, "write_atomically", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        events.close()

@@ -53,7 +53,7 @@ def train(
     log: str = "",
     written: Callable[[Path], None] = lambda path: None,
     group: Group | None = None,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Train a recipe and write the best weights to `out`, by default NAME.safetensors in the user's models folder.
 
     NAME.run/ beside the checkpoint holds metrics.jsonl, run.json and the resume file; `resume` continues from it and

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,13 +135,13 @@ def train(shell: Shell, arguments: Arguments) -> Iterator[Event]:
 
     written: list[Path] = []
     resume = bool(options.get("--resume"))
+    events = run(recipe, shell.registry, path, resume, log=str(options.get("--log", "")), written=written.append)
     try:
-        for event in run(
-            recipe, shell.registry, path, resume, log=str(options.get("--log", "")), written=written.append
-        ):
-            if isinstance(event, Progress) and shell.line:  # from the first step on, stopping keeps what was trained
-                shell.line.stops_after = "this step"
-            yield event
+        with closing(events):
+            for event in events:
+                if isinstance(event, Progress) and shell.line:  # from the first step on, what was trained is kept
+                    shell.line.stops_after = "this step"
+                yield event
     except (GeneratorExit, KeyboardInterrupt):
         message = "stopped before there was a model to keep"
         if written and recipe.training.tune:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -123,7 +124,8 @@ def compare(
         if isinstance(each, Recipe):
             written = [paths.output_path(each.name, "models")]
             events = train(each, registry, written[0], stopped=stopped, written=written.append)
-            yield from (event for event in events if isinstance(event, Progress | Notice))
+            with closing(events):
+                yield from (event for event in events if isinstance(event, Progress | Notice))
             if stopped():
                 return
             each = open_model(written[-1], registry)
